@@ -1,0 +1,52 @@
+# Everything is made in .venv and .rollcall; nothing else on the machine is touched.
+PYTHON ?= python3
+UV_VERSION := 0.13.9
+UV := .venv/bin/uv
+
+.DEFAULT_GOAL := help
+.PHONY: help demo up down test lint types lock bench clean
+
+help: ## What can be made
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 8
+
+.venv/bin/uv:
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 11) <= v < (3, 14) else f"Rollcall needs Python 3.11, 3.12 or 3.13; {sys.executable} is {v[0]}.{v[1]}. Say which to use: make PYTHON=/path/to/python3.12 demo")'
+	$(PYTHON) -m venv .venv
+	.venv/bin/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+
+.venv/.installed: requirements.txt pyproject.toml | .venv/bin/uv
+	@echo "Installing Rollcall and what it stands on into .venv ..."
+	$(UV) pip install --quiet --python .venv/bin/python --compile-bytecode -r requirements.txt
+	$(UV) pip install --quiet --python .venv/bin/python --no-deps --editable .
+	@touch $@
+
+.venv/.installed-dev: requirements-dev.txt .venv/.installed
+	$(UV) pip install --quiet --python .venv/bin/python --compile-bytecode -r requirements-dev.txt
+	@touch $@
+
+demo: .venv/.installed ## Three districts, two nights, one bad upload held: about two minutes
+	.venv/bin/rollcall demo
+
+up: .venv/.installed ## Start the local stack
+	.venv/bin/rollcall up
+
+down: ## Stop what `make up` or `make demo` started
+	.venv/bin/rollcall down
+
+test: .venv/.installed-dev ## Every test, the fast ones first
+	.venv/bin/python -m pytest tests/unit tests/integration tests/scenarios tests/e2e
+
+lint: .venv/.installed-dev ## ruff and sqlfluff
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/sqlfluff lint dbt_project
+
+types: .venv/.installed-dev ## mypy, strict, on the package
+	.venv/bin/mypy plugins/rollcall
+
+lock: .venv/bin/uv ## Refresh requirements*.txt from pyproject.toml
+	$(UV) pip compile --quiet --universal --python-version 3.11 --no-annotate --no-header --upgrade pyproject.toml -o requirements.txt
+	$(UV) pip compile --quiet --universal --python-version 3.11 --no-annotate --no-header --extra dev -c requirements.txt pyproject.toml -o requirements-dev.txt
+
+clean: down ## Stop the stack and remove its state; the next demo starts afresh
+	rm -rf .rollcall

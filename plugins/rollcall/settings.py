@@ -1,0 +1,59 @@
+"""Every setting of Rollcall, typed, in one place: environment variables with the prefix ``ROLLCALL_``."""
+
+from functools import lru_cache
+from pathlib import Path
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+PROJECT_ROOT = Path(__file__).resolve().parents[2]
+
+
+class Settings(BaseSettings):
+    """Settings, each from the environment variable ``ROLLCALL_<NAME>``, else the default given here."""
+
+    model_config = SettingsConfigDict(env_prefix="ROLLCALL_", frozen=True)
+
+    home: Path = Field(default=PROJECT_ROOT, description="The project: dags/, dbt_project/ and expectations/ lie here.")
+    state_dir: Path = Field(default=PROJECT_ROOT / ".rollcall", description="Where the local stack keeps its state.")
+    districts_dir: Path = Field(
+        default=PROJECT_ROOT / "dags" / "districts", description="The folder of the district files."
+    )
+    archive_url: str = Field(
+        default="", description="Where deliveries are archived: file:// or s3://; blank means <state_dir>/archive."
+    )
+    stable_after_seconds: float = Field(
+        default=120, gt=0, description="How long size and mtime must rest before a delivery counts as uploaded."
+    )
+    poll_interval_seconds: float = Field(default=60, gt=0, description="How often an inbox is looked at.")
+    publication_poll_seconds: float = Field(
+        default=5, gt=0, description="How often a run that waits for its publication asks the ledger."
+    )
+    airflow_url: str = Field(default="", description="Airflow's address, to answer its approval requests.")
+    airflow_user: str = Field(default="", description="The Airflow account that answers approval requests.")
+    airflow_password: SecretStr = Field(default=SecretStr(""), description="That account's password.")
+
+    @property
+    def archive_root(self) -> str:
+        """The archive's base URL, never blank."""
+        return self.archive_url or (self.state_dir / "archive").as_uri()
+
+    @property
+    def expectations_dir(self) -> Path:
+        """The folder of the Great Expectations suites."""
+        return self.home / "expectations"
+
+    @property
+    def dbt_project_dir(self) -> Path:
+        """The folder of the dbt project."""
+        return self.home / "dbt_project"
+
+
+@lru_cache(maxsize=1)
+def settings() -> Settings:
+    """The settings of this process, read from the environment once.
+
+    Raises:
+        pydantic.ValidationError: a variable has a value that does not fit its type.
+    """
+    return Settings()
