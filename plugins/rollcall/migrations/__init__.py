@@ -1,0 +1,29 @@
+"""The warehouse's permanent tables, views and roles, versioned with Alembic."""
+
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import create_engine, text
+
+ADVISORY_LOCK = 7_236_001
+
+
+def migrate(warehouse_url: str) -> None:
+    """Bring the warehouse to the newest migration; does nothing where it is there already.
+
+    Args:
+        warehouse_url: ``postgresql://…`` of a role that owns the warehouse database and may create roles.
+
+    Raises:
+        sqlalchemy.exc.OperationalError: the warehouse cannot be reached.
+    """
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent))
+    engine = create_engine(warehouse_url.replace("postgresql://", "postgresql+psycopg://", 1))
+    with engine.begin() as connection:
+        # Two deploys at once: the second waits, then finds nothing to do.
+        connection.execute(text("select pg_advisory_xact_lock(:key)"), {"key": ADVISORY_LOCK})
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+    engine.dispose()

@@ -1,0 +1,85 @@
+"""Connections to the warehouse whose errors never quote a row (law 7)."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import psycopg
+
+from rollcall.settings import settings
+
+Connection = psycopg.Connection[tuple[object, ...]]
+
+
+class WarehouseError(Exception):
+    """A failed statement, told without the values that PostgreSQL's own message would quote.
+
+    Attributes:
+        sqlstate: PostgreSQL's five-character error code, or None when the connection itself failed.
+    """
+
+    def __init__(self, message: str, sqlstate: str | None = None) -> None:
+        super().__init__(message)
+        self.sqlstate = sqlstate
+
+
+def warehouse_url() -> str:
+    """The warehouse's ``postgresql://`` URL: Airflow's connection ``warehouse``, or the local stack's.
+
+    Raises:
+        WarehouseError: neither is configured.
+    """
+    from_environment = os.environ.get("AIRFLOW_CONN_WAREHOUSE")
+    if from_environment:
+        return from_environment.replace("postgres://", "postgresql://", 1)
+    from rollcall.stack import StackState  # the stack is only here on an engineer's machine
+
+    state = StackState.load(settings().state_dir)
+    if state is None:
+        raise WarehouseError(
+            "No warehouse is configured. Start the local stack with `rollcall up`, or set AIRFLOW_CONN_WAREHOUSE."
+        )
+    return state.warehouse_url
+
+
+@contextmanager
+def connect(
+    url: str | None = None, *, autocommit: bool = False, search_path: str | None = None
+) -> Iterator[Connection]:
+    """A connection to the warehouse; commits on leaving, rolls back on an error.
+
+    Args:
+        url: The warehouse's URL; the configured one when not given.
+        autocommit: Whether each statement commits by itself.
+        search_path: The schemas that unqualified names are looked up in.
+
+    Raises:
+        WarehouseError: a statement or the connection failed; what PostgreSQL said is redacted.
+    """
+    options = f"-c search_path={search_path}" if search_path else ""
+    try:
+        with psycopg.connect(
+            url or warehouse_url(), autocommit=autocommit, options=options, application_name="rollcall"
+        ) as connection:
+            yield connection
+    except psycopg.Error as error:
+        raise redacted(error) from None
+
+
+def redacted(error: psycopg.Error) -> WarehouseError:
+    """The error as it may be logged: its kind and the objects it names, never the message's quoted values."""
+    diagnosis = error.diag
+    if diagnosis.sqlstate is None:
+        return WarehouseError(f"The warehouse cannot be reached or went away ({type(error).__name__}).")
+    named = [diagnosis.schema_name, diagnosis.table_name, diagnosis.column_name, diagnosis.constraint_name]
+    objects = " ".join(name for name in named if name)
+    return WarehouseError(
+        f"PostgreSQL refused a statement: {type(error).__name__} (SQLSTATE {diagnosis.sqlstate})"
+        + (f" at {objects}" if objects else ""),
+        diagnosis.sqlstate,
+    )
+
+
+def without_values(message: str) -> str:
+    """A PostgreSQL message cut where it starts to quote: its first line up to the first quotation mark."""
+    return message.splitlines()[0].split('"')[0].strip() if message else ""
