@@ -29,6 +29,9 @@ class Settings(BaseSettings):
     publication_poll_seconds: float = Field(
         default=5, gt=0, description="How often a run that waits for its publication asks the ledger."
     )
+    operators_email: str = Field(
+        default="", description="Who gets notices by e-mail, separated by commas; blank means the log only."
+    )
     airflow_url: str = Field(default="", description="Airflow's address, to answer its approval requests.")
     airflow_user: str = Field(default="", description="The Airflow account that answers approval requests.")
     airflow_password: SecretStr = Field(default=SecretStr(""), description="That account's password.")

@@ -1,0 +1,32 @@
+# syntax=docker/dockerfile:1
+
+FROM python:3.12-slim AS rollcall
+ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PYTHONUNBUFFERED=1
+RUN useradd --uid 50000 --create-home rollcall \
+    && install -d -o rollcall -g rollcall -m 0750 \
+        /opt/airflow /var/lib/rollcall/archive /var/lib/rollcall/logs /var/lib/rollcall/accounts /var/lib/rollcall/state
+WORKDIR /opt/rollcall
+COPY requirements.txt ./
+RUN pip install -r requirements.txt
+COPY pyproject.toml README.md ./
+COPY plugins ./plugins
+COPY simulator ./simulator
+RUN pip install --no-deps --editable .
+COPY dags ./dags
+COPY dbt_project ./dbt_project
+COPY expectations ./expectations
+COPY docker/health.py ./docker/health.py
+ENV AIRFLOW_HOME=/opt/airflow \
+    PYTHONPATH=/opt/rollcall/plugins/rollcall/stack/airflow_config \
+    ROLLCALL_HOME=/opt/rollcall
+USER rollcall
+
+FROM python:3.12-slim AS sftp
+ENV PYTHONUNBUFFERED=1
+RUN apt-get update \
+    && apt-get install --yes --no-install-recommends openssh-server \
+    && rm -rf /var/lib/apt/lists/* /etc/ssh/ssh_host_* \
+    && install -d -m 0755 /run/sshd /srv/sftp
+COPY docker/sftp/sshd_config /etc/ssh/sshd_config
+COPY docker/sftp/serve.py docker/health.py /usr/local/lib/rollcall/
+CMD ["python", "/usr/local/lib/rollcall/serve.py"]

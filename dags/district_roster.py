@@ -1,0 +1,233 @@
+"""One DAG per district: from the inbox to the published roster.
+
+The functions here only connect Airflow to the package; what a step does stands in ``plugins/rollcall``, which is
+imported where it is used: this file is parsed often.
+"""
+
+import logging
+from datetime import timedelta
+from typing import Any
+
+from airflow.sdk import DAG, Param, get_current_context, get_parsing_context, task
+from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
+from airflow.timetables.trigger import CronTriggerTimetable
+
+from rollcall.arrival.sensor import DeliverySensor, run_service_date
+from rollcall.assets import ACCEPTED_DELIVERY
+from rollcall.decision.operator import HoldOperator
+from rollcall.districts import District, DistrictFileError, load_district, load_districts
+from rollcall.publish.sensor import PublicationSensor
+from rollcall.settings import settings
+
+log = logging.getLogger(__name__)
+
+DOC = """
+**{name}** sends its OneRoster files to the account `{district_id}`; this DAG takes each night's delivery from the inbox
+to the published roster.
+
+| it stops at | because | you |
+|---|---|---|
+| `wait_for_delivery` | nothing came, or not everything | ask the district; clear the task to wait again |
+| `decide` | the delivery was rejected | send the district its receipt; its next delivery is judged anew |
+| `hold` | it changes more than is ordinary | decide under *Required actions*, or with `rollcall approve` |
+| `await_publication` | the build failed, or an audit found something | read its message; clear the run when mended |
+
+Whatever happens here, readers keep the last good roster.
+"""
+TRY_AGAIN = {"retries": 2, "retry_delay": timedelta(seconds=30)}
+FILE_NAME = "{{ task.op_kwargs['file_name'] }}"
+
+
+def district_of(district_id: str) -> District:
+    """The district as its file says now."""
+    return load_district(settings().districts_dir / f"{district_id}.yaml")
+
+
+@task
+def receive(district_id: str) -> list[str]:
+    """Archive the delivery; says which files are to be landed: none when its content is known already."""
+    from rollcall.archive.inbox import IncompleteInboxError
+    from rollcall.archive.receive import receive as receive_delivery
+    from rollcall.sftp import SftpRefusedError, airflow_account
+
+    context = get_current_context()
+    district = district_of(district_id)
+    try:
+        receipt = receive_delivery(
+            district,
+            airflow_account(district.sftp_connection_id),
+            service_date=run_service_date(district, context),
+            run_id=context["run_id"],
+            source=context["params"]["source"],
+            log=log.info,
+        )
+    except (IncompleteInboxError, SftpRefusedError) as error:
+        raise AirflowFailException(str(error)) from None
+    if receipt.delivery.state == "rejected" and not receipt.files:
+        raise AirflowFailException(receipt.delivery.state_reason)
+    return list(receipt.files)
+
+
+@task(map_index_template=FILE_NAME)
+def land(district_id: str, file_name: str) -> None:
+    """Land one file in the delivery's own schema."""
+    from rollcall.landing import land as land_file
+
+    delivery_id = delivery_in_work(district_id)
+    land_file(delivery_id, file_name, log=log.info)
+
+
+@task(map_index_template=FILE_NAME)
+def gate(district_id: str, file_name: str) -> None:
+    """Check one file against its suite in expectations/."""
+    from rollcall.gate import gate_file
+    from rollcall.warehouse import warehouse_url
+
+    delivery_id = delivery_in_work(district_id)
+    outcome = gate_file(warehouse_url(), delivery_id, file_name, district_of(district_id).limits.set_aside)
+    log.info(
+        "%s.csv: %s, %s of %s rows set aside.", file_name, outcome.verdict, outcome.rows_set_aside, outcome.rows_landed
+    )
+
+
+@task
+def gate_delivery(district_id: str) -> None:
+    """Check the delivery as a whole: references from file to file."""
+    from rollcall.gate import gate_delivery as check_delivery
+    from rollcall.warehouse import warehouse_url
+
+    delivery_id = delivery_in_work(district_id)
+    outcome = check_delivery(warehouse_url(), delivery_id, district_of(district_id).limits.set_aside)
+    log.info("The delivery as a whole: %s, %s rows set aside in all.", outcome.verdict, outcome.rows_set_aside)
+
+
+@task
+def decide(district_id: str) -> str:
+    """Accept, hold or reject."""
+    from rollcall.decision.decide import decide as decide_on
+
+    decision = decide_on(district_of(district_id), delivery_in_work(district_id))
+    log.info("Verdict: %s. %s", decision.verdict, " ".join(decision.reasons))
+    if decision.verdict == "reject":
+        raise AirflowFailException(" ".join(decision.reasons))
+    return decision.verdict
+
+
+@task(trigger_rule="none_failed", outlets=[ACCEPTED_DELIVERY])
+def accept(district_id: str) -> int:
+    """Give the delivery its sequence; skipped when the ledger says that it is not to be published."""
+    from rollcall.decision.decide import accept as accept_delivery
+
+    acceptance = accept_delivery(delivery_of_this_run(district_id))
+    if acceptance.sequence is None:
+        raise AirflowSkipException(acceptance.reason)
+    log.info("Accepted as sequence %s.", acceptance.sequence)
+    return acceptance.sequence
+
+
+@task
+def report(district_id: str) -> str:
+    """Close the night, leave the receipt, tell the operators; never decides the run's colour."""
+    from rollcall.report.report import report as report_night
+    from rollcall.sftp import airflow_account
+
+    context = get_current_context()
+    district = district_of(district_id)
+    states: dict[str, Any] = context["ti"].get_task_states(dag_id=district.dag_id, run_ids=[context["run_id"]])
+    failed = sorted(name for name, state in states[context["run_id"]].items() if state == "failed")
+    return report_night(
+        district,
+        run_service_date(district, context),
+        context["run_id"],
+        airflow_account(district.sftp_connection_id),
+        failed_tasks=tuple(failed),
+        log=log.info,
+    )
+
+
+def delivery_of_this_run(district_id: str) -> int:
+    """The delivery that ``receive`` opened for this run."""
+    from rollcall.ledger import delivery_of_run
+    from rollcall.warehouse import connect
+
+    with connect() as connection:
+        delivery = delivery_of_run(connection, district_id, get_current_context()["run_id"])
+    if delivery is None:
+        raise AirflowFailException("This run has received no delivery. Clear it from wait_for_delivery on.")
+    return delivery.delivery_id
+
+
+def delivery_in_work(district_id: str) -> int:
+    """The run's delivery, when it is still to be judged; a task cleared on a settled one has nothing to do."""
+    from rollcall import ledger
+    from rollcall.warehouse import connect
+
+    delivery_id = delivery_of_this_run(district_id)
+    with connect() as connection:
+        delivery = ledger.delivery(connection, delivery_id)
+    if delivery.state not in ledger.IN_WORK:
+        raise AirflowSkipException(f"Nothing to do: delivery {delivery_id} is {delivery.state}.")
+    return delivery_id
+
+
+def district_dag(district: District) -> DAG:
+    """The DAG of one district."""
+    with DAG(
+        dag_id=district.dag_id,
+        description=f"{district.name}: from the inbox to the published roster",
+        doc_md=DOC.format(name=district.name, district_id=district.district_id),
+        schedule=CronTriggerTimetable(
+            district.schedule, timezone=district.timezone, run_immediately=timedelta(seconds=0)
+        ),
+        catchup=False,
+        max_active_runs=16,  # a run that waits for approval must not keep the next night from starting
+        is_paused_upon_creation=False,
+        tags=["roster", district.student_information_system],
+        default_args=TRY_AGAIN,
+        params=run_params(),
+    ) as dag:
+        name = district.district_id
+        files = receive(name)
+        landed = land.partial(district_id=name).expand(file_name=files)
+        gated = gate.partial(district_id=name).expand(file_name=files)
+        waiting = DeliverySensor(task_id="wait_for_delivery", district=district)
+        hold = HoldOperator(task_id="hold", district_id=name)
+        published = PublicationSensor(task_id="await_publication", district_id=name)
+        waiting >> files >> landed >> gated >> gate_delivery(name) >> decide(name) >> hold
+        hold >> accept(name) >> published >> report(name).as_teardown()
+    return dag
+
+
+def run_params() -> dict[str, Param]:
+    """What a person can say when starting a run by hand."""
+    return {
+        "service_date": Param(
+            None,
+            type=["null", "string"],
+            format="date",
+            title="Night",
+            description="The night that this run serves; blank means today's.",
+        ),
+        "source": Param(
+            "inbox",
+            type="string",
+            pattern=r"^(inbox|archive/\d+)$",
+            title="Source",
+            description="inbox, or archive/<delivery number> to take an earlier delivery once more.",
+        ),
+        "wait_seconds": Param(
+            None,
+            type=["null", "number"],
+            minimum=0,
+            title="Wait",
+            description="How many seconds to wait for the delivery; blank means until the deadline.",
+        ),
+    }
+
+
+wanted = get_parsing_context().dag_id
+for found in load_districts(settings().districts_dir):
+    # A broken district file is reported by district_files.py, so that it takes down no other district.
+    # A task's process needs its own DAG only: building a thousand costs seconds at every start.
+    if not isinstance(found, DistrictFileError) and wanted in (None, found.dag_id):
+        globals()[found.dag_id] = district_dag(found)

@@ -1,0 +1,32 @@
+{# What the running build is frozen to, read from the ledger while the build runs: no --vars, so partial parsing stays
+   valid from night to night. Empty while parsing and at a deploy. #}
+{% macro deliveries_in_build() %}
+    {%- if not execute -%}
+        {{ return([]) }}
+    {%- endif -%}
+    {%- set query -%}
+        select district_id, delivery_id, sequence, service_date, landing_schema
+        from rollcall.current_build
+        order by district_id
+    {%- endset -%}
+    {{ return(run_query(query).rows) }}
+{% endmacro %}
+
+
+{# The districts of the running build as a parenthesised list of literals, for `district_id in …`. #}
+{% macro districts_in_build() %}
+    {%- set quoted = [] -%}
+    {%- for delivery in deliveries_in_build() -%}
+        {%- do quoted.append(dbt.string_literal(dbt.escape_single_quotes(delivery.district_id))) -%}
+    {%- endfor -%}
+    ({{ quoted | join(', ') if quoted else 'null' }})
+{%- endmacro %}
+
+
+{# The versions of a history model that are open for the districts of the running build: while staging is built, what
+   is published; once history is built, the candidate for publication. #}
+{% macro open_versions(relation) -%}
+    select *
+    from {{ relation }}
+    where valid_to_seq is null and district_id in {{ districts_in_build() }}
+{%- endmacro %}

@@ -1,0 +1,51 @@
+-- Records that this build removed as missing although their file is no evidence of absence, or tonight's row was only
+-- set aside (law 5).
+with
+
+deliveries as (
+    select * from {{ source('rollcall', 'current_build') }}
+),
+
+delivery_files as (
+    select * from {{ source('rollcall', 'delivery_file') }}
+),
+
+set_aside as (
+    select
+        row_finding.delivery_id,
+        row_finding.file,
+        btrim(row_finding.sourced_id) as source_id
+    from {{ source('rollcall', 'row_finding') }} as row_finding
+    where row_finding.severity = 'critical' and row_finding.sourced_id is not null
+),
+
+removed as (
+    {%- for entity in conformed_entities() %}
+    select
+        version.district_id,
+        version.source_id,
+        version.valid_to_seq as sequence,
+        '{{ entity.file }}' as file
+    from {{ ref(entity.history) }} as version
+    where version.end_reason = 'missing' and version.district_id in {{ districts_in_build() }}
+    {{ 'union all' if not loop.last }}
+    {%- endfor %}
+)
+
+select
+    deliveries.district_id,
+    count(*) as failures
+from deliveries
+inner join removed on deliveries.district_id = removed.district_id and deliveries.sequence = removed.sequence
+left join delivery_files on deliveries.delivery_id = delivery_files.delivery_id and removed.file = delivery_files.file
+where
+    not coalesce(delivery_files.absence_is_evidence, false)
+    or exists (
+        select
+        from set_aside
+        where
+            set_aside.delivery_id = deliveries.delivery_id
+            and set_aside.file = removed.file
+            and set_aside.source_id = removed.source_id
+    )
+group by deliveries.district_id

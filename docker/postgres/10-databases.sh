@@ -1,0 +1,13 @@
+#!/bin/bash
+# Runs once, when the volume is empty: Rollcall's two roles and databases.
+set -euo pipefail
+
+psql --no-psqlrc --quiet --set ON_ERROR_STOP=1 \
+    --username "$POSTGRES_USER" --dbname postgres <<'SQL'
+\getenv warehouse_password WAREHOUSE_PASSWORD
+\getenv airflow_password AIRFLOW_DB_PASSWORD
+create role rollcall login nosuperuser createrole password :'warehouse_password';
+create role airflow login nosuperuser password :'airflow_password';
+create database warehouse owner rollcall;
+create database airflow owner airflow;
+SQL

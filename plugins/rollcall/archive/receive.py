@@ -1,0 +1,256 @@
+"""The step ``receive``: take the night's delivery into the archive and the ledger, and see whether it is new."""
+
+import asyncio
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date
+
+from rollcall import ledger
+from rollcall.archive.inbox import TakenFile, empty, take
+from rollcall.archive.manifest import read_modes, with_modes
+from rollcall.archive.store import Archive
+from rollcall.archive.unpack import UnreadableZipError, delivered_files
+from rollcall.decision.settle import supersede_holds
+from rollcall.districts import District
+from rollcall.landing.schema import make_schema
+from rollcall.ledger import Delivery, DeliveryFile
+from rollcall.oneroster import FILE_NAMES, MANIFEST
+from rollcall.publish import move_effective_date
+from rollcall.settings import settings
+from rollcall.sftp import SftpAccount
+from rollcall.warehouse import Connection, connect
+
+Log = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """What a run received.
+
+    Attributes:
+        delivery: As the ledger has it now.
+        files: What is to be landed, by the standard's names; empty when there is nothing to do.
+    """
+
+    delivery: Delivery
+    files: tuple[str, ...]
+
+
+def receive(
+    district: District, account: SftpAccount, *, service_date: date, run_id: str, source: str = "inbox", log: Log
+) -> Receipt:
+    """Archive the delivery, write it into the ledger, and say which files are to be landed.
+
+    A run that received a delivery before gets the same one, from the archive. Two runs of one district wait for
+    each other. Killed anywhere, it goes on where it stopped.
+
+    Args:
+        source: ``inbox``, or ``archive/<delivery_id>`` to take an earlier delivery once more.
+
+    Raises:
+        SftpError: the inbox cannot be used, or the delivery is not complete any more.
+        UnknownDeliveryError: ``source`` names a delivery that is not the district's.
+    """
+    with _only_one(district.district_id):
+        with connect() as connection:
+            ledger.record_district(connection, district)
+            delivery = ledger.open_delivery(connection, district.district_id, service_date, run_id, source)
+            ledger.record_night(
+                connection,
+                district.district_id,
+                service_date,
+                "in_progress",
+                delivery_id=delivery.delivery_id,
+                run_id=run_id,
+            )
+        if delivery.state == "receiving":
+            if source == "inbox":
+                _receive_from_inbox(district, account, delivery, log)
+            else:
+                _receive_from_archive(delivery)
+            with connect() as connection:
+                delivery = ledger.delivery(connection, delivery.delivery_id)
+                if delivery.state == "received":
+                    _compare(connection, delivery)
+        elif source == "inbox":
+            with connect() as connection:
+                files_known = ledger.files_of(connection, delivery.delivery_id)
+            _empty_inbox(account, delivery, files_known)  # a killed predecessor may not have come to it
+    with connect() as connection:
+        delivery = ledger.delivery(connection, delivery.delivery_id)
+        files = [file.file for file in ledger.files_of(connection, delivery.delivery_id)]
+        if delivery.state not in ledger.IN_WORK or _is_settled(connection, delivery):
+            log(f"Delivery {delivery.delivery_id} is {delivery.state}. {delivery.state_reason or ''}".strip())
+            return Receipt(delivery, ())
+        make_schema(connection, delivery)
+    log(f"Delivery {delivery.delivery_id} lies in the archive: {', '.join(sorted(files))}.")
+    return Receipt(delivery, tuple(name for name in FILE_NAMES if name in files))
+
+
+@contextmanager
+def _only_one(district_id: str) -> Iterator[None]:
+    """One run of a district at a time; the lock goes with the connection, so that a killed run leaves none."""
+    with connect(autocommit=True) as lock:
+        lock.execute("select pg_advisory_lock(hashtextextended('rollcall.receive.' || %s, 0))", (district_id,))
+        yield
+
+
+def _receive_from_inbox(district: District, account: SftpAccount, delivery: Delivery, log: Log) -> None:
+    """Inbox → archive → ledger → inbox emptied, in this order."""
+    archive = Archive(settings().archive_root, district.district_id)
+
+    async def claim_and_archive() -> list[TakenFile]:
+        async with account.connect() as session:
+            return await take(session, archive, delivery.delivery_id, district.files)
+
+    files = record_delivered(archive, district, delivery, asyncio.run(claim_and_archive()))
+    _empty_inbox(account, delivery, files)
+    log(f"Archived {len(files)} files, {sum(file.size_bytes for file in files):,} bytes, and emptied the inbox.")
+
+
+def record_delivered(
+    archive: Archive, district: District, delivery: Delivery, taken: list[TakenFile]
+) -> list[DeliveryFile]:
+    """Write what was archived into the ledger as the delivery's content; a zip that cannot be opened is rejected."""
+    modes: Mapping[str, str] = {}
+    rejected: str | None = None
+    try:
+        files = delivered_files(archive, delivery.delivery_id, taken)
+        modes = _manifest_modes(archive, files)
+        files = with_modes(files, modes) if modes else files
+    except UnreadableZipError as error:
+        files, rejected = [_as_sent(delivery, item) for item in taken], str(error)
+    with connect() as connection:
+        _record(connection, delivery, files)
+        if rejected:
+            ledger.set_state(connection, delivery.delivery_id, "rejected", rejected)
+        else:
+            _record_missing(connection, delivery, district, files, modes)
+    _write_index(archive, delivery, files)
+    return files
+
+
+def _receive_from_archive(delivery: Delivery) -> None:
+    """The files of an earlier delivery of the same district, once more."""
+    earlier = delivery.source.removeprefix("archive/")
+    with connect() as connection:
+        original = ledger.delivery(connection, int(earlier)) if earlier.isdigit() else None
+        if original is None or original.district_id != delivery.district_id:
+            raise ledger.UnknownDeliveryError(
+                f"{delivery.source!r} names no delivery of {delivery.district_id}; write inbox or archive/<number>."
+            )
+        _record(connection, delivery, ledger.files_of(connection, original.delivery_id))
+
+
+def _record(connection: Connection, delivery: Delivery, files: list[DeliveryFile]) -> None:
+    """Write the delivery's content into the ledger; from here on the archive's copy is the delivery."""
+    ledger.record_files(connection, delivery.delivery_id, files)
+    packaging = "zip" if any(file.file.lower().endswith(".zip") for file in files) else "loose"
+    connection.execute(
+        "update rollcall.delivery set content_hash = %s, packaging = %s where delivery_id = %s",
+        (content_hash(files), packaging, delivery.delivery_id),
+    )
+    ledger.set_state(connection, delivery.delivery_id, "received")
+
+
+def content_hash(files: list[DeliveryFile]) -> str:
+    """One hash for what a delivery says: its CSV files by the standard's names, not how they were packed."""
+    lines = sorted(f"{file.file} {file.sha256}" for file in files if not file.file.lower().endswith(".zip"))
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+
+
+def _manifest_modes(archive: Archive, files: list[DeliveryFile]) -> Mapping[str, str]:
+    """The modes that the delivery's manifest gives; none without a manifest."""
+    manifest = next((file for file in files if file.file == MANIFEST), None)
+    if manifest is None:
+        return {}
+    with archive.open(manifest.archive_path) as source:
+        return read_modes(source.read())
+
+
+def _record_missing(
+    connection: Connection,
+    delivery: Delivery,
+    district: District,
+    files: list[DeliveryFile],
+    modes: Mapping[str, str],
+) -> None:
+    """Write down the expected files that are not there; one that the manifest calls absent is no failure."""
+    for name in sorted(set(district.files) - {file.file for file in files}):
+        severity = "info" if modes.get(name) == "absent" else "critical"
+        connection.execute(
+            """
+            insert into rollcall.check_result (delivery_id, file, code, severity, rows_failed)
+            values (%s, %s, 'file_missing', %s, 1) on conflict do nothing
+            """,
+            (delivery.delivery_id, name, severity),
+        )
+
+
+def _compare(connection: Connection, delivery: Delivery) -> None:
+    """Finish a delivery at once when its content is known: published already, held, discarded or rejected."""
+    if ledger.deliveries_in_state(connection, delivery.district_id, ["accepted"]):
+        return  # what will be published next is not what is published now: let it take the whole way
+    published = ledger.published_delivery(connection, delivery.district_id)
+    if published and published.content_hash == delivery.content_hash:
+        if delivery.service_date >= published.service_date:
+            move_effective_date(connection, delivery.district_id, delivery.delivery_id, delivery.service_date)
+        supersede_holds(connection, delivery)
+        reason = f"Its content equals delivery {published.delivery_id}, which is published."
+        ledger.set_state(connection, delivery.delivery_id, "unchanged", reason, same_as=published.delivery_id)
+        return
+    for known in ledger.deliveries_in_state(connection, delivery.district_id, ["held", "discarded", "rejected"]):
+        if known.content_hash == delivery.content_hash and known.delivery_id != delivery.delivery_id:
+            _follow(connection, delivery, known)
+            return
+
+
+def _follow(connection: Connection, delivery: Delivery, known: Delivery) -> None:
+    """Give a delivery the verdict of an equal one."""
+    state: ledger.DeliveryState = "same_as_held" if known.state == "held" else known.state
+    reason = {
+        "held": f"Its content equals delivery {known.delivery_id}, which waits for approval.",
+        "discarded": f"Its content equals delivery {known.delivery_id}, which was discarded.",
+        "rejected": f"Its content equals delivery {known.delivery_id}, which was rejected: {known.state_reason}",
+    }[known.state]
+    ledger.set_state(connection, delivery.delivery_id, state, reason, same_as=known.delivery_id)
+
+
+def _is_settled(connection: Connection, delivery: Delivery) -> bool:
+    """Whether landing again would change nothing: the verdict was taken over from an equal delivery."""
+    if delivery.state == "rejected" and delivery.same_as_delivery_id is not None:
+        return True
+    files = ledger.files_of(connection, delivery.delivery_id)
+    return not any(file.file in FILE_NAMES for file in files)
+
+
+def _empty_inbox(account: SftpAccount, delivery: Delivery, files: list[DeliveryFile]) -> None:
+    """Take the delivery out of the inbox, now that the ledger knows the archive's copy."""
+
+    async def empty_it() -> None:
+        async with account.connect() as session:
+            await empty(session, delivery.delivery_id, files)
+
+    asyncio.run(empty_it())
+
+
+def _write_index(archive: Archive, delivery: Delivery, files: list[DeliveryFile]) -> None:
+    """Name the delivery's files beside their content."""
+    index = {
+        "district_id": delivery.district_id,
+        "service_date": delivery.service_date.isoformat(),
+        "files": {file.sent_name: {"archive_path": file.archive_path, "sha256": file.sha256} for file in files},
+    }
+    name = f"deliveries/{delivery.service_date}-{delivery.delivery_id}.json"
+    archive.write_index(name, json.dumps(index, indent=2) + "\n")
+
+
+def _as_sent(delivery: Delivery, item: TakenFile) -> DeliveryFile:
+    """A file that could not be opened, as it was sent."""
+    stored = item.stored
+    return DeliveryFile(
+        delivery.delivery_id, item.sent_name, item.sent_name, stored.path, stored.sha256, stored.size, item.sent_at
+    )

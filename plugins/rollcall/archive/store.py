@@ -1,0 +1,83 @@
+"""A content-addressed store on Airflow's object storage: a local folder, ``s3://`` and the like."""
+
+import hashlib
+import uuid
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import IO, TYPE_CHECKING, cast
+
+if TYPE_CHECKING:
+    pass
+
+
+@dataclass(frozen=True)
+class StoredBytes:
+    """Something that lies in the archive.
+
+    Attributes:
+        path: Where, relative to the archive's root.
+        sha256: The content's SHA-256, in hexadecimal.
+        size: In bytes.
+    """
+
+    path: str
+    sha256: str
+    size: int
+
+
+class Archive:
+    """One district's part of the archive.
+
+    Args:
+        root: The archive's URL, ``file:///…`` or ``s3://…``.
+        district_id: Whose deliveries; districts share nothing, not even equal content.
+    """
+
+    def __init__(self, root: str, district_id: str) -> None:
+        from airflow.sdk import ObjectStoragePath
+
+        self._root: ObjectStoragePath = ObjectStoragePath(root)
+        self._district_id = district_id
+
+    async def keep(self, blocks: AsyncIterator[bytes]) -> StoredBytes:
+        """Write a stream down and file it under its hash; content that is there already is kept once.
+
+        A process killed in here leaves at most a file in ``incoming/``, which nobody reads.
+        """
+        incoming = self._root / self._district_id / "incoming" / uuid.uuid4().hex
+        incoming.parent.mkdir(parents=True, exist_ok=True)
+        digest, size = hashlib.sha256(), 0
+        with incoming.open("wb") as sink:
+            async for block in blocks:
+                digest.update(block)
+                size += len(block)
+                sink.write(block)
+        sha256 = digest.hexdigest()
+        path = f"{self._district_id}/{sha256[:2]}/{sha256}"
+        target = self._root / path
+        if target.exists():
+            incoming.unlink()
+        else:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            incoming.rename(target)
+        return StoredBytes(path, sha256, size)
+
+    @contextmanager
+    def open(self, path: str) -> Iterator[IO[bytes]]:
+        """Read something back.
+
+        Args:
+            path: As ``StoredBytes.path``.
+
+        Raises:
+            FileNotFoundError: nothing of that path is in the archive.
+        """
+        with (self._root / path).open("rb") as source:
+            yield cast(IO[bytes], source)
+
+    def write_index(self, name: str, text: str) -> None:
+        """Write a small text beside the content, for a person who finds the archive without the ledger."""
+        path = self._root / self._district_id / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)

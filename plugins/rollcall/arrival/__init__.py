@@ -1,0 +1,1 @@
+"""Arrival: when is a delivery complete, at rest, and new?"""

@@ -1,0 +1,139 @@
+"""The sftp provider's sensor, extended: it waits for one night's complete delivery of one district."""
+
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+from airflow.providers.sftp.sensors.sftp import SFTPSensor
+from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
+
+from rollcall.arrival.trigger import DeliveryTrigger
+from rollcall.districts import District
+from rollcall.ledger import delivery_of_run, last_good_night, record_district, record_night
+from rollcall.settings import settings
+from rollcall.warehouse import connect
+
+MANUAL_WAIT = timedelta(minutes=15)
+"""How long a run that a person started waits at least, however late in the day."""
+
+
+class DeliverySensor(SFTPSensor):
+    """Waits, without holding a worker, until a district's delivery of the night is complete and at rest.
+
+    Skips when no delivery is expected, passes at once when the run has its delivery already (a cleared run reuses
+    it from the archive), and fails, naming what is missing and the last good night, when the deadline passes.
+
+    Args:
+        district: The district whose inbox is watched.
+    """
+
+    def __init__(self, *, district: District, **kwargs: Any) -> None:
+        super().__init__(path=".", sftp_conn_id=district.sftp_connection_id, deferrable=True, **kwargs)
+        self.district = district
+
+    def execute(self, context: Any) -> None:
+        """Look into the ledger first; defer to the trigger when there is something to wait for."""
+        params, run_id = context["params"], context["run_id"]
+        service_date = run_service_date(self.district, context)
+        with connect() as connection:
+            record_district(connection, self.district)
+            known = delivery_of_run(connection, self.district.district_id, run_id)
+            reason = self.district.not_expected_because(service_date)
+            if known is None and params["source"] == "inbox":
+                if reason and context["dag_run"].run_type != "manual":
+                    record_night(connection, self.district.district_id, service_date, "not_expected", message=reason)
+                    connection.commit()
+                    raise AirflowSkipException(f"Nothing to wait for on {service_date}: {reason}.")
+                record_night(connection, self.district.district_id, service_date, "waiting", run_id=run_id)
+        if known is not None:
+            self.log.info("This run received delivery %s already; it is taken from the archive.", known.delivery_id)
+            return
+        if params["source"] != "inbox":
+            self.log.info("This run takes %s; the inbox is left alone.", params["source"])
+            return
+        self._wait(service_date, params["wait_seconds"], manual=context["dag_run"].run_type == "manual")
+
+    def _wait(self, service_date: date, wait_seconds: float | None, *, manual: bool) -> None:
+        """Hand over to the triggerer."""
+        deadline = self.district.deadline_on(service_date)
+        now = datetime.now(UTC)
+        if wait_seconds is not None:
+            deadline = now + timedelta(seconds=wait_seconds)
+        elif manual:
+            deadline = max(deadline, now + MANUAL_WAIT)
+        self.log.info(
+            "Waiting until %s for %s in the inbox of %s.",
+            deadline.isoformat(timespec="seconds"),
+            ", ".join(self.district.files),
+            self.district.district_id,
+        )
+        self.defer(
+            trigger=DeliveryTrigger(
+                sftp_conn_id=self.sftp_conn_id,
+                expected=list(self.district.files),
+                stable_after=self.district.stable_after_seconds or settings().stable_after_seconds,
+                poke_interval=self.district.poll_interval_seconds or settings().poll_interval_seconds,
+                deadline=deadline.isoformat(),
+            ),
+            method_name="execute_complete",
+        )
+
+    def execute_complete(self, context: Any, event: Any = None) -> None:
+        """Pass on a complete delivery; fail with a sentence for the operator on anything else."""
+        if event and event["status"] == "complete":
+            self.log.info("Complete and at rest: %s.", ", ".join(event["files"]))
+            return
+        service_date = run_service_date(self.district, context)
+        with connect() as connection:
+            last_good = last_good_night(connection, self.district.district_id)
+            outcome, message = _what_went_wrong(event or {}, self.district, service_date, last_good)
+            record_night(
+                connection,
+                self.district.district_id,
+                service_date,
+                outcome,
+                message=message,
+                missing_files=(event or {}).get("missing", ()),
+                run_id=context["run_id"],
+            )
+        raise AirflowFailException(message)
+
+
+def run_service_date(district: District, context: Any) -> date:
+    """The night that a run serves: its ``service_date`` parameter, else the date of its schedule."""
+    given = context["params"]["service_date"]
+    if given:
+        return date.fromisoformat(given)
+    dag_run = context["dag_run"]
+    return district.service_date(dag_run.logical_date or dag_run.run_after)
+
+
+def _what_went_wrong(
+    event: dict[str, Any], district: District, service_date: date, last_good: date | None
+) -> tuple[str, str]:
+    """The night's outcome, and the sentence for the operator."""
+    still_good = f"Readers still see the roster of {last_good}." if last_good else "Nothing was ever published."
+    if event.get("status") == "refused":
+        return "refused", f"{event['message']} {still_good}"
+    if event.get("trouble"):
+        return (
+            "unreachable",
+            f"The inbox of {district.district_id} could not be looked at ({event['trouble']}) when the wait for "
+            f"{service_date} ended. Check the SFTP service, then clear this task. {still_good}",
+        )
+    if event.get("found") and event.get("missing"):
+        return (
+            "incomplete",
+            f"{district.name} sent no {', '.join(event['missing'])} for {service_date}. Ask the district to send the "
+            f"whole set again, then clear this task. {still_good}",
+        )
+    if event.get("found"):
+        return (
+            "incomplete",
+            f"{district.name} was still uploading when the wait for {service_date} ended. Clear this task to wait "
+            f"again. {still_good}",
+        )
+    return (
+        "missing",
+        f"{district.name} sent nothing for {service_date}. Ask whether its export ran, then clear this task to wait "
+        f"again. {still_good}",
+    )

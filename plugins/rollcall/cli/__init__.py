@@ -1,0 +1,50 @@
+"""The command line: ``rollcall …``. Exit 0: ok. 1: the answer is bad news. 2: used wrongly."""
+
+import sys
+
+import typer
+from rich.console import Console
+
+from rollcall.cli import deliveries, districts, stack
+from rollcall.districts import DistrictFileError
+from simulator.cli import simulate
+
+app = typer.Typer(
+    name="rollcall",
+    help="Nightly school rosters: receive, check, publish.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+app.command()(stack.demo)
+app.command()(stack.up)
+app.command()(stack.down)
+app.command()(stack.deploy)
+app.command()(deliveries.status)
+app.command()(deliveries.check)
+app.command()(deliveries.approve)
+app.command()(deliveries.discard)
+app.command()(simulate)
+app.add_typer(districts.app, name="districts")
+
+
+def main() -> None:
+    """Run the command line; what a person can mend is said in a sentence, never as a traceback."""
+    from rollcall.airflow_api import AirflowUnreachableError
+    from rollcall.decision.settle import CannotSettleError
+    from rollcall.ledger import UnknownDeliveryError
+    from rollcall.stack import StackError
+    from rollcall.warehouse import WarehouseError
+
+    try:
+        app()
+    except (UnknownDeliveryError, CannotSettleError, DistrictFileError) as error:
+        _say(error)
+        sys.exit(2)
+    except (AirflowUnreachableError, StackError, WarehouseError) as error:
+        _say(error)
+        sys.exit(1)
+
+
+def _say(error: Exception) -> None:
+    Console(stderr=True).print(f"[red]{type(error).__name__.removesuffix('Error')}:[/] {error}", highlight=False)

@@ -1,0 +1,112 @@
+"""``rollcall status``, ``check``, ``approve``, ``discard``."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from rollcall.airflow_api import AirflowUnreachableError
+
+console = Console(highlight=False)
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+DeliveryNumber = Annotated[int, typer.Argument(metavar="DELIVERY", help="The delivery's number, as `status` shows it.")]
+Who = Annotated[str, typer.Option("--by", help="Who decides; goes into the ledger.")]
+Why = Annotated[str, typer.Option("--why", help="Why; goes into the ledger.")]
+
+BAD_NEWS = frozenset({"held", "rejected", "missing", "incomplete", "unreachable", "refused", "failed"}) | {
+    "conform_failed",
+    "audit_failed",
+}
+
+
+def status(as_json: AsJson = False) -> None:
+    """How each district stands tonight; exits 1 when one needs somebody."""
+    from rollcall.report.status import district_states
+    from rollcall.warehouse import connect
+
+    with connect() as connection:
+        states = district_states(connection)
+    if as_json:
+        console.print_json(json.dumps([asdict(state) for state in states], default=str))
+    else:
+        table = Table("District", "State", "Night", "Delivery", "Published", "Last good", "What", box=None)
+        for state in states:
+            table.add_row(
+                state.district,
+                state.state,
+                str(state.night or "-"),
+                str(state.delivery or "-"),
+                str(state.published_sequence or "-"),
+                str(state.last_good or "-"),
+                state.message or "",
+            )
+        console.print(table)
+    if any(state.state in BAD_NEWS for state in states):
+        raise typer.Exit(1)
+
+
+def check(
+    path: Annotated[Path, typer.Argument(exists=True, help="A folder of CSV files, or a zip.")],
+    district: Annotated[str | None, typer.Option(help="Judge by this district's files and limits.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Judge a delivery without a running stack; exits 0 only when it would be accepted."""
+    from rollcall.check import check_path
+
+    verdict = check_path(path, district)
+    if as_json:
+        console.print_json(verdict.model_dump_json())
+    else:
+        _print_verdict(verdict.model_dump())
+    raise typer.Exit(0 if verdict.verdict == "accept" else 1)
+
+
+def approve(delivery: DeliveryNumber, by: Who, why: Why) -> None:
+    """Publish a held delivery."""
+    _settle(delivery, "approved", by, why)
+
+
+def discard(delivery: DeliveryNumber, by: Who, why: Why) -> None:
+    """Put a held delivery away; readers keep the last good roster."""
+    _settle(delivery, "discarded", by, why)
+
+
+def _settle(delivery_id: int, settlement: Literal["approved", "discarded"], by: str, why: str) -> None:
+    """Settle the ledger's row first, then answer Airflow's request."""
+    from rollcall import ledger
+    from rollcall.decision.requests import answer_settled_requests
+    from rollcall.decision.settle import settle
+    from rollcall.warehouse import connect
+
+    with connect() as connection:
+        hold = settle(connection, delivery_id, settlement, by=by, why=why, via="cli")
+        district_id = ledger.delivery(connection, delivery_id).district_id
+    console.print(
+        f"Delivery {delivery_id} of {district_id}: {hold.settlement} by {hold.settled_by}: {hold.settled_why}"
+    )
+    try:
+        answer_settled_requests(district_id, log=console.print)
+    except AirflowUnreachableError as error:
+        console.print(
+            f"[yellow]{error}. The decision stands in the ledger; clear the task 'hold' of the run, and it follows.[/]"
+        )
+    if hold.settlement != settlement or hold.settled_by != by:
+        console.print("[yellow]Somebody was faster; their decision stands.[/]")
+        raise typer.Exit(1)
+
+
+def _print_verdict(verdict: dict[str, object]) -> None:
+    console.print(f"Verdict: [bold]{verdict['verdict']}[/] ({verdict['format']})")
+    files = Table("File", "Rows", "Set aside", "Verdict", box=None)
+    for name, file in verdict["files"].items():  # type: ignore[attr-defined]
+        files.add_row(name, str(file["rows"]), str(file["rejected"]), file["verdict"])
+    console.print(files)
+    findings = Table("File", "Row", "sourcedId", "Column", "Severity", "Code", "Message", box=None)
+    for finding in verdict["findings"]:  # type: ignore[attr-defined]
+        findings.add_row(*(str(value if value is not None else "") for value in finding.values()))
+    if findings.row_count:
+        console.print(findings)

@@ -1,0 +1,58 @@
+"""``rollcall districts list|check``."""
+
+import json
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from rollcall.districts import District, DistrictFileError, load_district, load_districts
+from rollcall.settings import settings
+
+app = typer.Typer(help="The districts and their files.", no_args_is_help=True)
+console = Console(highlight=False)
+
+
+@app.command(name="list")
+def list_districts(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
+    """List the districts, and what is wrong with the files that cannot be used."""
+    found = list(load_districts(settings().districts_dir))
+    districts = [district for district in found if isinstance(district, District)]
+    mistakes = [str(mistake) for mistake in found if isinstance(mistake, DistrictFileError)]
+    if as_json:
+        console.print_json(json.dumps([district.model_dump(mode="json") for district in districts]))
+    else:
+        table = Table("District", "Name", "System", "Runs", "Time zone", "Deadline", box=None)
+        for district in districts:
+            table.add_row(
+                district.district_id,
+                district.name,
+                district.student_information_system,
+                district.schedule,
+                district.timezone,
+                district.deadline.isoformat(timespec="minutes"),
+            )
+        console.print(table)
+    _finish(mistakes)
+
+
+@app.command()
+def check(district_id: Annotated[str | None, typer.Argument(help="One district; all when not given.")] = None) -> None:
+    """Check the districts' files without starting anything."""
+    if district_id is None:
+        found = list(load_districts(settings().districts_dir))
+        mistakes = [str(mistake) for mistake in found if isinstance(mistake, DistrictFileError)]
+        good = len(found) - len(mistakes)
+    else:
+        load_district(settings().districts_dir / f"{district_id}.yaml")
+        good, mistakes = 1, []
+    console.print(f"{good} district files are in order.")
+    _finish(mistakes)
+
+
+def _finish(mistakes: list[str]) -> None:
+    for mistake in mistakes:
+        Console(stderr=True, highlight=False).print(f"[red]{mistake}[/]")
+    if mistakes:
+        raise typer.Exit(1)

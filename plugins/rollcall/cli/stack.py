@@ -1,0 +1,43 @@
+"""``rollcall demo``, ``up``, ``down``, ``deploy``."""
+
+import typer
+from rich.console import Console
+
+console = Console(highlight=False)
+
+
+def demo() -> None:
+    """Three districts, two nights, one bad upload held: on the real stack, in about two minutes."""
+    from rollcall.demo import run_demo
+
+    raise typer.Exit(run_demo(console))
+
+
+def up() -> None:
+    """Start the local stack: PostgreSQL, an SFTP server, Airflow. Starting it twice does no harm."""
+    from rollcall.conform import deploy as deploy_warehouse
+    from rollcall.stack import up as start
+
+    state = start(
+        after_postgres=lambda fresh: deploy_warehouse(fresh.warehouse_url),
+        progress=lambda line: console.print(f"  {line}"),
+    )
+    console.print(f"Airflow   {state.airflow_url}   user {state.airflow_user}, password {state.airflow_password}")
+    console.print(f"Warehouse {state.psql_path} {state.warehouse_url}", soft_wrap=True)
+    console.print("Stop it with [bold]rollcall down[/].")
+
+
+def down() -> None:
+    """Stop exactly what `up` started; the data stays."""
+    from rollcall.stack import down as stop
+
+    stop(progress=lambda line: console.print(f"  {line}"))
+
+
+def deploy() -> None:
+    """Bring the warehouse to this version: migrations, history tables, marts. Safe to repeat."""
+    from rollcall.conform import deploy as deploy_warehouse
+    from rollcall.warehouse import warehouse_url
+
+    deploy_warehouse(warehouse_url())
+    console.print("The warehouse is at this version.")

@@ -1,0 +1,98 @@
+"""dbt, in this process, silent, and told by the environment which warehouse."""
+
+import getpass
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from psycopg.conninfo import conninfo_to_dict
+
+from rollcall.conform.outcomes import BuildImpossibleError, NodeOutcome
+from rollcall.conform.redaction import in_short, redact_dbt
+from rollcall.settings import settings
+
+NIGHTLY = (
+    "build",
+    "--select", "path:models/staging", "path:models/intermediate", "path:models/history", "path:tests/audits",
+    "--indirect-selection", "empty",
+)  # fmt: skip
+"""The nightly build: no mart, whose views stand, and of the tests only the audits."""
+
+EVERYTHING = ("run",)
+"""A deploy: every table and view."""
+
+# dbt's log and result files would hold what PostgreSQL says; outcomes are reported through the ledger instead.
+SILENT = ("--quiet", "--log-level", "none", "--log-level-file", "none", "--no-write-json")
+
+
+def run_dbt(warehouse_url: str, command: Sequence[str]) -> list[NodeOutcome]:
+    """Run one dbt command on the project.
+
+    Args:
+        warehouse_url: The warehouse.
+        command: dbt's command and selection.
+
+    Returns:
+        How each node ended, in that order; failed nodes included.
+
+    Raises:
+        BuildImpossibleError: dbt did not get as far as running nodes.
+    """
+    from dbt.cli.main import dbtRunner
+
+    redact_dbt()
+    with _environment(warehouse_url):
+        outcome: Any = dbtRunner().invoke([*command, *SILENT, *_places()])
+    if outcome.exception is not None:
+        raise BuildImpossibleError(f"dbt did not run: {outcome.exception}") from None
+    return [_node_outcome(result) for result in outcome.result.results]
+
+
+def _places() -> list[str]:
+    """Where dbt finds the project, and where it may write; the parsed project stays there from night to night."""
+    project, work = settings().dbt_project_dir, settings().state_dir / "dbt"
+    work.mkdir(parents=True, exist_ok=True)
+    return [
+        "--project-dir", str(project), "--profiles-dir", str(project),
+        "--target-path", str(work / "target"), "--log-path", str(work / "logs"),
+    ]  # fmt: skip
+
+
+@contextmanager
+def _environment(warehouse_url: str) -> Iterator[None]:
+    """The variables that profiles.yml reads, for as long as dbt runs."""
+    before = dict(os.environ)
+    os.environ.update(profile_variables(warehouse_url))
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+
+
+def profile_variables(warehouse_url: str) -> dict[str, str]:
+    """The variables that profiles.yml reads, from a ``postgresql://`` URL with a TCP host or a socket's folder."""
+    parts = conninfo_to_dict(warehouse_url)
+    user = str(parts.get("user") or getpass.getuser())
+    return {
+        "ROLLCALL_DBT_HOST": str(parts.get("host") or "localhost"),
+        "ROLLCALL_DBT_PORT": str(parts.get("port") or 5432),
+        "ROLLCALL_DBT_USER": user,
+        "ROLLCALL_DBT_DATABASE": str(parts.get("dbname") or user),
+        "ROLLCALL_DBT_SSLMODE": str(parts.get("sslmode") or "prefer"),
+        "DBT_ENV_SECRET_ROLLCALL_PASSWORD": str(parts.get("password") or ""),
+    }
+
+
+def _node_outcome(result: Any) -> NodeOutcome:
+    """One of dbt's results, as far as it concerns us."""
+    node = NodeOutcome(
+        name=result.node.name,
+        kind=str(result.node.resource_type),
+        status=str(result.status),
+        seconds=result.execution_time,
+        rows=(result.adapter_response or {}).get("rows_affected"),
+        message=in_short(result.message),
+    )
+    return node if node.failed else NodeOutcome(node.name, node.kind, node.status, node.seconds, node.rows)

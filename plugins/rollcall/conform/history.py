@@ -1,0 +1,41 @@
+"""Undoing what no publication shows."""
+
+from collections.abc import Sequence
+
+from rollcall.oneroster import FILES
+from rollcall.warehouse import Connection
+
+HISTORY_TABLES = tuple(f"history.hist_{file.table_name}" for file in FILES)
+
+PUBLISHED_SEQUENCE = """
+    select district.district_id, coalesce(publication.sequence, 0) as sequence
+    from unnest(%(districts)s::text[]) as district (district_id)
+    left join rollcall.publication on district.district_id = publication.district_id
+"""
+
+
+def undo_unpublished(session: Connection, district_ids: Sequence[str]) -> None:
+    """Take the history of some districts back to what is published of them.
+
+    Versions that began after the published sequence are deleted, those that ended after it are open again. Does
+    nothing where nothing is to be undone.
+
+    Args:
+        session: The session that holds the conform lock.
+        district_ids: The districts; no other's rows are looked at.
+    """
+    if not district_ids:
+        return
+    with session.transaction():
+        for table in HISTORY_TABLES:
+            session.execute(
+                f"delete from {table} as version using ({PUBLISHED_SEQUENCE}) as published"
+                " where version.district_id = published.district_id and version.valid_from_seq > published.sequence",
+                {"districts": list(district_ids)},
+            )
+            session.execute(
+                f"update {table} as version set valid_to_seq = null, end_reason = null, ended_on = null"
+                f" from ({PUBLISHED_SEQUENCE}) as published"
+                " where version.district_id = published.district_id and version.valid_to_seq > published.sequence",
+                {"districts": list(district_ids)},
+            )

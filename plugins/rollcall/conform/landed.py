@@ -1,0 +1,93 @@
+"""The landed rows that a build reads: are they all there, and when may they go?"""
+
+from collections.abc import Callable
+from datetime import timedelta
+
+from psycopg import sql
+
+from rollcall.conform.ledger import AcceptedDelivery
+from rollcall.oneroster import FILE_BY_NAME
+from rollcall.warehouse import Connection, connect
+
+DECIDED = ("published", "unchanged", "same_as_held", "rejected", "discarded", "superseded", "conform_failed",
+           "audit_failed")  # fmt: skip
+"""States in which a delivery's landed rows are no longer worked on."""
+
+
+def make_whole(
+    session: Connection,
+    deliveries: list[AcceptedDelivery],
+    reland: Callable[[int], None],
+    log: Callable[[str], None],
+) -> list[AcceptedDelivery]:
+    """Land again what a crash of PostgreSQL emptied: UNLOGGED tables come back without rows.
+
+    Args:
+        session: The session that holds the conform lock.
+        deliveries: What is about to be built.
+        reland: Lands and gates one delivery again from the archive.
+        log: Where to say so.
+
+    Returns:
+        The deliveries whose rows are still not all there, which must not be built.
+    """
+    lost = []
+    for delivery in deliveries:
+        if is_whole(session, delivery.delivery_id):
+            continue
+        log(f"Landed rows of delivery {delivery.delivery_id} ({delivery.district_id}) are gone; landing them again.")
+        try:
+            reland(delivery.delivery_id)
+        except Exception as error:  # noqa: BLE001 - one district's trouble must not stop the others
+            log(f"Landing delivery {delivery.delivery_id} again failed: {type(error).__name__}.")
+        if not is_whole(session, delivery.delivery_id):
+            lost.append(delivery)
+    return lost
+
+
+def is_whole(session: Connection, delivery_id: int) -> bool:
+    """Whether every file of a delivery has as many landed rows as the ledger says."""
+    expected = session.execute(
+        "select file, coalesce(rows_landed, 0) - coalesce(rows_ragged, 0) from rollcall.delivery_file"
+        " where delivery_id = %s and file = any(%s)",
+        [delivery_id, list(FILE_BY_NAME)],
+    ).fetchall()
+    return all(_landed_rows(session, delivery_id, str(file)) == rows for file, rows in expected)
+
+
+def _landed_rows(session: Connection, delivery_id: int, file: str) -> int | None:
+    """How many rows lie in a landed table; None if there is no such table."""
+    schema, table = f"delivery_{delivery_id}", FILE_BY_NAME[file].table_name
+    exists = session.execute("select to_regclass(%s)", [f"{schema}.{table}"]).fetchone()
+    if exists is None or exists[0] is None:
+        return None
+    counted = session.execute(sql.SQL("select count(*) from {}").format(sql.Identifier(schema, table))).fetchone()
+    return int(str(counted[0])) if counted else None
+
+
+def drop_landed(warehouse_url: str, older_than: timedelta) -> list[int]:
+    """Drop the landed rows of deliveries that were decided a while ago; the archive keeps their bytes.
+
+    Args:
+        warehouse_url: The warehouse.
+        older_than: How long ago the last decision must be.
+
+    Returns:
+        The deliveries whose schema was dropped.
+
+    Raises:
+        WarehouseError: the warehouse cannot be reached or refused a statement.
+    """
+    with connect(warehouse_url, autocommit=True) as connection:
+        rows = connection.execute(
+            "select delivery_id from rollcall.delivery"
+            " inner join pg_namespace on nspname = 'delivery_' || delivery_id"
+            " where state = any(%s) and greatest(arrived_at, decided_at, accepted_at, published_at) < now() - %s"
+            " order by delivery_id",
+            [list(DECIDED), older_than],
+        ).fetchall()
+        dropped = [int(str(row[0])) for row in rows]
+        for delivery_id in dropped:
+            schema = sql.Identifier(f"delivery_{delivery_id}")
+            connection.execute(sql.SQL("drop schema if exists {} cascade").format(schema))
+    return dropped

@@ -1,0 +1,127 @@
+"""The loop from accepted deliveries to published rosters."""
+
+from collections.abc import Callable, Iterator
+
+from rollcall.conform.audits import record_findings
+from rollcall.conform.dbt_build import NIGHTLY, run_dbt
+from rollcall.conform.history import undo_unpublished
+from rollcall.conform.landed import make_whole
+from rollcall.conform.ledger import (
+    AcceptedDelivery,
+    fail,
+    finish,
+    freeze,
+    record_nodes,
+    retire_overtaken,
+    settle,
+    waiting_deliveries,
+)
+from rollcall.conform.outcomes import BuildImpossibleError, BuildOutcome, LandedRowsLostError, NodeOutcome
+from rollcall.conform.redaction import is_data_error
+from rollcall.conform.session import conforming
+from rollcall.publish import publish
+from rollcall.warehouse import Connection
+
+Log = Callable[[str], None]
+
+
+def conform(warehouse_url: str, *, reland: Callable[[int], None], log: Log) -> list[BuildOutcome]:
+    """Build and publish until no accepted delivery waits. May be killed at any point and run again.
+
+    Args:
+        warehouse_url: The warehouse.
+        reland: Lands and gates a delivery again from the archive, given its id; called when its rows are gone.
+        log: Takes one line of text at a time, none with personal data.
+
+    Returns:
+        The builds, in order; none if nothing waited.
+
+    Raises:
+        BuildImpossibleError: dbt failed for a reason that is no district's; what waits still waits.
+        LandedRowsLostError: some deliveries could not be landed again; all others are built.
+        WarehouseError: the warehouse cannot be reached or went away.
+    """
+    outcomes: list[BuildOutcome] = []
+    lost: list[AcceptedDelivery] = []
+    with conforming(warehouse_url, log) as session:
+        while True:
+            retire_overtaken(session)
+            waiting = waiting_deliveries(session, {each.district_id for each in lost})
+            if not waiting:
+                break
+            newly_lost = make_whole(session, waiting, reland, log)
+            lost += newly_lost
+            if not newly_lost:
+                outcomes += _build(session, warehouse_url, waiting, None, log)
+    if lost:
+        raise LandedRowsLostError([each.delivery_id for each in lost])
+    return outcomes
+
+
+def _build(
+    session: Connection, warehouse_url: str, deliveries: list[AcceptedDelivery], split_from: int | None, log: Log
+) -> Iterator[BuildOutcome]:
+    """Build some deliveries and publish them; where one cannot be built, halve until it stands alone."""
+    build_id = freeze(session, deliveries, split_from)
+    log(f"Build {build_id}: {len(deliveries)} deliveries.")
+    nodes = _run(session, warehouse_url, build_id, deliveries)
+    broken = [node for node in nodes if node.failed]
+    if not broken:
+        yield _publish(session, build_id, deliveries, nodes, log)
+        return
+    reason = "; ".join(f"{node.name}: {node.message}" for node in broken)
+    fail(session, build_id, deliveries, reason)
+    log(f"Build {build_id} failed: {reason}.")
+    if not all(is_data_error(node.message) for node in broken):
+        raise BuildImpossibleError(reason)
+    yield _failure(session, build_id, deliveries, nodes, reason)
+    half = len(deliveries) // 2
+    for part in (deliveries[:half], deliveries[half:]) if half else ():
+        yield from _build(session, warehouse_url, part, build_id, log)
+
+
+def _run(
+    session: Connection, warehouse_url: str, build_id: int, deliveries: list[AcceptedDelivery]
+) -> list[NodeOutcome]:
+    """Run dbt for the frozen build, and record what became of each node."""
+    try:
+        nodes = run_dbt(warehouse_url, NIGHTLY)
+    except BuildImpossibleError as error:
+        fail(session, build_id, deliveries, str(error))
+        raise
+    record_nodes(session, build_id, nodes)
+    return nodes
+
+
+def _failure(
+    session: Connection, build_id: int, deliveries: list[AcceptedDelivery], nodes: list[NodeOutcome], reason: str
+) -> BuildOutcome:
+    """A failed build: of a single delivery, it settles that delivery; of several, it says nothing of any."""
+    if len(deliveries) > 1:
+        return BuildOutcome(build_id, "failed", nodes=nodes)
+    (culprit,) = deliveries
+    settle(session, culprit.delivery_id, "conform_failed", reason)
+    return BuildOutcome(build_id, "failed", failed={culprit.district_id: reason}, nodes=nodes)
+
+
+def _publish(
+    session: Connection, build_id: int, deliveries: list[AcceptedDelivery], nodes: list[NodeOutcome], log: Log
+) -> BuildOutcome:
+    """Move the pointers of the districts whose new content passed the audits; take back the others' content."""
+    findings = record_findings(session, build_id, nodes)
+    published = []
+    for delivery in deliveries:
+        if delivery.district_id in findings:
+            _hold_back(session, delivery, findings[delivery.district_id])
+        else:
+            publish(session, delivery.delivery_id, build_id)
+            published.append(delivery.district_id)
+    finish(session, build_id, "succeeded")
+    log(f"Build {build_id}: {len(published)} published, {len(findings)} held back by audits.")
+    return BuildOutcome(build_id, "succeeded", published, findings, nodes)
+
+
+def _hold_back(session: Connection, delivery: AcceptedDelivery, findings: str) -> None:
+    with session.transaction():
+        undo_unpublished(session, [delivery.district_id])
+        settle(session, delivery.delivery_id, "audit_failed", f"audits found: {findings}")

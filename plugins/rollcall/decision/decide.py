@@ -1,0 +1,195 @@
+"""The steps ``decide`` and ``accept``: findings and safeguards become a verdict, the verdict a sequence."""
+
+import json
+from dataclasses import dataclass
+from typing import Literal
+
+from rollcall import ledger
+from rollcall.decision.safeguards import HoldReason, removals_over_limit
+from rollcall.decision.settle import Hold, hold_of, newest_accepted, supersede_holds
+from rollcall.districts import District
+from rollcall.ledger import Delivery, DeliveryFile
+from rollcall.oneroster import FILE_NAMES
+from rollcall.warehouse import Connection, connect
+
+Verdict = Literal["accept", "hold", "reject", "superseded", "discarded", "done"]
+
+
+@dataclass(frozen=True)
+class Decision:
+    """A verdict and its reasons, as an operator reads them."""
+
+    verdict: Verdict
+    reasons: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Acceptance:
+    """What became of an attempt to accept.
+
+    Attributes:
+        sequence: The district's count of accepted deliveries, this one included; None when it was not accepted.
+        reason: Why not.
+    """
+
+    sequence: int | None
+    reason: str = ""
+
+
+def decide(district: District, delivery_id: int) -> Decision:
+    """Accept, hold or reject a gated delivery, and write the decision into the ledger.
+
+    Deciding again gives the same answer; a hold that was settled stays settled.
+    """
+    with connect() as connection:
+        delivery = ledger.delivery(connection, delivery_id, lock=True)
+        if delivery.state not in ledger.IN_WORK:
+            return Decision("done", (f"Delivery {delivery_id} is {delivery.state}.",))
+        overtaken = _overtaken(connection, delivery)
+        if overtaken:
+            return Decision("superseded", (overtaken,))
+        settled = hold_of(connection, delivery_id)
+        if settled is not None and not settled.is_open:
+            return _as_settled(settled)
+        decision, hold_reasons = _judge(connection, district, delivery)
+        _record(connection, delivery, decision, hold_reasons)
+    return decision
+
+
+def accept(delivery_id: int) -> Acceptance:
+    """Give a delivery its sequence, if the ledger lets it through.
+
+    Accepting again changes nothing. Sequences follow the service date, then the arrival: an older delivery than one
+    accepted already is superseded.
+    """
+    with connect() as connection:
+        delivery = ledger.delivery(connection, delivery_id)
+        connection.execute(
+            "select pg_advisory_xact_lock(hashtextextended('rollcall.accept.' || %s, 0))", (delivery.district_id,)
+        )
+        delivery = ledger.delivery(connection, delivery_id, lock=True)
+        if delivery.state == "accepted":
+            return Acceptance(delivery.accepted_sequence)
+        if delivery.state not in ledger.IN_WORK:
+            return Acceptance(
+                None, f"Delivery {delivery_id} is {delivery.state}. {delivery.state_reason or ''}".strip()
+            )
+        hold = hold_of(connection, delivery_id)
+        if hold is not None and hold.settlement != "approved":
+            return Acceptance(None, f"Delivery {delivery_id} is held and was not approved.")
+        overtaken = _overtaken(connection, delivery)
+        if overtaken:
+            return Acceptance(None, overtaken)
+        _judge_absences(connection, delivery, approved=hold is not None)
+        return Acceptance(_next_sequence(connection, delivery))
+
+
+def _overtaken(connection: Connection, delivery: Delivery) -> str | None:
+    """Supersede a delivery that an accepted one has overtaken, and say so (law 10)."""
+    newer = newest_accepted(connection, delivery)
+    if newer is None or newer.age < delivery.age:
+        return None
+    reason = f"Delivery {newer.delivery_id} of {newer.service_date} is newer and was accepted already."
+    ledger.set_state(connection, delivery.delivery_id, "superseded", reason)
+    return reason
+
+
+def _as_settled(hold: Hold) -> Decision:
+    reason = f"{hold.settlement} by {hold.settled_by}: {hold.settled_why}"
+    if hold.settlement == "approved":
+        return Decision("accept", (reason,))
+    return Decision("discarded" if hold.settlement == "discarded" else "superseded", (reason,))
+
+
+def _judge(connection: Connection, district: District, delivery: Delivery) -> tuple[Decision, list[HoldReason]]:
+    """The verdict on a delivery that nobody has settled yet."""
+    files = [file for file in ledger.files_of(connection, delivery.delivery_id) if file.file in FILE_NAMES]
+    rejected = _missing(connection, delivery) + [
+        file.verdict_reason or f"{file.file}.csv was rejected." for file in files if file.verdict == "reject"
+    ]
+    if rejected:
+        return Decision("reject", tuple(rejected)), []
+    reasons = _set_aside_over_limit(files, district)
+    reasons += removals_over_limit(connection, delivery, files, district.limits)
+    if district.first_delivery == "hold" and ledger.published_delivery(connection, district.district_id) is None:
+        reasons.append(HoldReason("first_delivery"))
+    if reasons:
+        return Decision("hold", tuple(reason.sentence for reason in reasons)), reasons
+    return Decision("accept", ()), []
+
+
+def _missing(connection: Connection, delivery: Delivery) -> list[str]:
+    rows = connection.execute(
+        """
+        select file from rollcall.check_result
+        where delivery_id = %s and code = 'file_missing' and severity = 'critical' order by file
+        """,
+        (delivery.delivery_id,),
+    ).fetchall()
+    return [f"The delivery holds no {row[0]}.csv. Export all files of the set and send it again." for row in rows]
+
+
+def _set_aside_over_limit(files: list[DeliveryFile], district: District) -> list[HoldReason]:
+    """The files that the gate wants held; files whose rows are all fine are not among them."""
+    limit = district.limits.set_aside
+    return [
+        HoldReason("set_aside", file.file, None, file.rows_set_aside or 0, file.rows_landed or 0, limit.percent)
+        for file in files
+        if file.verdict == "hold"
+    ]
+
+
+def _record(connection: Connection, delivery: Delivery, decision: Decision, reasons: list[HoldReason]) -> None:
+    """Write the verdict down: the delivery's state, the hold, the older holds that it makes pointless."""
+    text = " ".join(decision.reasons)
+    if decision.verdict == "reject":
+        ledger.set_state(connection, delivery.delivery_id, "rejected", text)
+        return
+    supersede_holds(connection, delivery)
+    if decision.verdict == "accept":
+        ledger.set_state(connection, delivery.delivery_id, "received")
+        return
+    ledger.set_state(connection, delivery.delivery_id, "held", text)
+    connection.execute(
+        """
+        insert into rollcall.hold (delivery_id, reasons) values (%s, %s)
+        on conflict (delivery_id) do update set reasons = excluded.reasons where hold.settlement is null
+        """,
+        (delivery.delivery_id, json.dumps([reason.as_row() for reason in reasons])),
+    )
+
+
+def _judge_absences(connection: Connection, delivery: Delivery, *, approved: bool) -> None:
+    """Say for each file whether what it does not name is to be removed (law 5).
+
+    Only a bulk file with records is evidence. While it holds rows that were set aside and cannot be told by their
+    sourcedId, any absent record may be one of them: nothing is removed, unless a person approved the delivery.
+    """
+    connection.execute(
+        """
+        update rollcall.delivery_file as f
+        set absence_is_evidence = f.mode = 'bulk' and f.rows_landed > 0 and (%(approved)s or not exists (
+            select from rollcall.row_finding as r
+            where r.delivery_id = f.delivery_id and r.file = f.file
+                and r.severity = 'critical' and r.row_number > 1 and r.sourced_id is null
+        ))
+        where f.delivery_id = %(delivery_id)s and f.file = any(%(files)s)
+        """,
+        {"approved": approved, "delivery_id": delivery.delivery_id, "files": list(FILE_NAMES)},
+    )
+
+
+def _next_sequence(connection: Connection, delivery: Delivery) -> int:
+    row = connection.execute(
+        """
+        update rollcall.delivery
+        set state = 'accepted', state_reason = null, accepted_at = now(), decided_at = now(),
+            accepted_sequence = 1 + coalesce(
+                (select max(accepted_sequence) from rollcall.delivery where district_id = %s), 0
+            )
+        where delivery_id = %s
+        returning accepted_sequence
+        """,
+        (delivery.district_id, delivery.delivery_id),
+    ).fetchone()
+    return int(str(row[0])) if row else 0

@@ -1,0 +1,83 @@
+"""The task ``hold``: Airflow's human-in-the-loop request, with the ledger's row as the truth behind it."""
+
+from typing import Any
+
+from airflow.providers.standard.operators.hitl import HITLOperator
+from airflow.sdk import Param
+from airflow.sdk.exceptions import AirflowSkipException
+
+from rollcall import ledger
+from rollcall.decision.requests import APPROVE, DISCARD
+from rollcall.decision.settle import CannotSettleError, Hold, hold_of, settle
+from rollcall.report.notify import Message, notify
+from rollcall.warehouse import connect
+
+
+class HoldOperator(HITLOperator):
+    """Asks a person whether a held delivery counts; skips when there is nothing to ask.
+
+    The task parks without a worker. Whoever settles the hold first, here, by the CLI or by a newer delivery, is
+    obeyed; the task ``accept`` reads the ledger, not this task's answer.
+
+    Args:
+        district_id: Whose delivery.
+    """
+
+    def __init__(self, *, district_id: str, **kwargs: Any) -> None:
+        super().__init__(
+            subject=f"{district_id}: a delivery waits for your decision",
+            options=[APPROVE, DISCARD],
+            params={"why": Param("", type="string", title="Why?", description="Goes into the ledger with your name.")},
+            **kwargs,
+        )
+        self.district_id = district_id
+
+    def execute(self, context: Any) -> Any:
+        """Park until someone decides, unless the ledger knows the decision already."""
+        delivery_id, hold = self._hold(context["run_id"])
+        if hold is None:
+            raise AirflowSkipException("Nothing to hold: the delivery is within the district's limits.")
+        if not hold.is_open:
+            self.log.info("The hold is settled: %s by %s.", hold.settlement, hold.settled_by)
+            return None
+        self.subject = f"{self.district_id}: delivery {delivery_id} is held"
+        self.body = _body(delivery_id, hold)
+        notify(Message(self.subject, (*hold.sentences, "Readers still see the last good roster.")), self.log.info)
+        return super().execute(context)
+
+    def execute_complete(self, context: Any, event: dict[str, Any]) -> Any:
+        """Take the answer down in the ledger; if someone was faster, their decision stands."""
+        answer = super().execute_complete(context, event)
+        delivery_id, hold = self._hold(context["run_id"])
+        if hold is None or not hold.is_open:
+            self.log.info("The hold was settled elsewhere; the ledger's decision stands.")
+            return None
+        user = (answer.get("responded_by_user") or {}).get("name") or "unknown"
+        why = (answer.get("params_input") or {}).get("why") or "no reason given"
+        settlement = "approved" if APPROVE in answer["chosen_options"] else "discarded"
+        try:
+            with connect() as connection:
+                hold = settle(connection, delivery_id, settlement, by=user, why=why, via="airflow")  # type: ignore[arg-type]  # one of the two
+        except CannotSettleError as error:
+            self.log.warning("%s", error)
+            return None
+        self.log.info("Delivery %s: %s by %s.", delivery_id, hold.settlement, hold.settled_by)
+        return None
+
+    def _hold(self, run_id: str) -> tuple[int, Hold | None]:
+        """The run's delivery, and its hold."""
+        with connect() as connection:
+            delivery = ledger.delivery_of_run(connection, self.district_id, run_id)
+            if delivery is None:
+                raise AirflowSkipException("This run received no delivery.")
+            return delivery.delivery_id, hold_of(connection, delivery.delivery_id)
+
+
+def _body(delivery_id: int, hold: Hold) -> str:
+    """What the person who decides reads, in Markdown."""
+    reasons = "\n".join(f"- {sentence}" for sentence in hold.sentences)
+    return (
+        f"Delivery {delivery_id} changes more than is ordinary:\n\n{reasons}\n\n"
+        "**Approve** publishes it. **Discard** keeps the last good roster. Until you decide, readers see the last good "
+        "roster, and a newer delivery may take this one's place."
+    )

@@ -1,0 +1,109 @@
+"""The safeguards: what a delivery would remove, per file and per school, against what is published."""
+
+from dataclasses import asdict, dataclass
+
+from psycopg import sql
+
+from rollcall.districts import Limit, Limits
+from rollcall.ledger import Delivery, DeliveryFile
+from rollcall.oneroster import FILE_BY_NAME
+from rollcall.warehouse import Connection
+
+SCHOOL_OF: dict[str, str] = {
+    "classes": "school_source_id",
+    "enrollments": "school_source_id",
+    "users": "org_source_ids[1]",
+}
+"""For each file whose records belong to a school: where the history says which."""
+
+
+@dataclass(frozen=True)
+class HoldReason:
+    """Why a delivery waits for a person.
+
+    Attributes:
+        rule: ``removed``, ``set_aside`` or ``first_delivery``.
+        file: The file concerned, by the standard's name; None when it is the whole delivery.
+        school_source_id: The school concerned; None when it is the whole district.
+        count: How many records.
+        of: Out of how many.
+        limit_percent: The district's limit.
+    """
+
+    rule: str
+    file: str | None = None
+    school_source_id: str | None = None
+    count: int = 0
+    of: int = 0
+    limit_percent: float = 0.0
+
+    @property
+    def sentence(self) -> str:
+        """The reason as an operator reads it."""
+        if self.rule == "first_delivery":
+            return "This is the district's first delivery: a person releases it."
+        where = f" of school {self.school_source_id}" if self.school_source_id else ""
+        verb = "would be removed" if self.rule == "removed" else "were set aside"
+        share = 100 * self.count / self.of if self.of else 100.0
+        return (
+            f"{self.file}{where}: {self.count:,} of {self.of:,} records {verb} "
+            f"({share:.1f} %, the limit is {self.limit_percent:g} %)."
+        )
+
+    def as_row(self) -> dict[str, object]:
+        """The reason as the ledger keeps it."""
+        return {**asdict(self), "sentence": self.sentence}
+
+
+def removals_over_limit(
+    connection: Connection, delivery: Delivery, files: list[DeliveryFile], limits: Limits
+) -> list[HoldReason]:
+    """Where the delivery no longer names more of the published records than is ordinary.
+
+    Every published record that the file does not name counts, whether or not its absence would be believed.
+    A file that was not sent, or holds a header only, names nothing and so removes nothing.
+    """
+    reasons: list[HoldReason] = []
+    for file in files:
+        if file.file in FILE_BY_NAME and file.mode == "bulk" and file.rows_landed:
+            reasons += _removed_from(connection, delivery, file.file, limits.removed)
+    return reasons
+
+
+def _removed_from(connection: Connection, delivery: Delivery, file: str, limit: Limit) -> list[HoldReason]:
+    """The district as a whole first; schools only where the district as a whole is within its limit."""
+    table = FILE_BY_NAME[file].table_name
+    school = sql.SQL(SCHOOL_OF.get(file, "null"))  # type: ignore[arg-type]  # our own constants
+    rows = connection.execute(
+        sql.SQL(
+            """
+            select published.school_source_id, count(*), count(*) filter (where delivered.sourced_id is null)
+            from (
+                select hist.source_id, {school}::text as school_source_id
+                from history.{history} as hist
+                inner join rollcall.publication
+                    on publication.district_id = hist.district_id
+                    and hist.valid_from_seq <= publication.sequence
+                    and (hist.valid_to_seq is null or hist.valid_to_seq > publication.sequence)
+                where hist.district_id = %s
+            ) as published
+            left join (select distinct sourced_id from {delivered}) as delivered
+                on delivered.sourced_id = published.source_id
+            group by published.school_source_id
+            """
+        ).format(
+            school=school,
+            history=sql.Identifier(f"hist_{table}"),
+            delivered=sql.Identifier(delivery.landing_schema, table),
+        ),
+        (delivery.district_id,),
+    ).fetchall()
+    counts = [(str(key) if key is not None else None, int(str(of)), int(str(gone))) for key, of, gone in rows]
+    total, gone = sum(of for _, of, _ in counts), sum(gone for _, _, gone in counts)
+    if limit.exceeded(gone, total):
+        return [HoldReason("removed", file, None, gone, total, limit.percent)]
+    return [
+        HoldReason("removed", file, school_id, gone, of, limit.percent)
+        for school_id, of, gone in sorted(counts, key=lambda row: row[0] or "")
+        if school_id is not None and limit.exceeded(gone, of)
+    ]

@@ -1,0 +1,122 @@
+"""Settling a hold: once, by whoever comes first; the ledger's row is the truth."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from rollcall import ledger
+from rollcall.ledger import Delivery
+from rollcall.warehouse import Connection
+
+Settlement = Literal["approved", "discarded", "superseded"]
+Via = Literal["airflow", "cli", "delivery"]
+
+
+class CannotSettleError(Exception):
+    """The hold cannot be settled this way; the message says why."""
+
+
+@dataclass(frozen=True)
+class Hold:
+    """One row of ``rollcall.hold``.
+
+    Attributes:
+        sentences: Why the delivery is held, as an operator reads it.
+    """
+
+    delivery_id: int
+    sentences: tuple[str, ...]
+    settlement: Settlement | None
+    settled_by: str | None
+    settled_why: str | None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it still waits for a person."""
+        return self.settlement is None
+
+
+def hold_of(connection: Connection, delivery_id: int) -> Hold | None:
+    """The hold of a delivery, if it was ever held."""
+    row = connection.execute(
+        """
+        select delivery_id, array(select reason ->> 'sentence' from jsonb_array_elements(reasons) as reason),
+            settlement, settled_by, settled_why
+        from rollcall.hold where delivery_id = %s
+        """,
+        (delivery_id,),
+    ).fetchone()
+    if row is None:
+        return None
+    number, sentences, settlement, by, why = row
+    return Hold(number, tuple(sentences), settlement, by, why)  # type: ignore[arg-type]  # as the table is declared
+
+
+def settle(
+    connection: Connection,
+    delivery_id: int,
+    settlement: Literal["approved", "discarded"],
+    *,
+    by: str,
+    why: str,
+    via: Via,
+) -> Hold:
+    """Approve or discard a held delivery.
+
+    Returns:
+        The hold as it stands now: settled by this call, or, when someone was faster, as they settled it.
+
+    Raises:
+        UnknownDeliveryError: there is no such delivery.
+        CannotSettleError: the delivery is not held, or is older than what was accepted since.
+    """
+    delivery = ledger.delivery(connection, delivery_id, lock=True)
+    hold = hold_of(connection, delivery_id)
+    if hold is None:
+        raise CannotSettleError(
+            f"Delivery {delivery_id} of {delivery.district_id} is not held; it is {delivery.state}."
+        )
+    if not hold.is_open:
+        return hold
+    newer = newest_accepted(connection, delivery)
+    if settlement == "approved" and newer is not None and newer.age > delivery.age:
+        raise CannotSettleError(
+            f"Delivery {delivery_id} is older than delivery {newer.delivery_id} ({newer.service_date}), which was "
+            f"accepted since. Discard it, or go back on purpose with `rollcall rollback {delivery.district_id}`."
+        )
+    _settle(connection, delivery_id, settlement, by, why, via)
+    if settlement == "discarded":
+        ledger.set_state(connection, delivery_id, "discarded", f"Discarded by {by}: {why}")
+    settled = hold_of(connection, delivery_id)
+    return settled or hold
+
+
+def supersede_holds(connection: Connection, newer: Delivery) -> list[int]:
+    """Settle the open holds of a district that a newer delivery makes pointless; returns their deliveries' ids."""
+    superseded = [
+        held.delivery_id
+        for held in ledger.deliveries_in_state(connection, newer.district_id, ["held"])
+        if held.delivery_id != newer.delivery_id and held.age < newer.age
+    ]
+    for delivery_id in superseded:
+        reason = f"Delivery {newer.delivery_id} of {newer.service_date} took its place."
+        _settle(connection, delivery_id, "superseded", f"delivery {newer.delivery_id}", reason, "delivery")
+        ledger.set_state(connection, delivery_id, "superseded", reason)
+    return superseded
+
+
+def newest_accepted(connection: Connection, delivery: Delivery) -> Delivery | None:
+    """The newest delivery of the district that was accepted or is published, other than this one."""
+    accepted = ledger.deliveries_in_state(connection, delivery.district_id, ["accepted", "published", "unchanged"])
+    return next((other for other in accepted if other.delivery_id != delivery.delivery_id), None)
+
+
+def _settle(connection: Connection, delivery_id: int, settlement: Settlement, by: str, why: str, via: Via) -> None:
+    """Compare and set: only an open hold is settled."""
+    connection.execute(
+        """
+        update rollcall.hold
+        set settlement = %s, settled_by = %s, settled_why = %s, settled_via = %s, settled_at = now()
+        where delivery_id = %s and settlement is null
+        """,
+        (settlement, by, why, via, delivery_id),
+    )

@@ -1,0 +1,230 @@
+"""The district files: ``dags/districts/<district_id>.yaml``, laid over ``_defaults.yaml``, typed and validated."""
+
+import re
+from collections.abc import Iterator
+from datetime import date, datetime, time
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import yaml
+from croniter import croniter
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from rollcall.oneroster import FILE_NAMES
+
+DEFAULTS_FILE = "_defaults.yaml"
+DISTRICT_ID = re.compile(r"^[a-z0-9]+(-[a-z0-9]+)*$")
+Weekday = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
+WEEKDAYS: tuple[Weekday, ...] = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+
+
+class DistrictFileError(Exception):
+    """A district file that cannot be used; the message names the file, the key and the reason."""
+
+
+class _Strict(BaseModel):
+    """A part of a district file: no unknown keys, no changes after reading."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Limit(_Strict):
+    """How much of something is still ordinary: a percentage, and a number below which the percentage is not asked."""
+
+    percent: float = Field(ge=0, le=100)
+    floor: int = Field(ge=0)
+
+    def exceeded(self, count: int, of: int) -> bool:
+        """Whether ``count`` out of ``of`` is more than ordinary: above the floor and above the percentage."""
+        return count > self.floor and count * 100 > self.percent * of
+
+
+class Limits(_Strict):
+    """The safeguards' limits, per file and per school."""
+
+    removed: Limit
+    set_aside: Limit
+
+
+class Pause(_Strict):
+    """A stretch of nights without deliveries, both days included."""
+
+    first_night: date
+    last_night: date
+    reason: str = ""
+
+    @model_validator(mode="after")
+    def _in_order(self) -> "Pause":
+        if self.last_night < self.first_night:
+            raise ValueError("last_night lies before first_night")
+        return self
+
+
+class District(_Strict):
+    """One district, as its file says.
+
+    Attributes:
+        district_id: The file's name without ``.yaml``; also the SFTP account's name.
+        schedule: When the night's run starts, as a cron expression in ``timezone``.
+        deadline: Until when, in ``timezone`` on the service date, a run waits for the delivery.
+        files: The files that a complete delivery holds, by the standard's names.
+        first_delivery: Whether the first delivery ever is accepted by itself or held for a person.
+        enrollment_end_date: Whether a pupil still belongs to the class on the enrollment's end date.
+    """
+
+    district_id: str
+    name: str
+    student_information_system: str = "unknown"
+    schedule: str
+    timezone: str
+    deadline: time
+    expected_weekdays: tuple[Weekday, ...]
+    pauses: tuple[Pause, ...] = ()
+    files: tuple[str, ...] = FILE_NAMES
+    first_delivery: Literal["accept", "hold"]
+    enrollment_end_date: Literal["inclusive", "exclusive"]
+    limits: Limits
+    stable_after_seconds: float | None = Field(default=None, gt=0)
+    poll_interval_seconds: float | None = Field(default=None, gt=0)
+    contacts: tuple[str, ...] = ()
+
+    @field_validator("district_id")
+    @classmethod
+    def _plain_id(cls, value: str) -> str:
+        if not DISTRICT_ID.match(value):
+            raise ValueError("the file's name must be lower-case letters, digits and single hyphens")
+        return value
+
+    @field_validator("schedule")
+    @classmethod
+    def _is_cron(cls, value: str) -> str:
+        if not croniter.is_valid(value):
+            raise ValueError(f"{value!r} is not a cron expression, for instance '0 2 * * *'")
+        return value
+
+    @field_validator("timezone")
+    @classmethod
+    def _is_zone(cls, value: str) -> str:
+        try:
+            ZoneInfo(value)
+        except (ZoneInfoNotFoundError, ValueError):
+            raise ValueError(f"{value!r} is not a time zone, for instance 'America/New_York'") from None
+        return value
+
+    @field_validator("deadline", mode="before")
+    @classmethod
+    def _is_quoted(cls, value: object) -> object:
+        if isinstance(value, int):  # YAML reads an unquoted 06:00 as a number of minutes
+            raise ValueError('write the time in quotes, for instance "06:00"')  # noqa: TRY004 -- pydantic wants it
+        return value
+
+    @field_validator("files")
+    @classmethod
+    def _are_rostering_files(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        unknown = sorted(set(value) - set(FILE_NAMES))
+        if unknown:
+            raise ValueError(f"{', '.join(unknown)}: not among {', '.join(FILE_NAMES)}")
+        return value
+
+    @field_validator("contacts")
+    @classmethod
+    def _are_addresses(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if any(address.count("@") != 1 for address in value):
+            raise ValueError("each contact must be an e-mail address")
+        return value
+
+    @cached_property
+    def zone(self) -> ZoneInfo:
+        """The time zone of the schedule and the deadline."""
+        return ZoneInfo(self.timezone)
+
+    @property
+    def dag_id(self) -> str:
+        """The district's DAG."""
+        return f"roster__{self.district_id}"
+
+    @property
+    def sftp_connection_id(self) -> str:
+        """The Airflow connection of the district's SFTP account."""
+        return f"sftp_{self.district_id}"
+
+    def service_date(self, moment: datetime) -> date:
+        """The night that a run starting at ``moment`` serves: that day's date in the district's time zone."""
+        return moment.astimezone(self.zone).date()
+
+    def deadline_on(self, service_date: date) -> datetime:
+        """The moment until which the delivery of a night is waited for."""
+        return datetime.combine(service_date, self.deadline, self.zone)
+
+    def not_expected_because(self, service_date: date) -> str | None:
+        """Why no delivery is expected on a night, or None when one is."""
+        for pause in self.pauses:
+            if pause.first_night <= service_date <= pause.last_night:
+                until = f"paused from {pause.first_night} to {pause.last_night}"
+                return f"{until}: {pause.reason}" if pause.reason else until
+        weekday = WEEKDAYS[service_date.weekday()]
+        if weekday not in self.expected_weekdays:
+            return f"no delivery is expected on a {weekday.capitalize()}"
+        return None
+
+
+def load_district(path: Path) -> District:
+    """Read one district file over the defaults beside it.
+
+    Args:
+        path: ``…/<district_id>.yaml``.
+
+    Raises:
+        DistrictFileError: the file or the defaults cannot be read, or a key is missing, unknown or wrong.
+    """
+    values = _merged(_read(path.with_name(DEFAULTS_FILE)), _read(path))
+    try:
+        return District(district_id=path.stem, **values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"]) or "the file"
+        raise DistrictFileError(f"{path.name}: {key}: {first['msg'].removeprefix('Value error, ')}") from None
+    except TypeError:
+        raise DistrictFileError(f"{path.name}: district_id: comes from the file's name; leave it out") from None
+
+
+def district_files(folder: Path) -> list[Path]:
+    """The district files of a folder, by name; ``_defaults.yaml`` and its like are not districts."""
+    return sorted(path for path in folder.glob("*.yaml") if not path.name.startswith("_"))
+
+
+def load_districts(folder: Path) -> Iterator[District | DistrictFileError]:
+    """Every district of a folder, or in its place what is wrong with its file."""
+    for path in district_files(folder):
+        try:
+            yield load_district(path)
+        except DistrictFileError as error:
+            yield error
+
+
+def _read(path: Path) -> dict[str, Any]:
+    """A YAML file's mapping."""
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise DistrictFileError(f"{path.name}: the file is missing") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f"line {mark.line + 1}" if mark else "the file"
+        raise DistrictFileError(f"{path.name}: {where}: not readable as YAML") from None
+    if values is None:
+        return {}
+    if not isinstance(values, dict):
+        raise DistrictFileError(f"{path.name}: the file: must be a list of 'key: value' lines")
+    return values
+
+
+def _merged(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
+    """``over`` laid over ``base``, nested mappings key by key."""
+    merged = dict(base)
+    for key, value in over.items():
+        below = merged.get(key)
+        merged[key] = _merged(below, value) if isinstance(below, dict) and isinstance(value, dict) else value
+    return merged

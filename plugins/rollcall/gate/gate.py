@@ -1,0 +1,114 @@
+"""The steps ``gate`` [file] and ``gate_delivery``: the suites applied, the ledger told."""
+
+from collections.abc import Mapping, Sequence
+
+from rollcall.districts import Limit
+from rollcall.gate import findings, references
+from rollcall.gate.inspection import inspect
+from rollcall.gate.landed import LandedFile, landing_schema, lock_landed_files
+from rollcall.gate.outcome import DeliveryOutcome, FileOutcome, judge, recorded_outcome
+from rollcall.gate.rules import DELIVERY_SUITE, Rule, codes, suite_rules
+from rollcall.oneroster import FILE_NAMES
+from rollcall.warehouse import Connection, connect
+
+
+def gate_file(warehouse_url: str, delivery_id: int, file_name: str, set_aside_limit: Limit) -> FileOutcome:
+    """Judge one landed file by its suite and write what was found, in place of what an earlier gate wrote.
+
+    A file that was not sent, or is declared absent, is passed over. One that landing rejected stays rejected.
+
+    Args:
+        warehouse_url: The warehouse's ``postgresql://`` URL.
+        delivery_id: The delivery.
+        file_name: The file, by the standard's name (``academicSessions``).
+        set_aside_limit: How many records may be set aside without a person being asked.
+
+    Raises:
+        GateError: a rule could not be evaluated; nothing was written.
+        WarehouseError: PostgreSQL refused a statement; nothing was written.
+    """
+    with connect(warehouse_url, search_path=landing_schema(delivery_id)) as ledger:
+        landed = lock_landed_files(ledger, delivery_id, [file_name]).get(file_name)
+        if landed:
+            rules = suite_rules(file_name)
+            rejected = landed.rejected and findings.landing_objected(ledger, delivery_id, file_name, _gate_codes(rules))
+            findings.clear(ledger, delivery_id, file_name, _gate_codes(rules))
+            if not rejected:
+                failures = _apply_suite(warehouse_url, ledger, delivery_id, landed, rules)
+                judge(ledger, delivery_id, file_name, set_aside_limit, failures)
+        return recorded_outcome(ledger, delivery_id, file_name)
+
+
+def gate_delivery(warehouse_url: str, delivery_id: int, set_aside_limit: Limit) -> DeliveryOutcome:
+    """Judge a delivery's files together, in the order in which errors are best fixed, after each was judged alone.
+
+    A row that was set aside is unknown to the rows that refer to it. What was found is written in place of what an
+    earlier gate wrote, and every file's verdict is given anew.
+
+    Args:
+        warehouse_url: The warehouse's ``postgresql://`` URL.
+        delivery_id: The delivery.
+        set_aside_limit: How many records of a file may be set aside without a person being asked.
+
+    Raises:
+        GateError: a rule could not be evaluated; the ledger was not changed.
+        WarehouseError: PostgreSQL refused a statement; the ledger was not changed.
+    """
+    rules = suite_rules(DELIVERY_SUITE)
+    with connect(warehouse_url, search_path=landing_schema(delivery_id)) as ledger:
+        landed = lock_landed_files(ledger, delivery_id, FILE_NAMES)
+        judged = {name: file for name, file in landed.items() if not file.rejected}
+        for name in landed:
+            findings.clear(ledger, delivery_id, name, codes(rules))
+        if judged:
+            _apply_delivery_suite(warehouse_url, ledger, delivery_id, landed, rules)
+        for name in judged:
+            judge(ledger, delivery_id, name, set_aside_limit)
+        return DeliveryOutcome(
+            tuple(recorded_outcome(ledger, delivery_id, name) for name in FILE_NAMES if name in landed)
+        )
+
+
+def _gate_codes(rules: Sequence[Rule]) -> list[str]:
+    """Every code under which the gate may have recorded something about a file."""
+    return [*codes(rules), *codes(suite_rules(DELIVERY_SUITE)), *findings.RAGGED_CODES]
+
+
+def _apply_suite(
+    warehouse_url: str, ledger: Connection, delivery_id: int, landed: LandedFile, rules: Sequence[Rule]
+) -> list[str]:
+    """Write what a file's suite finds; return why the file as a whole fails, if it does."""
+    findings.record_ragged_rows(ledger, delivery_id, landed.file)
+    with inspect(warehouse_url, landing_schema(delivery_id)) as inspection:
+        evaluations = inspection.evaluate(landed.file.table_name, rules)
+    for evaluation in evaluations:
+        findings.record_check(ledger, delivery_id, evaluation, landed.rows)
+        findings.insert_rows(ledger, delivery_id, evaluation)
+    return [evaluation.rule.message for evaluation in evaluations if evaluation.fails_the_file]
+
+
+def _apply_delivery_suite(
+    warehouse_url: str,
+    ledger: Connection,
+    delivery_id: int,
+    landed: Mapping[str, LandedFile],
+    rules: Sequence[Rule],
+) -> None:
+    """Write what the delivery's suite finds, rule after rule: each must see what the ones before it set aside.
+
+    Great Expectations looks through connections of its own, so the findings are collected where it sees them, in the
+    delivery's schema, and come into the ledger at the end, all at once.
+    """
+    schema = landing_schema(delivery_id)
+    with connect(warehouse_url, search_path=schema, autocommit=True) as scratch:
+        references.collect_findings(scratch, delivery_id, codes(rules))
+        references.create_known_views(scratch, delivery_id, landed)
+        with inspect(warehouse_url, schema) as inspection:
+            for rule in rules:
+                file = landed.get(rule.file)
+                if file is None or file.rejected:
+                    continue
+                (evaluation,) = inspection.evaluate(file.file.table_name, [rule])
+                findings.insert_rows(scratch, delivery_id, evaluation, references.FINDINGS_SO_FAR)
+                findings.record_check(ledger, delivery_id, evaluation, file.rows)
+    references.publish_findings(ledger, codes(rules))

@@ -1,0 +1,216 @@
+"""Great Expectations, kept quiet: which rules fail in a landed table, how often, and the query for the failing rows."""
+
+import logging
+import os
+import re
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+from psycopg import errors
+from sqlalchemy import TextClause, event, make_url
+
+from rollcall.gate.rules import Rule
+
+if TYPE_CHECKING:
+    from great_expectations.core import ExpectationValidationResult
+    from great_expectations.data_context.data_context.ephemeral_data_context import EphemeralDataContext
+    from great_expectations.datasource.fluent.interfaces import Batch
+    from great_expectations.datasource.fluent.sql_datasource import SQLDatasource
+
+RESULT_FORMAT = {
+    "result_format": "SUMMARY",
+    "partial_unexpected_count": 0,
+    "unexpected_index_column_names": ["_row", "sourced_id"],
+    "return_unexpected_index_query": True,
+}
+"""Counts and a query for the rows, never a cell (law 7)."""
+
+TALKATIVE_LOGGERS = ("great_expectations", "sqlalchemy")
+"""Loggers whose messages may quote a failed statement, and with it a cell."""
+
+
+class GateError(Exception):
+    """A check could not be made: nothing is known about the rows, so nothing is accepted. Quotes no cell."""
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What one rule found in one table.
+
+    Attributes:
+        rows_failed: How many rows break the rule; for a rule about the table as a whole, 1 if it fails.
+        rows_query: Selects the line and the sourcedId of each of these rows; None for a rule about the table.
+    """
+
+    rule: Rule
+    rows_failed: int
+    rows_query: str | None
+
+    @property
+    def fails_the_file(self) -> bool:
+        """Whether the table as a whole is unacceptable."""
+        return self.rule.severity == "critical" and self.rows_failed > 0 and self.rows_query is None
+
+
+class Inspection:
+    """A look at the tables of one delivery; made by `inspect`."""
+
+    def __init__(self, datasource: "SQLDatasource") -> None:
+        self._datasource = datasource
+        self._batches: dict[str, Batch] = {}
+
+    def evaluate(self, table: str, rules: Sequence[Rule]) -> list[Evaluation]:
+        """What some rules find in a table, in the order of the rules.
+
+        Args:
+            table: The table's name in the delivery's schema.
+            rules: Rules about that table.
+
+        Raises:
+            GateError: a rule could not be evaluated.
+        """
+        from great_expectations.core import ExpectationSuite
+
+        suite = ExpectationSuite(name=table, expectations=[rule.expectation for rule in rules])
+        results = self._batch(table).validate(suite, result_format=RESULT_FORMAT).results
+        by_code = {result.expectation_config.meta["code"]: result for result in results if result.expectation_config}
+        return [_evaluation(rule, table, by_code[rule.code]) for rule in rules]
+
+    def _batch(self, table: str) -> "Batch":
+        if table not in self._batches:
+            asset = self._datasource.add_table_asset(table, table_name=table)
+            self._batches[table] = asset.add_batch_definition_whole_table(table).get_batch()
+        return self._batches[table]
+
+
+@contextmanager
+def inspect(warehouse_url: str, schema: str) -> Iterator[Inspection]:
+    """A look at the tables of a delivery's schema; leaves no connection, no result and no log line behind.
+
+    Args:
+        warehouse_url: The warehouse's ``postgresql://`` URL.
+        schema: The delivery's schema.
+
+    Raises:
+        GateError: a check could not be made; also in place of whatever Great Expectations or SQLAlchemy raised.
+    """
+    with _quiet():
+        try:
+            with _datasource(warehouse_url, schema) as datasource:
+                yield Inspection(datasource)
+        except Exception as error:
+            if _is_own(error):
+                raise
+            raise GateError(f"The checks could not be made: {type(error).__name__}.") from None
+
+
+@contextmanager
+def _datasource(warehouse_url: str, schema: str) -> Iterator["SQLDatasource"]:
+    """The delivery's schema as a data source, its tables without a prefix."""
+    context = _context(os.getpid())
+    name = f"{schema}_{uuid4().hex}"
+    datasource = context.data_sources.add_sql(
+        name, connection_string=_connection_string(warehouse_url, schema), kwargs={"hide_parameters": True}
+    )
+    engines = [datasource.get_engine(), datasource.get_execution_engine().engine]
+    event.listen(engines[1], "before_cursor_execute", _fetch_nothing, retval=True)
+    try:
+        yield datasource
+    finally:
+        context.data_sources.delete(name)
+        for engine in engines:
+            engine.dispose()
+
+
+@lru_cache(maxsize=1)
+def _context(process_id: int) -> "EphemeralDataContext":  # noqa: ARG001 - a forked process makes its own
+    """The process's context: in memory, without stores, sites, progress bars and analytics."""
+    os.environ["GX_ANALYTICS_ENABLED"] = "false"
+    import great_expectations
+    from great_expectations.data_context.types.base import (
+        DataContextConfig,
+        InMemoryStoreBackendDefaults,
+        ProgressBarsConfig,
+    )
+
+    config = DataContextConfig(
+        store_backend_defaults=InMemoryStoreBackendDefaults(init_temp_docs_sites=False),
+        analytics_enabled=False,
+        progress_bars=ProgressBarsConfig(globally=False),
+    )
+    return great_expectations.get_context(mode="ephemeral", project_config=config)
+
+
+def _connection_string(warehouse_url: str, schema: str) -> str:
+    """The URL for psycopg2, the only driver for which Great Expectations knows PostgreSQL's regular expressions."""
+    url = make_url(warehouse_url).set(drivername="postgresql+psycopg2")
+    options = " ".join([*url.normalized_query.get("options", ()), f"-csearch_path={schema}"])
+    url = url.update_query_dict({"options": options, "application_name": "rollcall gate"})
+    return url.render_as_string(hide_password=False)
+
+
+def _fetch_nothing(
+    _connection: object, _cursor: object, statement: str, parameters: object, context: Any, _many: bool
+) -> tuple[str, object]:
+    """Let the query of an ``UnexpectedRowsExpectation`` return no rows.
+
+    Great Expectations runs it twice: to count its rows, which is what the gate asks for, and to keep some of them,
+    for which the driver would load all. The second is the only plain text that does not count.
+    """
+    if isinstance(context.invoked_statement, TextClause) and not statement.startswith("SELECT COUNT("):
+        statement = f"select * from ({statement}) as failing limit 0"
+    return statement, parameters
+
+
+def _evaluation(rule: Rule, table: str, result: "ExpectationValidationResult") -> Evaluation:
+    """One result, without anything but its count and its query."""
+    if _raised(result.exception_info):
+        raise GateError(f"{rule.code} could not be evaluated: {_error_class(str(result.exception_info))}.")
+    if rule.own_query is not None:
+        return Evaluation(
+            rule, int(result.result["observed_value"]), rule.own_query.format(batch=f"{table} as subselect")
+        )
+    if "unexpected_count" in result.result:
+        query: str = result.result["unexpected_index_query"]
+        return Evaluation(rule, int(result.result["unexpected_count"]), query.rstrip("; \n"))
+    return Evaluation(rule, 0 if result.success else 1, None)
+
+
+def _raised(exception_info: dict[str, Any]) -> bool:
+    """Whether a rule ended in an error; the errors of its parts are told one by one."""
+    parts = [exception_info, *(part for part in exception_info.values() if isinstance(part, dict))]
+    return any(part.get("raised_exception") for part in parts)
+
+
+def _error_class(told: str) -> str:
+    """The class of PostgreSQL's error, the only part of its message that cannot hold a cell."""
+    named = re.search(r"psycopg2\.errors\.(\w+)", told)
+    return named[1] if named and hasattr(errors, named[1]) else "it raised an error"
+
+
+def _is_own(error: Exception) -> bool:
+    """Whether an error is one of Rollcall's, and so quotes no cell."""
+    return type(error).__module__.startswith("rollcall.")
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep the talkative loggers and every warning silent."""
+    loggers = [logging.getLogger(name) for name in TALKATIVE_LOGGERS]
+    before = [(logger.level, logger.propagate, logger.handlers) for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.CRITICAL + 1)
+        logger.propagate, logger.handlers = False, [logging.NullHandler()]
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        for logger, (level, propagate, handlers) in zip(loggers, before, strict=True):
+            logger.setLevel(level)
+            logger.propagate, logger.handlers = propagate, handlers

@@ -1,0 +1,72 @@
+"""The files of a delivery that the gate finds landed."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from psycopg import sql
+
+from rollcall.oneroster import FILE_BY_NAME, File
+from rollcall.warehouse import Connection
+
+
+@dataclass(frozen=True)
+class LandedFile:
+    """A file with a table in the delivery's schema.
+
+    Attributes:
+        file: The file.
+        rows: Rows in its table.
+        mode: ``bulk`` or ``delta``, as the manifest says.
+        rejected: Whether its verdict is ``reject``.
+    """
+
+    file: File
+    rows: int
+    mode: str
+    rejected: bool
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether the table is all there is: what it does not hold does not exist."""
+        return self.mode == "bulk" and self.rows > 0 and not self.rejected
+
+
+def landing_schema(delivery_id: int) -> str:
+    """The schema of a delivery's raw rows."""
+    return f"delivery_{delivery_id}"
+
+
+def lock_landed_files(connection: Connection, delivery_id: int, names: Iterable[str]) -> dict[str, LandedFile]:
+    """Those of some files that were sent and landed, by name; another gate on them waits until this one ends.
+
+    Args:
+        connection: A transaction in the ledger, whose search path is the delivery's schema.
+        delivery_id: The delivery.
+        names: The files, by the standard's names.
+    """
+    entries = connection.execute(
+        """
+        select file, mode, coalesce(verdict = 'reject', false) from rollcall.delivery_file
+        where delivery_id = %s and file = any(%s) and mode <> 'absent'
+        order by file
+        for update
+        """,
+        (delivery_id, list(names)),
+    ).fetchall()
+    landed = {}
+    for name, mode, rejected in entries:
+        file = FILE_BY_NAME[str(name)]
+        rows = _row_count(connection, landing_schema(delivery_id), file)
+        if rows is not None:
+            landed[file.name] = LandedFile(file, rows, str(mode), bool(rejected))
+    return landed
+
+
+def _row_count(connection: Connection, schema: str, file: File) -> int | None:
+    """How many rows a file's table holds; None without a table."""
+    table = sql.Identifier(schema, file.table_name)
+    found = connection.execute("select to_regclass(%s) is not null", (table.as_string(connection),)).fetchone()
+    if not (found and found[0]):
+        return None
+    counted = connection.execute(sql.SQL("select count(*) from {}").format(table)).fetchone()
+    return int(str(counted[0])) if counted else 0

@@ -1,0 +1,31 @@
+"""What readers of the delivery's district see now: the ids of an entity."""
+
+from psycopg import sql
+
+from rollcall.oneroster import File
+from rollcall.warehouse import Connection
+
+
+def published_ids(connection: Connection, delivery_id: int, file: File) -> sql.Composed:
+    """A query for the ids of a file's records as its district has them published, each once.
+
+    Args:
+        connection: Any connection to the warehouse.
+        delivery_id: A delivery of the district.
+        file: The file.
+    """
+    history = f"hist_{file.table_name}"
+    row = connection.execute("select to_regclass(%s) is not null", (f"history.{history}",)).fetchone()
+    if not (row and row[0]):
+        return sql.SQL("select null::text as id where false").format()
+    return sql.SQL(
+        """
+        select distinct version.source_id as id
+        from history.{history} as version
+        inner join rollcall.delivery on delivery.district_id = version.district_id
+        inner join rollcall.publication on publication.district_id = version.district_id
+        where delivery.delivery_id = {delivery_id}
+            and version.valid_from_seq <= publication.sequence
+            and (version.valid_to_seq is null or version.valid_to_seq > publication.sequence)
+        """
+    ).format(history=sql.Identifier(history), delivery_id=sql.Literal(delivery_id))

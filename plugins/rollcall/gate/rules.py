@@ -1,0 +1,79 @@
+"""The rules, read from the Great Expectations suites in ``expectations/``: the only place that holds them."""
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from rollcall.oneroster import FILE_NAMES
+from rollcall.settings import settings
+
+Severity = Literal["critical", "warning", "info"]
+
+DELIVERY_SUITE = "delivery"
+SUITES = (*FILE_NAMES, DELIVERY_SUITE)
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One expectation of a suite.
+
+    Attributes:
+        code: Its stable name in the ledger and in receipts.
+        file: Whose rows it judges, by the standard's name of the file.
+        severity: What a failing row means: critical sets it aside.
+        message: What is wrong and what to do about it, for a district's data manager.
+        column: The column to look at, in the standard's spelling; None when it is not one column.
+        expectation: The expectation as Great Expectations reads it.
+    """
+
+    code: str
+    file: str
+    severity: Severity
+    message: str
+    column: str | None
+    expectation: dict[str, Any]
+
+    @property
+    def own_query(self) -> str | None:
+        """The SQL of an ``UnexpectedRowsExpectation``, with ``{batch}`` where the table goes; else None."""
+        query: str | None = self.expectation["kwargs"].get("unexpected_rows_query")
+        return query
+
+
+def suite_rules(suite: str) -> tuple[Rule, ...]:
+    """The rules of one suite, in its order.
+
+    Args:
+        suite: The standard's name of a file, or ``delivery``.
+    """
+    document = json.loads(suite_path(suite).read_text(encoding="utf-8"))
+    return tuple(_rule(suite, expectation) for expectation in document["expectations"])
+
+
+def all_rules() -> dict[str, Rule]:
+    """The rules of every suite by their code; one that several files share appears once."""
+    return {rule.code: rule for suite in SUITES for rule in suite_rules(suite)}
+
+
+def suite_path(suite: str) -> Path:
+    """Where a suite lies."""
+    return settings().expectations_dir / f"{suite}.json"
+
+
+def codes(rules: Iterable[Rule]) -> list[str]:
+    """The codes of some rules."""
+    return [rule.code for rule in rules]
+
+
+def _rule(suite: str, expectation: dict[str, Any]) -> Rule:
+    meta = expectation["meta"]
+    return Rule(
+        code=meta["code"],
+        file=meta.get("file", suite),
+        severity=expectation["severity"],
+        message=meta["message"],
+        column=meta.get("column"),
+        expectation=expectation,
+    )

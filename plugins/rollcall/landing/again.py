@@ -1,0 +1,49 @@
+"""Landing and gating a whole delivery in one go: after a database crash, and for ``rollcall check``."""
+
+from collections.abc import Callable
+
+from rollcall import ledger
+from rollcall.districts import DistrictFileError, Limit, load_district
+from rollcall.landing.land import land
+from rollcall.landing.schema import make_schema
+from rollcall.oneroster import FILE_NAMES
+from rollcall.settings import settings
+from rollcall.warehouse import connect, warehouse_url
+
+Log = Callable[[str], None]
+NO_LIMIT = Limit(percent=100, floor=0)
+
+
+def land_all(delivery_id: int, set_aside_limit: Limit, *, log: Log) -> None:
+    """Land and gate every file of a delivery from the archive, then the delivery as a whole.
+
+    Raises:
+        UnknownDeliveryError: the ledger has no such delivery.
+        FileNotFoundError: the archive does not hold what the ledger says.
+    """
+    from rollcall.gate import gate_delivery, gate_file
+
+    with connect() as connection:
+        delivery = ledger.delivery(connection, delivery_id)
+        held = {file.file for file in ledger.files_of(connection, delivery_id)}
+        make_schema(connection, delivery)
+    for name in (name for name in FILE_NAMES if name in held):
+        land(delivery_id, name, log=log)
+        gate_file(warehouse_url(), delivery_id, name, set_aside_limit)
+    gate_delivery(warehouse_url(), delivery_id, set_aside_limit)
+
+
+def land_again(delivery_id: int, *, log: Log) -> None:
+    """Land an accepted delivery once more, when a crash has emptied its unlogged tables; its decision stands."""
+    with connect() as connection:
+        district_id = ledger.delivery(connection, delivery_id).district_id
+    log(f"The landed rows of delivery {delivery_id} are gone; landing them again from the archive.")
+    land_all(delivery_id, _limit(district_id), log=log)
+
+
+def _limit(district_id: str) -> Limit:
+    """The district's limit for rows set aside; none when its file is gone, for the decision is made already."""
+    try:
+        return load_district(settings().districts_dir / f"{district_id}.yaml").limits.set_aside
+    except DistrictFileError:
+        return NO_LIMIT

@@ -1,0 +1,241 @@
+"""The ledger's rows of one delivery and one night: how they are written and read."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Final, Literal
+
+from psycopg.rows import class_row
+
+from rollcall.districts import District
+from rollcall.warehouse import Connection
+
+DeliveryState = Literal[
+    "receiving",
+    "received",
+    "held",
+    "accepted",
+    "published",
+    "unchanged",
+    "same_as_held",
+    "rejected",
+    "discarded",
+    "superseded",
+    "conform_failed",
+    "audit_failed",
+]
+
+IN_WORK: Final[frozenset[str]] = frozenset({"received", "held", "rejected", "conform_failed", "audit_failed"})
+"""States in which a delivery is landed, gated and decided on, the first time or again after a clear."""
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """One row of ``rollcall.delivery``."""
+
+    delivery_id: int
+    district_id: str
+    service_date: date
+    run_id: str
+    source: str
+    state: DeliveryState
+    state_reason: str | None
+    content_hash: str | None
+    packaging: str | None
+    arrived_at: datetime
+    accepted_sequence: int | None
+    same_as_delivery_id: int | None
+
+    @property
+    def landing_schema(self) -> str:
+        """The schema of the delivery's raw rows."""
+        return f"delivery_{self.delivery_id}"
+
+    @property
+    def age(self) -> tuple[date, datetime]:
+        """What orders the deliveries of a district: by night, then by arrival."""
+        return (self.service_date, self.arrived_at)
+
+
+@dataclass(frozen=True)
+class DeliveryFile:
+    """One row of ``rollcall.delivery_file``."""
+
+    delivery_id: int
+    file: str
+    sent_name: str
+    archive_path: str
+    sha256: str
+    size_bytes: int
+    sent_at: datetime | None = None
+    mode: str = "bulk"
+    encoding: str | None = None
+    rows_landed: int | None = None
+    rows_ragged: int | None = None
+    rows_set_aside: int | None = None
+    verdict: str | None = None
+    verdict_reason: str | None = None
+    absence_is_evidence: bool = False
+
+
+_DELIVERY = f"select {', '.join(Delivery.__dataclass_fields__)} from rollcall.delivery "
+_DELIVERY_FILE = f"select {', '.join(DeliveryFile.__dataclass_fields__)} from rollcall.delivery_file "
+
+
+class UnknownDeliveryError(LookupError):
+    """There is no such delivery in the ledger."""
+
+
+def record_district(connection: Connection, district: District) -> None:
+    """Write down what a district's file says, for the models that read it."""
+    connection.execute(
+        """
+        insert into rollcall.district as d (district_id, name, enrollment_end_date) values (%s, %s, %s)
+        on conflict (district_id) do update
+        set name = excluded.name, enrollment_end_date = excluded.enrollment_end_date, updated_at = now()
+        where (d.name, d.enrollment_end_date) is distinct from (excluded.name, excluded.enrollment_end_date)
+        """,
+        (district.district_id, district.name, district.enrollment_end_date),
+    )
+
+
+def open_delivery(
+    connection: Connection, district_id: str, service_date: date, run_id: str, source: str = "inbox"
+) -> Delivery:
+    """The delivery of a run, made when the run has none yet."""
+    connection.execute(
+        """
+        insert into rollcall.delivery (district_id, service_date, run_id, source) values (%s, %s, %s, %s)
+        on conflict (district_id, run_id) do nothing
+        """,
+        (district_id, service_date, run_id, source),
+    )
+    delivery = delivery_of_run(connection, district_id, run_id)
+    if delivery is None:
+        raise UnknownDeliveryError(f"The delivery of run {run_id} of {district_id} vanished from the ledger.")
+    return delivery
+
+
+def delivery_of_run(connection: Connection, district_id: str, run_id: str) -> Delivery | None:
+    """The delivery that a run received, if it received one."""
+    with connection.cursor(row_factory=class_row(Delivery)) as cursor:
+        cursor.execute(_DELIVERY + "where district_id = %s and run_id = %s", (district_id, run_id))
+        return cursor.fetchone()
+
+
+def delivery(connection: Connection, delivery_id: int, *, lock: bool = False) -> Delivery:
+    """One delivery; with ``lock``, no one else changes it until the transaction ends.
+
+    Raises:
+        UnknownDeliveryError: there is none of that number.
+    """
+    with connection.cursor(row_factory=class_row(Delivery)) as cursor:
+        cursor.execute(_DELIVERY + "where delivery_id = %s" + (" for update" if lock else ""), (delivery_id,))
+        found = cursor.fetchone()
+    if found is None:
+        raise UnknownDeliveryError(f"There is no delivery {delivery_id} in the ledger; `rollcall status` lists them.")
+    return found
+
+
+def deliveries_in_state(connection: Connection, district_id: str, states: Iterable[DeliveryState]) -> list[Delivery]:
+    """A district's deliveries in any of some states, the newest first."""
+    with connection.cursor(row_factory=class_row(Delivery)) as cursor:
+        cursor.execute(
+            _DELIVERY + "where district_id = %s and state = any(%s) order by service_date desc, arrived_at desc",
+            (district_id, list(states)),
+        )
+        return cursor.fetchall()
+
+
+def published_delivery(connection: Connection, district_id: str) -> Delivery | None:
+    """The delivery that readers of a district see."""
+    with connection.cursor(row_factory=class_row(Delivery)) as cursor:
+        cursor.execute(
+            _DELIVERY + "where delivery_id = (select delivery_id from rollcall.publication where district_id = %s)",
+            (district_id,),
+        )
+        return cursor.fetchone()
+
+
+def files_of(connection: Connection, delivery_id: int) -> list[DeliveryFile]:
+    """The files of a delivery."""
+    with connection.cursor(row_factory=class_row(DeliveryFile)) as cursor:
+        cursor.execute(_DELIVERY_FILE + "where delivery_id = %s order by file", (delivery_id,))
+        return cursor.fetchall()
+
+
+def record_files(connection: Connection, delivery_id: int, files: Sequence[DeliveryFile]) -> None:
+    """Write down the files of a delivery, in place of what was there."""
+    connection.execute("delete from rollcall.delivery_file where delivery_id = %s", (delivery_id,))
+    for file in files:
+        connection.execute(
+            """
+            insert into rollcall.delivery_file
+                (delivery_id, file, sent_name, archive_path, sha256, size_bytes, sent_at, mode)
+            values (%s, %s, %s, %s, %s, %s, %s, %s)
+            """,
+            (
+                delivery_id,
+                file.file,
+                file.sent_name,
+                file.archive_path,
+                file.sha256,
+                file.size_bytes,
+                file.sent_at,
+                file.mode,
+            ),
+        )
+
+
+def set_state(
+    connection: Connection,
+    delivery_id: int,
+    state: DeliveryState,
+    reason: str | None = None,
+    *,
+    same_as: int | None = None,
+) -> None:
+    """Move a delivery to a state, and say why."""
+    connection.execute(
+        """
+        update rollcall.delivery
+        set state = %s, state_reason = %s, same_as_delivery_id = coalesce(%s, same_as_delivery_id),
+            decided_at = case when %s in ('receiving', 'received') then decided_at else now() end
+        where delivery_id = %s
+        """,
+        (state, reason, same_as, state, delivery_id),
+    )
+
+
+def record_night(
+    connection: Connection,
+    district_id: str,
+    service_date: date,
+    outcome: str,
+    *,
+    message: str | None = None,
+    missing_files: Sequence[str] = (),
+    delivery_id: int | None = None,
+    run_id: str | None = None,
+) -> None:
+    """Write down how a district's night stands or ended; the last word counts."""
+    connection.execute(
+        """
+        insert into rollcall.night
+            (district_id, service_date, outcome, message, missing_files, delivery_id, run_id, updated_at)
+        values (%s, %s, %s, %s, %s, %s, %s, now())
+        on conflict (district_id, service_date) do update
+        set outcome = excluded.outcome, message = excluded.message, missing_files = excluded.missing_files,
+            delivery_id = coalesce(excluded.delivery_id, night.delivery_id), run_id = excluded.run_id,
+            updated_at = excluded.updated_at
+        """,
+        (district_id, service_date, outcome, message, list(missing_files), delivery_id, run_id),
+    )
+
+
+def last_good_night(connection: Connection, district_id: str) -> date | None:
+    """The service date that readers of a district see."""
+    row = connection.execute(
+        "select effective_date from rollcall.publication where district_id = %s", (district_id,)
+    ).fetchone()
+    return row[0] if row else None  # type: ignore[return-value]  # a date column

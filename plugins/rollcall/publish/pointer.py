@@ -1,0 +1,80 @@
+"""Moving a district's pointer: one row, one transaction, one event for the record."""
+
+from datetime import date
+from typing import Any
+
+import psycopg
+
+_POINT_AT_DELIVERY = """
+    insert into rollcall.publication (district_id, sequence, delivery_id, effective_date, published_at, build_id)
+    select district_id, accepted_sequence, delivery_id, service_date, now(), %(build)s
+    from rollcall.delivery
+    where delivery_id = %(delivery)s and state = 'accepted'
+    on conflict (district_id) do update set
+        sequence = excluded.sequence,
+        delivery_id = excluded.delivery_id,
+        effective_date = excluded.effective_date,
+        published_at = excluded.published_at,
+        build_id = excluded.build_id
+    where publication.sequence < excluded.sequence
+    returning district_id
+"""
+
+_MOVE_DATE = """
+    update rollcall.publication
+    set effective_date = %(date)s
+    where district_id = %(district)s and effective_date < %(date)s
+    returning district_id
+"""
+
+_RECORD_EVENT = """
+    insert into rollcall.publication_event (district_id, sequence, delivery_id, effective_date, published_at, build_id)
+    select district_id, sequence, coalesce(%(delivery)s, delivery_id), effective_date, now(), build_id
+    from rollcall.publication
+    where district_id = %(district)s
+"""
+
+
+def publish(connection: psycopg.Connection[Any], delivery_id: int, build_id: int) -> bool:
+    """Point a district's readers at an accepted delivery whose content is built, in one transaction.
+
+    Args:
+        connection: A session on the warehouse.
+        delivery_id: The delivery; nothing happens unless it is accepted and newer than what is published.
+        build_id: The build that conformed it.
+
+    Returns:
+        Whether the pointer moved.
+    """
+    with connection.transaction():
+        moved = connection.execute(_POINT_AT_DELIVERY, {"delivery": delivery_id, "build": build_id}).fetchone()
+        if moved is None:
+            return False
+        connection.execute(_RECORD_EVENT, {"district": moved[0], "delivery": delivery_id})
+        connection.execute(
+            "update rollcall.delivery set state = 'published', published_at = now() where delivery_id = %s",
+            [delivery_id],
+        )
+    return True
+
+
+def move_effective_date(
+    connection: psycopg.Connection[Any], district_id: str, delivery_id: int, service_date: date
+) -> bool:
+    """Let the published sequence stand for a later night: what an unchanged delivery says.
+
+    Args:
+        connection: A session on the warehouse.
+        district_id: The district.
+        delivery_id: The unchanged delivery, for the record.
+        service_date: Its night; an earlier one than the publication's moves nothing.
+
+    Returns:
+        Whether the date moved.
+    """
+    with connection.transaction():
+        moved = connection.execute(_MOVE_DATE, {"district": district_id, "date": service_date}).fetchone()
+        if moved is None:
+            return False
+        connection.execute(_RECORD_EVENT, {"district": district_id, "delivery": delivery_id})
+    return True

@@ -1,0 +1,118 @@
+"""The step ``report``: close the night in the ledger, leave the receipt, tell the operators of what needs them."""
+
+import asyncio
+from collections.abc import Callable
+from datetime import date
+
+import asyncssh
+
+from rollcall import ledger
+from rollcall.archive.store import Archive
+from rollcall.districts import District
+from rollcall.ledger import Delivery
+from rollcall.report.notify import Message, notify
+from rollcall.report.receipt import receipt_csv
+from rollcall.settings import settings
+from rollcall.sftp import SftpAccount, SftpError
+from rollcall.warehouse import connect
+
+Log = Callable[[str], None]
+
+NEEDS_AN_OPERATOR: frozenset[str] = frozenset(
+    {"missing", "incomplete", "unreachable", "refused", "rejected", "conform_failed", "audit_failed", "failed"}
+)
+SENTENCE: dict[str, str] = {
+    "published": "The roster is published.",
+    "unchanged": "Nothing changed since the last delivery; the published roster counts for this night too.",
+    "same_as_held": "The delivery equals one that waits for approval; that one stays.",
+    "held": "The delivery waits for approval; the last good roster stays.",
+    "accepted": "The delivery is accepted and waits for its build.",
+    "discarded": "The delivery was discarded; the last good roster stays.",
+    "superseded": "A newer delivery took its place.",
+    "rejected": "The delivery was rejected; the last good roster stays.",
+    "conform_failed": "The delivery could not be conformed; the last good roster stays.",
+    "audit_failed": "The delivery was held back by an audit; the last good roster stays.",
+}
+
+
+def report(
+    district: District,
+    service_date: date,
+    run_id: str,
+    account: SftpAccount,
+    *,
+    failed_tasks: tuple[str, ...],
+    log: Log,
+) -> str:
+    """Close a run's night; running it again writes the same.
+
+    Args:
+        failed_tasks: The run's tasks that failed, by id.
+
+    Returns:
+        The night's outcome.
+    """
+    with connect() as connection:
+        delivery = ledger.delivery_of_run(connection, district.district_id, run_id)
+        outcome, message = _outcome(connection, district, service_date, delivery, failed_tasks)
+        if outcome != _recorded(connection, district, service_date):
+            ledger.record_night(
+                connection,
+                district.district_id,
+                service_date,
+                outcome,
+                message=message,
+                delivery_id=delivery.delivery_id if delivery else None,
+                run_id=run_id,
+            )
+        receipt = receipt_csv(connection, delivery) if delivery else None
+    if delivery is not None and receipt is not None:
+        _leave_receipt(district, delivery, account, receipt, log)
+    log(f"{district.district_id}, night of {service_date}: {outcome}. {message}")
+    if outcome in NEEDS_AN_OPERATOR:
+        notify(Message(f"{district.district_id}, night of {service_date}: {outcome}", (message,)), log)
+    return outcome
+
+
+def _outcome(
+    connection: ledger.Connection,
+    district: District,
+    service_date: date,
+    delivery: Delivery | None,
+    failed_tasks: tuple[str, ...],
+) -> tuple[str, str]:
+    """How the night ended, and the sentence that says so."""
+    if delivery is not None and delivery.state not in ("receiving", "received"):
+        return delivery.state, delivery.state_reason or SENTENCE[delivery.state]
+    if failed_tasks and failed_tasks != ("wait_for_delivery",):
+        last_good = ledger.last_good_night(connection, district.district_id)
+        still = f"Readers still see the roster of {last_good}." if last_good else "Nothing was ever published."
+        return "failed", f"{', '.join(failed_tasks)} failed. Read the task's log, then clear it. {still}"
+    row = connection.execute(
+        "select outcome, coalesce(message, '') from rollcall.night where district_id = %s and service_date = %s",
+        (district.district_id, service_date),
+    ).fetchone()
+    return (str(row[0]), str(row[1])) if row else ("failed", "The run ended before it began to wait. Clear it.")
+
+
+def _recorded(connection: ledger.Connection, district: District, service_date: date) -> str | None:
+    row = connection.execute(
+        "select outcome from rollcall.night where district_id = %s and service_date = %s and delivery_id is not null",
+        (district.district_id, service_date),
+    ).fetchone()
+    return str(row[0]) if row else None
+
+
+def _leave_receipt(district: District, delivery: Delivery, account: SftpAccount, receipt: str, log: Log) -> None:
+    """Into the archive, and into the district's account; an account that is away costs only the second."""
+    name = f"{delivery.service_date}-{delivery.delivery_id}-receipt.csv"
+    Archive(settings().archive_root, district.district_id).write_index(f"receipts/{name}", receipt)
+
+    async def send() -> None:
+        async with account.connect() as session, session.open(f"/receipts/{name}", "w") as target:
+            await target.write(receipt)
+
+    try:
+        asyncio.run(send())
+    except (SftpError, asyncssh.Error) as error:
+        log(f"The receipt lies in the archive only: {error}")

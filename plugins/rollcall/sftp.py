@@ -1,0 +1,102 @@
+"""A district's SFTP account as Rollcall uses it: the host key pinned, failures told in plain words."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+import asyncssh
+
+SSH_PORT = 22
+CONNECT_TIMEOUT_SECONDS = 30
+READ_BLOCK_BYTES = 256 * 1024
+READS_IN_FLIGHT = 32
+
+
+class SftpError(Exception):
+    """The account cannot be used; the message says what happened and what to do."""
+
+
+class SftpRefusedError(SftpError):
+    """The account or the host key was refused: trying again will not help."""
+
+
+@dataclass(frozen=True)
+class SftpAccount:
+    """One SFTP account.
+
+    Attributes:
+        host_key: The server's public key as ``<type> <base64>``; a server that shows another one is refused.
+    """
+
+    host: str
+    port: int
+    username: str
+    password: str = field(repr=False)
+    host_key: str | None = None
+
+    @asynccontextmanager
+    async def connect(self) -> AsyncIterator[asyncssh.SFTPClient]:
+        """An SFTP session of this account.
+
+        Raises:
+            SftpRefusedError: the password or the host key was refused.
+            SftpError: the server cannot be reached, or the connection was lost.
+        """
+        try:
+            async with (
+                asyncssh.connect(
+                    self.host,
+                    self.port,
+                    username=self.username,
+                    password=self.password,
+                    known_hosts=self._known_hosts(),
+                    client_keys=[],
+                    connect_timeout=CONNECT_TIMEOUT_SECONDS,
+                    keepalive_interval=15,
+                ) as connection,
+                connection.start_sftp_client() as session,
+            ):
+                yield session
+        except asyncssh.PermissionDenied:
+            raise SftpRefusedError(
+                f"{self.host} refuses the password of account {self.username!r}. "
+                f"Renew it in the Airflow connection and at the district."
+            ) from None
+        except asyncssh.HostKeyNotVerifiable:
+            raise SftpRefusedError(
+                f"{self.host} shows another host key than the one pinned for {self.username!r}. If the server was "
+                "moved on purpose, pin its new key in the Airflow connection; otherwise treat it as an intrusion."
+            ) from None
+        except asyncssh.SFTPError as error:
+            raise SftpError(f"{self.host} refused an SFTP request of {self.username!r}: {error.reason}") from None
+        except (TimeoutError, OSError, asyncssh.Error) as error:
+            raise SftpError(
+                f"The connection to {self.host}:{self.port} failed or was lost ({type(error).__name__})."
+            ) from None
+
+    def _known_hosts(self) -> asyncssh.SSHKnownHosts | None:
+        if self.host_key is None:
+            raise SftpRefusedError(
+                f"No host key is pinned for {self.host}. Put the server's public key into the extra 'host_key' of the "
+                "Airflow connection."
+            )
+        key = " ".join(self.host_key.split()[:2])
+        return asyncssh.import_known_hosts(f"[{self.host}]:{self.port} {key}\n{self.host} {key}\n")
+
+
+def airflow_account(connection_id: str) -> SftpAccount:
+    """The account of an Airflow connection.
+
+    Args:
+        connection_id: As ``sftp_<district>``; its extra ``host_key`` holds the server's pinned key.
+    """
+    from airflow.sdk import Connection
+
+    connection = Connection.get(connection_id)
+    return SftpAccount(
+        host=connection.host or "",
+        port=connection.port or SSH_PORT,
+        username=connection.login or "",
+        password=connection.password or "",
+        host_key=connection.extra_dejson.get("host_key"),
+    )

@@ -1,0 +1,174 @@
+"""What the local stack remembers: its ports, its passwords, the options that it was started with."""
+
+import os
+import secrets
+from base64 import urlsafe_b64encode
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from rollcall.settings import Settings
+from rollcall.stack.errors import StackError
+
+HOST = "127.0.0.1"
+SERVICE_LOGIN_SUFFIX = "--rollcall"
+
+
+def new_password() -> str:
+    """A random password of 192 bits, safe inside a URL."""
+    return secrets.token_urlsafe(24)
+
+
+def _fernet_key() -> str:
+    return urlsafe_b64encode(secrets.token_bytes(32)).decode()
+
+
+class Account(BaseModel):
+    """An SFTP login. ``district`` may upload; ``rollcall`` may also write receipts."""
+
+    model_config = ConfigDict(frozen=True)
+
+    username: str
+    password: str = Field(repr=False)
+    district: str
+    role: Literal["district", "rollcall"]
+
+
+class StackState(BaseModel):
+    """The local stack, as kept in ``<state_dir>/stack.json`` (readable by its owner only)."""
+
+    model_config = ConfigDict(frozen=True)
+
+    state_dir: Path
+    home: Path
+    districts_dir: Path
+    options: dict[str, str] = Field(default_factory=dict, description="Environment variables given to `up`.")
+
+    postgres_port: int = 0
+    postgres_password: str = Field(default_factory=new_password, repr=False)
+    warehouse_password: str = Field(default_factory=new_password, repr=False)
+    airflow_db_password: str = Field(default_factory=new_password, repr=False)
+
+    airflow_port: int = 0
+    airflow_user: str = "admin"
+    airflow_password: str = Field(default_factory=new_password, repr=False)
+    service_user: str = "rollcall"
+    service_password: str = Field(default_factory=new_password, repr=False)
+    fernet_key: str = Field(default_factory=_fernet_key, repr=False)
+    jwt_secret: str = Field(default_factory=lambda: secrets.token_urlsafe(64), repr=False)
+    api_secret_key: str = Field(default_factory=new_password, repr=False)
+
+    sftp_host: str = HOST
+    sftp_port: int = 0
+    sftp_host_key: str = Field(default="", description="The server's public key: type and base64.")
+    accounts: dict[str, Account] = Field(default_factory=dict, description="Each district's login, by district.")
+    service_accounts: dict[str, Account] = Field(default_factory=dict, description="Rollcall's own logins.")
+
+    @classmethod
+    def load(cls, state_dir: Path) -> "StackState | None":
+        """The state kept in a folder, or None if no stack was ever started there.
+
+        Raises:
+            StackError: the file is there but cannot be read as a state.
+        """
+        path = state_dir / "stack.json"
+        try:
+            return cls.model_validate_json(path.read_bytes())
+        except FileNotFoundError:
+            return None
+        except ValidationError as error:
+            raise StackError(
+                f"{path} does not hold a stack's state ({error.error_count()} errors). "
+                "Put back a copy, or remove the file: new passwords are then made for the same data."
+            ) from error
+
+    def save(self) -> None:
+        """Write the state, all or nothing, readable by its owner only."""
+        write_private(self.state_dir / "stack.json", self.model_dump_json(indent=2))
+
+    @property
+    def warehouse_url(self) -> str:
+        """The warehouse, as its owner ``rollcall``."""
+        return f"postgresql://rollcall:{self.warehouse_password}@{HOST}:{self.postgres_port}/warehouse"
+
+    @property
+    def airflow_db_url(self) -> str:
+        """Airflow's metadata database."""
+        return f"postgresql://airflow:{self.airflow_db_password}@{HOST}:{self.postgres_port}/airflow"
+
+    @property
+    def superuser_url(self) -> str:
+        """The PostgreSQL server as its superuser, for crash tests and for repairs by hand."""
+        return f"postgresql://postgres:{self.postgres_password}@{HOST}:{self.postgres_port}/postgres"
+
+    @property
+    def airflow_url(self) -> str:
+        """Airflow's user interface and REST API."""
+        return f"http://{HOST}:{self.airflow_port}"
+
+    @property
+    def psql_path(self) -> Path:
+        """The psql program that comes with the embedded PostgreSQL."""
+        from rollcall.stack.postgres import bin_dir
+
+        return bin_dir() / "psql"
+
+    @property
+    def logs_dir(self) -> Path:
+        """Where every service writes its log."""
+        return self.state_dir / "logs"
+
+    @property
+    def run_dir(self) -> Path:
+        """Where the running services are recorded."""
+        return self.state_dir / "run"
+
+    @property
+    def sftp_root(self) -> Path:
+        """The folder that holds each district's inbox and receipts."""
+        return self.state_dir / "sftp"
+
+    @property
+    def airflow_home(self) -> Path:
+        """AIRFLOW_HOME of the stack."""
+        return self.state_dir / "airflow"
+
+    def with_accounts(self, districts: Iterable[str]) -> "StackState":
+        """This state with a login and a service login for each district; existing ones are kept."""
+        accounts, service = dict(self.accounts), dict(self.service_accounts)
+        for district in districts:
+            accounts.setdefault(district, _account(district, "district"))
+            service.setdefault(district, _account(district, "rollcall"))
+        return self.model_copy(update={"accounts": accounts, "service_accounts": service})
+
+
+def _account(district: str, role: Literal["district", "rollcall"]) -> Account:
+    username = district if role == "district" else district + SERVICE_LOGIN_SUFFIX
+    return Account(username=username, password=new_password(), district=district, role=role)
+
+
+def load_or_create(config: Settings, options: Mapping[str, str]) -> StackState:
+    """The state of the stack in ``config.state_dir``; made now if this is its first start."""
+    state_dir = config.state_dir.resolve()
+    places = {"state_dir": state_dir, "home": config.home.resolve(), "districts_dir": config.districts_dir.resolve()}
+    known = StackState.load(state_dir)
+    if known is None:
+        return StackState(**places, options=dict(options))
+    return known.model_copy(update={**places, "options": {**known.options, **options}})
+
+
+def district_ids(districts_dir: Path) -> list[str]:
+    """The districts that have a file; names that start with ``_`` are shared defaults, not districts."""
+    return sorted(path.stem for path in districts_dir.glob("*.yaml") if not path.name.startswith("_"))
+
+
+def write_private(path: Path, text: str) -> None:
+    """Replace a file in one step, readable by its owner only."""
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    draft.unlink(missing_ok=True)
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        file.write(text)
+    draft.replace(path)

@@ -1,0 +1,102 @@
+"""Accepted deliveries made directly in SQL: what landing, gate and decision leave behind, without running them."""
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import date
+from typing import Any
+
+import psycopg
+
+from rollcall.oneroster import FILE_BY_NAME, FILES
+
+Row = Mapping[str, Any]
+Files = Mapping[str, Sequence[Row]]
+
+FIRST_NIGHT = date(2026, 10, 1)
+
+
+def accept(
+    url: str,
+    district_id: str,
+    sequence: int,
+    files: Files,
+    *,
+    service_date: date = FIRST_NIGHT,
+    no_evidence: Collection[str] = (),
+    set_aside: Collection[tuple[str, int]] = (),
+    enrollment_end_date: str = "inclusive",
+) -> int:
+    """Leave an accepted delivery in the warehouse.
+
+    Args:
+        url: The warehouse.
+        district_id: The district, made if it is new.
+        sequence: The accepted sequence.
+        files: Rows per file; keys are the standard's file names, the rows' keys the warehouse's column names. A file
+            that is not named is absent.
+        service_date: The night.
+        no_evidence: Files whose gaps say nothing; absent files never say anything.
+        set_aside: (file, row number) with a critical finding; the first record of a file lies in row 2.
+        enrollment_end_date: The district's habit.
+
+    Returns:
+        The delivery's id.
+    """
+    with psycopg.connect(url) as connection:
+        connection.execute(
+            "insert into rollcall.district values (%s, %s, %s) on conflict do nothing",
+            [district_id, f"District {district_id}", enrollment_end_date],
+        )
+        delivery_id = connection.execute(
+            "insert into rollcall.delivery"
+            " (district_id, service_date, run_id, state, accepted_at, decided_at, accepted_sequence)"
+            " values (%s, %s, %s, 'accepted', now(), now(), %s) returning delivery_id",
+            [district_id, service_date, f"run_{sequence}", sequence],
+        ).fetchone()[0]  # type: ignore[index]
+        for name in files:
+            connection.execute(
+                "insert into rollcall.delivery_file (delivery_id, file, sent_name, archive_path, sha256, size_bytes,"
+                " rows_landed, rows_ragged, absence_is_evidence) values (%s, %s, %s, '', '', 0, %s, 0, %s)",
+                [delivery_id, name, f"{name}.csv", len(files[name]), name not in no_evidence],
+            )
+        for name, row_number in set_aside:
+            connection.execute(
+                "insert into rollcall.row_finding (delivery_id, file, code, severity, row_number, sourced_id)"
+                " values (%s, %s, 'test', 'critical', %s, %s)",
+                [delivery_id, name, row_number, files[name][row_number - 2]["sourced_id"]],
+            )
+        land(connection, delivery_id, files)
+    return int(delivery_id)
+
+
+def land(connection: psycopg.Connection[Any], delivery_id: int, files: Files) -> None:
+    """Make the delivery's schema, with the rows of its files."""
+    schema = f"delivery_{delivery_id}"
+    connection.execute(f"drop schema if exists {schema} cascade")
+    connection.execute(f"create schema {schema}")
+    for file in FILES:
+        connection.execute(
+            f"create unlogged table {schema}.{file.table_name} (like staging.{file.table_name} including all)"
+        )
+    for name, rows in files.items():
+        columns = ["_row", *(column.column_name for column in FILE_BY_NAME[name].landed_columns)]
+        target = f"{schema}.{FILE_BY_NAME[name].table_name} ({', '.join(columns)})"
+        with connection.cursor().copy(f"copy {target} from stdin") as copy:
+            for number, row in enumerate(rows, start=2):
+                copy.write_row([number, *(row.get(column) for column in columns[1:])])
+
+
+def reland_nothing(delivery_id: int) -> None:
+    """A ``reland`` for tests in which no landed row is lost."""
+    raise AssertionError(f"Delivery {delivery_id} should not have to be landed again.")
+
+
+def query(url: str, statement: str, *parameters: Any) -> list[tuple[Any, ...]]:
+    """The rows of a query."""
+    with psycopg.connect(url) as connection:
+        return connection.execute(statement, parameters).fetchall()
+
+
+def execute(url: str, statement: str, *parameters: Any) -> None:
+    """Run a statement."""
+    with psycopg.connect(url) as connection:
+        connection.execute(statement, parameters)
