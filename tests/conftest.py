@@ -10,6 +10,7 @@ import pytest
 
 from rollcall.settings import settings
 
+LOCALE = "locale_provider builtin builtin_locale 'C.UTF-8' locale 'C'"
 TEMPLATE = "rollcall_template"
 # One name for every test's database: dbt's parsed project stays valid from test to test.
 DATABASE = "rollcall_test"
@@ -49,10 +50,10 @@ class Postgres:
         with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
             connection.execute(statement)
 
-    def create(self, database: str, template: str = "template1") -> str:
+    def create(self, database: str, template: str = "template0") -> str:
         """Make a fresh database, in the place of one of that name, and answer its URL."""
         self.drop(database)
-        self.execute(f"create database {database} template {template}")
+        self.execute(f"create database {database} template {template} {LOCALE if template == 'template0' else ''}")
         return self.url(database)
 
     def drop(self, database: str) -> None:

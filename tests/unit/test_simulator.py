@@ -282,7 +282,9 @@ def test_rates_are_met(tmp_path: Path) -> None:
     moves = write_night(replace(profile, rates=Rates(0, 0, 0.03, 0.02, 0, 0)), 2, tmp_path).expected
     assert moves.changed["demographics"] == moves.added["users"] == moves.removed["users"] == 0
     assert 0 < moves.changed["users"] <= 60
-    assert moves.added["enrollments"] > 40
+    swaps = write_night(replace(profile, rates=Rates(0, 0, 0, 0.02, 0, 0)), 2, tmp_path).expected
+    assert swaps.added["enrollments"] == swaps.removed["enrollments"] == 40
+    assert sum(swaps.added.values()) + sum(swaps.changed.values()) == 40
 
 
 def test_a_night_after_new_year_gives_no_one_a_class_that_is_over(tmp_path: Path) -> None:
@@ -290,6 +292,23 @@ def test_a_night_after_new_year_gives_no_one_a_class_that_is_over(tmp_path: Path
     night = read(write_night(profile, 3, tmp_path).folder)
     assert all(row["beginDate"] <= (row["endDate"] or "9999") for row in night["enrollments"].values())
     assert any(row["beginDate"] == "2027-02-03" for row in night["enrollments"].values())
+
+
+def test_a_class_that_is_over_is_not_counted_as_active(tmp_path: Path) -> None:
+    delivery = write_night(replace(K12, students=500, first_night=date(2027, 2, 1)), 1, tmp_path)
+    students = [row for row in read(tmp_path)["enrollments"].values() if row["role"] == "student"]
+    over = [row for row in students if row["endDate"] == "2026-12-18"]
+    assert over
+    assert delivery.expected.roster_rows == len(students) - len(over)
+
+
+def test_a_place_taken_during_the_year_has_dates(nights: list[tuple[Delivery, Night]]) -> None:
+    for (_, before), (delivery, after) in pairwise(nights):
+        for source_id in after["enrollments"].keys() - before["enrollments"].keys():
+            row = after["enrollments"][source_id]
+            if row["role"] == "student":
+                assert row["beginDate"] in (str(delivery.service_date), "2027-01-05"), row
+                assert row["endDate"], row
 
 
 def test_the_first_students_of_a_tiny_district_all_have_classes(tmp_path: Path) -> None:

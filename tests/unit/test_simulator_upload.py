@@ -64,6 +64,15 @@ class Server:
         )
 
 
+async def stop(acceptor: asyncssh.SSHAcceptor) -> None:
+    acceptor.close()
+    await acceptor.wait_closed()
+    others = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in others:
+        task.cancel()
+    await asyncio.gather(*others, return_exceptions=True)
+
+
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[Server]:
     folder = tmp_path / "inbox"
@@ -74,8 +83,7 @@ def server(tmp_path: Path) -> Iterator[Server]:
     acceptor = asyncio.run_coroutine_threadsafe(running.start(), loop).result(10)
     running.port = acceptor.get_port()
     yield running
-    loop.call_soon_threadsafe(acceptor.close)
-    asyncio.run_coroutine_threadsafe(acceptor.wait_closed(), loop).result(10)
+    asyncio.run_coroutine_threadsafe(stop(acceptor), loop).result(10)
     loop.call_soon_threadsafe(loop.stop)
     thread.join(10)
     loop.close()

@@ -12,6 +12,8 @@ from rollcall.decision.settle import CannotSettleError, Hold, hold_of, settle
 from rollcall.report.notify import Message, notify
 from rollcall.warehouse import connect
 
+WHY = Param("", source="task", type="string", title="Why?", description="Goes into the ledger with your name.")
+
 
 class HoldOperator(HITLOperator):
     """Asks a person whether a held delivery counts; skips when there is nothing to ask.
@@ -24,11 +26,9 @@ class HoldOperator(HITLOperator):
     """
 
     def __init__(self, *, district_id: str, **kwargs: Any) -> None:
+        kwargs["params"] = {**kwargs.get("params", {}), "why": WHY}
         super().__init__(
-            subject=f"{district_id}: a delivery waits for your decision",
-            options=[APPROVE, DISCARD],
-            params={"why": Param("", type="string", title="Why?", description="Goes into the ledger with your name.")},
-            **kwargs,
+            subject=f"{district_id}: a delivery waits for your decision", options=[APPROVE, DISCARD], **kwargs
         )
         self.district_id = district_id
 

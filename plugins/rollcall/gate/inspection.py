@@ -18,17 +18,19 @@ from rollcall.gate.rules import Rule
 
 if TYPE_CHECKING:
     from great_expectations.core import ExpectationValidationResult
+    from great_expectations.core.result_format import ResultFormatUnion
     from great_expectations.data_context.data_context.ephemeral_data_context import EphemeralDataContext
     from great_expectations.datasource.fluent.interfaces import Batch
     from great_expectations.datasource.fluent.sql_datasource import SQLDatasource
 
-RESULT_FORMAT = {
+YES_OR_NO = {"result_format": "BOOLEAN_ONLY"}
+COUNT_AND_QUERY = {
     "result_format": "SUMMARY",
     "partial_unexpected_count": 0,
     "unexpected_index_column_names": ["_row", "sourced_id"],
     "return_unexpected_index_query": True,
 }
-"""Counts and a query for the rows, never a cell (law 7)."""
+"""What is asked of Great Expectations, first of every rule, then of those that fail: never a cell (law 7)."""
 
 TALKATIVE_LOGGERS = ("great_expectations", "sqlalchemy")
 """Loggers whose messages may quote a failed statement, and with it a cell."""
@@ -44,7 +46,8 @@ class Evaluation:
 
     Attributes:
         rows_failed: How many rows break the rule; for a rule about the table as a whole, 1 if it fails.
-        rows_query: Selects the line and the sourcedId of each of these rows; None for a rule about the table.
+        rows_query: Selects the line and the sourcedId of each of these rows; None for a rule that no row breaks, and
+            for one about the table.
     """
 
     rule: Rule
@@ -74,12 +77,27 @@ class Inspection:
         Raises:
             GateError: a rule could not be evaluated.
         """
+        failing = [rule for rule, result in self._validate(table, rules, YES_OR_NO) if not result.success]
+        found = {
+            rule.code: _evaluation(rule, table, result)
+            for rule, result in self._validate(table, failing, COUNT_AND_QUERY)
+        }
+        return [found.get(rule.code, Evaluation(rule, 0, None)) for rule in rules]
+
+    def _validate(
+        self, table: str, rules: Sequence[Rule], result_format: "ResultFormatUnion"
+    ) -> "list[tuple[Rule, ExpectationValidationResult]]":
+        """Each rule with its result, in the order of the rules."""
         from great_expectations.core import ExpectationSuite
 
+        if not rules:
+            return []
         suite = ExpectationSuite(name=table, expectations=[rule.expectation for rule in rules])
-        results = self._batch(table).validate(suite, result_format=RESULT_FORMAT).results
+        results = self._batch(table).validate(suite, result_format=result_format).results
         by_code = {result.expectation_config.meta["code"]: result for result in results if result.expectation_config}
-        return [_evaluation(rule, table, by_code[rule.code]) for rule in rules]
+        for rule in rules:
+            _refuse_error(rule, by_code[rule.code])
+        return [(rule, by_code[rule.code]) for rule in rules]
 
     def _batch(self, table: str) -> "Batch":
         if table not in self._batches:
@@ -114,8 +132,10 @@ def _datasource(warehouse_url: str, schema: str) -> Iterator["SQLDatasource"]:
     """The delivery's schema as a data source, its tables without a prefix."""
     context = _context(os.getpid())
     name = f"{schema}_{uuid4().hex}"
-    datasource = context.data_sources.add_sql(
-        name, connection_string=_connection_string(warehouse_url, schema), kwargs={"hide_parameters": True}
+    datasource = context.data_sources.add_sql(  # its type stub forgets the engine's arguments
+        name,
+        connection_string=_connection_string(warehouse_url, schema),
+        kwargs={"hide_parameters": True},  # type: ignore[call-arg]
     )
     engines = [datasource.get_engine(), datasource.get_execution_engine().engine]
     event.listen(engines[1], "before_cursor_execute", _fetch_nothing, retval=True)
@@ -169,8 +189,6 @@ def _fetch_nothing(
 
 def _evaluation(rule: Rule, table: str, result: "ExpectationValidationResult") -> Evaluation:
     """One result, without anything but its count and its query."""
-    if _raised(result.exception_info):
-        raise GateError(f"{rule.code} could not be evaluated: {_error_class(str(result.exception_info))}.")
     if rule.own_query is not None:
         return Evaluation(
             rule, int(result.result["observed_value"]), rule.own_query.format(batch=f"{table} as subselect")
@@ -179,6 +197,12 @@ def _evaluation(rule: Rule, table: str, result: "ExpectationValidationResult") -
         query: str = result.result["unexpected_index_query"]
         return Evaluation(rule, int(result.result["unexpected_count"]), query.rstrip("; \n"))
     return Evaluation(rule, 0 if result.success else 1, None)
+
+
+def _refuse_error(rule: Rule, result: "ExpectationValidationResult") -> None:
+    """Raise where a rule could not be evaluated."""
+    if _raised(result.exception_info):
+        raise GateError(f"{rule.code} could not be evaluated: {_error_class(str(result.exception_info))}.")
 
 
 def _raised(exception_info: dict[str, Any]) -> bool:

@@ -137,5 +137,5 @@ def _ordinary(file: str, set_aside: int, landed: int) -> str:
     if not landed:
         return f"{FILE_BY_NAME[file].file_name} holds no records and counts as not sent."
     if not set_aside:
-        return f"All {landed:,} records of {FILE_BY_NAME[file].file_name} are in order."
+        return f"None of {landed:,} records of {FILE_BY_NAME[file].file_name} is set aside."
     return f"{_share(file, set_aside, landed)}; their last good versions stay published."

@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 import sys
-import urllib.error
 import urllib.request
 from collections.abc import Mapping
 from datetime import datetime
@@ -20,7 +19,11 @@ from rollcall.stack.processes import Record, Service
 from rollcall.stack.state import StackState, write_private
 
 NAMES = ("api-server", "scheduler", "dag-processor", "triggerer")
-_ARGUMENTS = {"scheduler": ["--skip-serve-logs"], "triggerer": ["--skip-serve-logs"]}
+_ARGUMENTS = {
+    "api-server": ["--worker-timeout", "10"],
+    "scheduler": ["--skip-serve-logs"],
+    "triggerer": ["--skip-serve-logs"],
+}
 _HEALTH_KEYS = {"scheduler": "scheduler", "triggerer": "triggerer", "dag-processor": "dag_processor"}
 CONFIG_DIR = Path(__file__).resolve().parent / "airflow_config"
 
@@ -32,7 +35,6 @@ TUNING = {
     "AIRFLOW__CORE__MAX_ACTIVE_TASKS_PER_DAG": "16",
     "AIRFLOW__CORE__HOSTNAME_CALLABLE": "socket.gethostname",
     "AIRFLOW__API__WORKERS": "1",
-    "AIRFLOW__API__WORKER_TIMEOUT": "30",
     "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "10",
     "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "30",
     "AIRFLOW__DAG_PROCESSOR__PARSING_PROCESSES": "1",
@@ -74,11 +76,12 @@ def service(state: StackState, name: str) -> Service:
         env=environment(state),
         cwd=state.airflow_home,
         log=state.logs_dir / f"{name}.log",
+        code=_code_digest(state.home / "plugins"),
     )
 
 
 def ensure_running(state: StackState, name: str) -> Record:
-    """Start a process if it is down, or anew if its settings have changed; does not wait for it."""
+    """Start a process if it is down, or anew if its settings or our code have changed; does not wait for it."""
     wanted = service(state, name)
     record = processes.read_record(state.run_dir, name)
     if record is not None and record.process() is not None:
@@ -165,13 +168,17 @@ def plan(state: StackState) -> Plan:
 
 def health(state: StackState) -> dict[str, Any] | None:
     """What the API server says about the stack, or None if it does not answer."""
+    return _get(f"{state.airflow_url}/api/v2/monitor/health", timeout=5)
+
+
+def _get(url: str, timeout: float) -> dict[str, Any] | None:
     # A proxy of the environment would be asked for 127.0.0.1 as well.
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
-        with opener.open(f"{state.airflow_url}/api/v2/monitor/health", timeout=5) as answer:
+        with opener.open(url, timeout=timeout) as answer:
             found: dict[str, Any] = json.load(answer)
             return found
-    except (OSError, urllib.error.URLError, json.JSONDecodeError):
+    except (OSError, json.JSONDecodeError):
         return None
 
 
@@ -181,7 +188,9 @@ def is_healthy(state: StackState, record: Record, since: float) -> bool:
     if report is None:
         return False
     if record.name not in _HEALTH_KEYS:
-        return bool(report["metadatabase"]["status"] == "healthy")
+        # The part that tasks talk to is built at the first request, which blocks the server for seconds: ask now.
+        tasks_may_come = _get(f"{state.airflow_url}/execution/health", timeout=60) is not None
+        return tasks_may_come and bool(report["metadatabase"]["status"] == "healthy")
     key = _HEALTH_KEYS[record.name]
     beat = report[key].get(f"latest_{key}_heartbeat")
     return (
@@ -239,6 +248,13 @@ def _rollcall(state: StackState) -> Mapping[str, str]:
         "ROLLCALL_HOME": str(state.home),
         "ROLLCALL_STATE_DIR": str(state.state_dir),
     }
+
+
+def _code_digest(plugins: Path) -> str:
+    """Changes with every edit of the package: the processes hold it in memory, the scheduler for all tasks."""
+    files = ((path, path.stat()) for path in sorted(plugins.rglob("*.py")))
+    words = (f"{path}:{found.st_size}:{found.st_mtime_ns}" for path, found in files)
+    return hashlib.sha256("\n".join(words).encode()).hexdigest()
 
 
 def _digest(state: StackState, plan_json: str) -> str:

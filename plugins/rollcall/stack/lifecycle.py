@@ -21,7 +21,7 @@ Progress = Callable[[str], None]
 SERVICES = (postgres.NAME, sftp.NAME, *airflow.NAMES)
 # Settings that `up` itself gives to the stack's processes; the others are kept from the caller's environment.
 _OWN_SETTINGS = {"home", "state_dir", "districts_dir", "airflow_url", "airflow_user", "airflow_password"}
-_AIRFLOW_PATIENCE = 120.0
+_AIRFLOW_PATIENCE = 240.0
 
 
 class ServiceStatus(BaseModel):
@@ -50,7 +50,7 @@ def up(
     """Start what is not running, and wait until all of it is healthy. Safe to repeat.
 
     Settings come from the arguments, else from the environment (``ROLLCALL_...``, ``AIRFLOW_CONN_...``), else they are
-    those of the last start. Airflow's processes are started anew if their settings have changed.
+    those of the last start. Airflow's processes are started anew if their settings or the package's code have changed.
 
     Args:
         state_dir: where the stack lives; ``ROLLCALL_STATE_DIR`` by default.
@@ -61,7 +61,7 @@ def up(
         extra_env: more variables for Airflow's processes, such as ``AIRFLOW__CORE__PARALLELISM``.
         with_airflow: False starts PostgreSQL and the SFTP server only.
         progress: is told, in a person's words, what goes on.
-        after_postgres: called once the databases exist, while Airflow is being prepared.
+        after_postgres: called once the databases exist, while Airflow's own is prepared; Airflow starts after it.
 
     Raises:
         StackError: a service does not come up; the message names its log.
@@ -197,10 +197,11 @@ def _start_all(
             if initialisation:
                 progress("Preparing Airflow's database ...")
                 initialisation.finish()
-                _start_airflow(state, database, progress, pool)
-            _wait(state, sftp_record)
             if after:
                 after.result()
+            if initialisation:
+                _start_airflow(state, database, progress, pool)
+            _wait(state, sftp_record)
         finally:
             if initialisation:
                 initialisation.abandon()

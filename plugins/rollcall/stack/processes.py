@@ -44,12 +44,13 @@ class Service:
     cwd: Path
     log: Path
     identity: Mapping[str, Any] = field(default_factory=dict)
+    code: str = ""
 
     @property
     def fingerprint(self) -> str:
-        """Changes when the service has to be started anew to see its settings."""
+        """Changes when the service has to be started anew to see its settings or its code."""
         own = {name: value for name, value in self.env.items() if name.startswith(("AIRFLOW", "ROLLCALL"))}
-        return hashlib.sha256(json.dumps([list(self.argv), own], sort_keys=True).encode()).hexdigest()
+        return hashlib.sha256(json.dumps([list(self.argv), own, self.code], sort_keys=True).encode()).hexdigest()
 
 
 class Record(BaseModel):

@@ -5,13 +5,20 @@ nothing; imported in the task itself, Great Expectations and dbt cost six second
 """
 
 import importlib
+import importlib.util
 import logging
 import pkgutil
 import sys
 
 __all__: list[str] = []
 
-_HEAVY = ("great_expectations", "dbt.cli.main", "dbt.adapters.postgres")
+_HEAVY = (
+    "great_expectations",
+    "dbt.cli.main",
+    "dbt.adapters.postgres",
+    "airflow.providers.sftp.hooks.sftp",
+    "airflow.providers.postgres.hooks.postgres",
+)
 _STAGES = ("arrival", "archive", "landing", "gate", "decision", "conform", "publish", "report")
 
 _log = logging.getLogger("rollcall.preload")
@@ -21,18 +28,22 @@ def _preload(name: str) -> None:
     """Import a module; one that cannot be imported is left for its task to report."""
     try:
         importlib.import_module(name)
-    except ImportError as error:
-        _log.warning("%s is not preloaded, tasks import it themselves: %s", name, error)
+    except Exception as error:  # noqa: BLE001  # whatever is wrong with one module, the scheduler has to start
+        _log.warning("%s is not preloaded, tasks import it themselves: %r", name, error)
 
 
-def _preload_stages() -> None:
-    package = importlib.import_module("rollcall")
-    for module in pkgutil.walk_packages(package.__path__, "rollcall."):
-        if module.name.split(".")[1] in _STAGES:
-            _preload(module.name)
+def _preload_stage(package: str) -> None:
+    """Import a stage's package and every module in it."""
+    spec = importlib.util.find_spec(package)
+    if spec is None:
+        return
+    _preload(package)
+    for module in pkgutil.iter_modules(spec.submodule_search_locations, f"{package}."):
+        _preload(module.name)
 
 
 if "scheduler" in sys.argv:
     for _name in _HEAVY:
         _preload(_name)
-    _preload_stages()
+    for _name in _STAGES:
+        _preload_stage(f"rollcall.{_name}")

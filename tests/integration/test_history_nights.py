@@ -1,0 +1,214 @@
+"""What night after night leaves in the history: every test loads a first night, then plays some more."""
+
+from copy import deepcopy
+from datetime import date, timedelta
+from typing import Any
+
+import psycopg
+import pytest
+from helpers.deliveries import FIRST_NIGHT, accept, execute, query, reland_nothing
+from helpers.schools import Rows, record, school_district, without
+
+from rollcall.conform import BuildOutcome, conform
+from rollcall.oneroster import FILES
+
+HISTORY = [f"history.hist_{file.table_name}" for file in FILES]
+SECOND_NIGHT = FIRST_NIGHT + timedelta(days=1)
+
+
+def build(url: str) -> list[BuildOutcome]:
+    return conform(url, reland=reland_nothing, log=lambda _: None)
+
+
+def changes(url: str, delivery_id: int) -> dict[str, tuple[int, ...]]:
+    """Per file that is not all zero: added, changed, removed, kept."""
+    rows = query(
+        url,
+        "select entity, added, changed, removed, kept from rollcall.change_count"
+        " where delivery_id = %s and added + changed + removed + kept > 0",
+        delivery_id,
+    )
+    return {row[0]: row[1:] for row in rows}
+
+
+def versions(url: str, entity: str, source_id: str) -> list[tuple[Any, ...]]:
+    return query(
+        url,
+        f"select valid_from_seq, valid_to_seq, end_reason, ended_on from history.hist_{entity}"
+        " where district_id = 'lake' and source_id = %s order by valid_from_seq",
+        source_id,
+    )
+
+
+def physical_rows(url: str) -> list[Any]:
+    """Where every version lies and who wrote it: differs after any write, an equal one included."""
+    return [query(url, f"select ctid::text, xmin::text, xmax::text from {table} order by 1") for table in HISTORY]
+
+
+@pytest.fixture
+def first_night(warehouse_url: str) -> Rows:
+    """The district lake, published once."""
+    rows = school_district()
+    accept(warehouse_url, "lake", 1, rows)
+    (outcome,) = build(warehouse_url)
+    assert outcome.published == ["lake"]
+    return rows
+
+
+def test_the_first_night_adds_everything_and_the_same_night_again_writes_nothing(
+    warehouse_url: str, first_night: Rows
+) -> None:
+    counted = changes(warehouse_url, 1)
+    assert counted == {file: (len(rows), 0, 0, 0) for file, rows in first_night.items()}
+    before = physical_rows(warehouse_url)
+
+    same = accept(warehouse_url, "lake", 2, first_night, service_date=SECOND_NIGHT)
+    (outcome,) = build(warehouse_url)
+
+    assert outcome.published == ["lake"]
+    assert changes(warehouse_url, same) == {}
+    assert physical_rows(warehouse_url) == before
+    assert query(warehouse_url, "select sequence, delivery_id, effective_date from rollcall.publication") == [
+        (2, same, SECOND_NIGHT)
+    ]
+    assert build(warehouse_url) == [], "nothing waits, nothing is built"
+
+
+def test_churn_is_counted_and_dated_exactly(warehouse_url: str, first_night: Rows) -> None:
+    night = without(first_night, "enrollments", "994_1000:994_1000_S0", "994_1000:994_1000_S1")
+    record(night, "users", "994_1000_S2")["given_name"] = "Grace"
+    night["courses"].append({"sourced_id": "ART", "title": "Art", "org_sourced_id": "D"})
+    record(night, "orgs", "994")["status"] = "ToBeDeleted"
+    night = without(
+        night, "classes", *[row["sourced_id"] for row in night["classes"] if row["school_sourced_id"] == "994"]
+    )
+    night["enrollments"] = [row for row in night["enrollments"] if row["school_sourced_id"] != "994"]
+
+    second = accept(warehouse_url, "lake", 2, night, service_date=SECOND_NIGHT)
+    build(warehouse_url)
+
+    assert changes(warehouse_url, second) == {
+        "courses": (1, 0, 0, 0),
+        "users": (0, 1, 0, 0),
+        "orgs": (0, 0, 1, 0),
+        "classes": (0, 0, 2, 0),
+        "enrollments": (0, 0, 8, 0),
+    }
+    assert versions(warehouse_url, "users", "994_1000_S2") == [(1, 2, "changed", SECOND_NIGHT), (2, None, None, None)]
+    assert versions(warehouse_url, "orgs", "994") == [(1, 2, "tobedeleted", SECOND_NIGHT)]
+    assert versions(warehouse_url, "classes", "994_1000") == [(1, 2, "missing", SECOND_NIGHT)]
+    assert query(warehouse_url, "select distinct given_name from roster.dim_student order by 1") == [
+        ("Ada",),
+        ("Grace",),
+    ]
+    assert query(warehouse_url, "select count(*) from roster.roster") == [(6,)]
+
+
+def test_what_was_removed_returns_as_a_new_version(warehouse_url: str, first_night: Rows) -> None:
+    gone = "994_1000:994_1000_S0"
+    accept(warehouse_url, "lake", 2, without(first_night, "enrollments", gone), service_date=SECOND_NIGHT)
+    third = accept(warehouse_url, "lake", 3, first_night, service_date=SECOND_NIGHT + timedelta(days=1))
+
+    outcomes = build(warehouse_url)
+
+    assert [outcome.published for outcome in outcomes] == [["lake"], ["lake"]], "one delivery after the other"
+    assert changes(warehouse_url, third) == {"enrollments": (1, 0, 0, 0)}
+    assert versions(warehouse_url, "enrollments", gone) == [(1, 2, "missing", SECOND_NIGHT), (3, None, None, None)]
+
+
+def test_absence_is_evidence_only_where_the_ledger_says_so(warehouse_url: str, first_night: Rows) -> None:
+    """Law 5: a row set aside, an absent file, a header without rows and a delta remove nothing."""
+    night = deepcopy(first_night)
+    night["demographics"] = []  # only a header
+    del night["courses"]  # absent
+    night["orgs"] = [{**record(night, "orgs", "995"), "status": "inactive"}]  # a delta
+    broken = record(night, "users", "994_1000_S0")
+    broken["given_name"], broken["enabled_user"] = "Wrong", "no boolean at all"
+    night = without(
+        night, "enrollments", *[row["sourced_id"] for row in night["enrollments"] if row["school_sourced_id"] == "995"]
+    )
+    night = without(night, "classes", "995_1000", "995_1001")
+
+    second = accept(
+        warehouse_url,
+        "lake",
+        2,
+        night,
+        service_date=SECOND_NIGHT,
+        no_evidence={"demographics", "orgs"},
+        set_aside={("users", 2 + night["users"].index(broken))},
+    )
+    (outcome,) = build(warehouse_url)
+
+    assert outcome.published == ["lake"]
+    assert changes(warehouse_url, second) == {
+        "demographics": (0, 0, 0, 12),
+        "courses": (0, 0, 0, 1),
+        "orgs": (0, 0, 1, 2),
+        "users": (0, 0, 0, 1),
+        "classes": (0, 0, 2, 0),
+        "enrollments": (0, 0, 8, 0),
+    }
+    assert query(warehouse_url, "select given_name from roster.dim_student where source_id = '994_1000_S0'") == [
+        ("Ada",)
+    ], "the last good version of a row set aside stays"
+
+
+def test_the_same_ids_next_year_are_other_classes(warehouse_url: str, first_night: Rows) -> None:
+    """Law 9: Aeries uses term and section ids again every year."""
+    accept(warehouse_url, "lake", 2, school_district(end_year=2028), service_date=date(2027, 8, 20))
+    build(warehouse_url)
+
+    years = "select school_year, valid_from_seq, valid_to_seq, end_reason from history.hist_{} where source_id = %s order by 1"
+    for entity, source_id in [
+        ("academic_sessions", "994_F"),
+        ("classes", "994_1000"),
+        ("enrollments", "994_1000:994_1000_S0"),
+    ]:
+        assert query(warehouse_url, years.format(entity), source_id) == [
+            (2027, 1, 2, "missing"),
+            (2028, 2, None, None),
+        ]
+
+
+def test_a_school_year_is_found_however_little_is_known(warehouse_url: str) -> None:
+    """First known term, else the published one, else as first seen, else the night's; never null."""
+    night = school_district()
+    by_list_order = record(night, "classes", "994_1000")
+    by_list_order["term_sourced_ids"] = "994_Y,OLD,994_F"
+    night["academicSessions"].append({**night["academicSessions"][0], "sourced_id": "OLD", "school_year": "2026"})
+    record(night, "classes", "994_1001")["term_sourced_ids"] = "994_Y"
+    accept(warehouse_url, "lake", 1, night)
+    build(warehouse_url)
+    year = "select school_year from roster.dim_class where source_id = %s"
+    assert query(warehouse_url, year, "994_1000") == [(2026,)]
+    assert query(warehouse_url, year, "994_1001") == [(2027,)], "the session that contains the night"
+    assert query(
+        warehouse_url, "select distinct school_year from roster.fct_enrollment where class_source_id = '994_1000'"
+    ) == [(2026,)], "an enrollment's year is its class's"
+
+    later = deepcopy(night)
+    del later["academicSessions"]
+    later["classes"].append({**record(later, "classes", "994_1001"), "sourced_id": "NEW", "term_sourced_ids": None})
+    accept(warehouse_url, "lake", 2, later, service_date=date(2027, 7, 1))
+    build(warehouse_url)
+    assert query(warehouse_url, year, "994_1000") == [(2026,)], "the published term"
+    assert query(warehouse_url, year, "994_1001") == [(2027,)], "as first seen"
+    assert query(warehouse_url, year, "NEW") == [(2028,)], "a school year begins on July 1"
+
+
+def test_a_reader_in_one_transaction_sees_one_delivery(warehouse_url: str, first_night: Rows) -> None:
+    """Law 3, under REPEATABLE READ, while the next night is built and published."""
+    night = deepcopy(first_night)
+    for user in night["users"]:
+        user["given_name"] = "Grace"
+    accept(warehouse_url, "lake", 2, without(night, "demographics", "994_1000_S0"), service_date=SECOND_NIGHT)
+    seen = "select count(*), min(student_given_name), max(student_given_name) from roster.roster"
+    with psycopg.connect(warehouse_url) as reader:
+        reader.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+        assert reader.execute(seen).fetchone() == (12, "Ada", "Ada")
+        build(warehouse_url)
+        assert reader.execute(seen).fetchone() == (12, "Ada", "Ada")
+        assert reader.execute("select count(*) from roster_restricted.dim_student_demographics").fetchone() == (12,)
+    assert query(warehouse_url, seen) == [(12, "Grace", "Grace")]
+    execute(warehouse_url, "drop schema delivery_1 cascade")

@@ -1,0 +1,69 @@
+"""What of the Docker stack can be checked without Docker."""
+
+import re
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import yaml
+
+from rollcall.settings import PROJECT_ROOT
+from rollcall.stack.server_init import ensure_logins, write_logins
+
+COMPOSE = (PROJECT_ROOT / "docker-compose.yaml").read_text()
+EXAMPLE = (PROJECT_ROOT / ".env.example").read_text()
+
+
+def assignments(text: str) -> dict[str, str]:
+    return dict(re.findall(r"^([A-Z_]+)=(.*)$", text, re.MULTILINE))
+
+
+def test_every_variable_of_the_compose_file_is_explained() -> None:
+    used = set(re.findall(r"\$\{([A-Z_]+)", COMPOSE))
+    assert used - set(assignments(EXAMPLE)) == set()
+    assert set(assignments(EXAMPLE)) - used == {"COMPOSE_PROJECT_NAME"}
+
+
+def test_there_are_no_default_passwords() -> None:
+    secret = re.compile(r"_(PASSWORD|SECRET|KEY)$")
+    assert {name: value for name, value in assignments(EXAMPLE).items() if secret.search(name) and value} == {}
+    defaults = re.findall(r"\$\{([A-Z_]+):-", COMPOSE)
+    assert [name for name in defaults if secret.search(name)] == []
+
+
+def test_make_env_fills_every_secret_for_its_owner_only(tmp_path: Path) -> None:
+    target = tmp_path / ".env"
+    with target.open("w") as file:
+        subprocess.run([sys.executable, PROJECT_ROOT / "docker" / "make_env.py"], stdout=file, check=True)
+    filled = assignments(target.read_text())
+    assert {name for name, value in filled.items() if not value} == {"ROLLCALL_ARCHIVE_URL"}
+    assert len({value for name, value in filled.items() if name.endswith("_PASSWORD")}) == 5
+    assert stat.S_IMODE(target.stat().st_mode) == 0o600
+
+
+def test_every_service_has_a_health_check_or_ends_by_itself() -> None:
+    services = yaml.safe_load(COMPOSE)["services"]
+    assert set(services) == {
+        "api-server",
+        "dag-processor",
+        "migrate",
+        "postgres",
+        "scheduler",
+        "sftp",
+        "triggerer",
+    }
+    assert [name for name, service in services.items() if "test" not in service["healthcheck"]] == ["migrate"]
+
+
+def test_logins_are_made_once_and_numbers_are_never_given_twice(tmp_path: Path) -> None:
+    path = tmp_path / "districts.json"
+    first = ensure_logins(path, ["alpha", "beta"])
+    assert ensure_logins(path, ["alpha", "beta"]) == first
+    later = ensure_logins(path, ["beta", "gamma"])
+    assert later["beta"] == first["beta"]
+    assert later["gamma"].number == 2
+    assert ensure_logins(path, ["alpha"]) == {"alpha": first["alpha"]}
+    write_logins(tmp_path / "logins.tsv", first)
+    rows = [line.split("\t")[:4] for line in (tmp_path / "logins.tsv").read_text().splitlines()]
+    assert rows[:2] == [["alpha", "alpha", "0", "district"], ["alpha--rollcall", "alpha", "0", "rollcall"]]
