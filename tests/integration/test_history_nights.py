@@ -159,7 +159,10 @@ def test_the_same_ids_next_year_are_other_classes(warehouse_url: str, first_nigh
     accept(warehouse_url, "lake", 2, school_district(end_year=2028), service_date=date(2027, 8, 20))
     build(warehouse_url)
 
-    years = "select school_year, valid_from_seq, valid_to_seq, end_reason from history.hist_{} where source_id = %s order by 1"
+    years = (
+        "select school_year, valid_from_seq, valid_to_seq, end_reason from history.hist_{}"
+        " where source_id = %s order by 1"
+    )
     for entity, source_id in [
         ("academic_sessions", "994_F"),
         ("classes", "994_1000"),
