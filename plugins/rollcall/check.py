@@ -23,7 +23,7 @@ from rollcall.landing.land import MESSAGES
 from rollcall.ledger import Delivery
 from rollcall.oneroster import FILE_NAMES
 from rollcall.settings import settings
-from rollcall.warehouse import connect
+from rollcall.warehouse import Connection, connect
 
 BLOCK_BYTES = 1024 * 1024
 OPTIONAL_ON_ITS_OWN = frozenset({"demographics"})
@@ -169,7 +169,7 @@ def _decision_finding(reason: str) -> Finding:
     )
 
 
-def _findings(connection: ledger.Connection, delivery: Delivery) -> Iterator[Finding]:
+def _findings(connection: Connection, delivery: Delivery) -> Iterator[Finding]:
     """Every finding, first the files that others refer to."""
     from rollcall.gate.rules import all_rules
 
@@ -186,10 +186,17 @@ def _findings(connection: ledger.Connection, delivery: Delivery) -> Iterator[Fin
         (delivery.delivery_id, list(FILE_NAMES)),
     ).fetchall()
     for file, row, sourced_id, column, severity, code in rows:
-        yield Finding(
-            file=str(file), row=row, sourced_id=sourced_id, column=column, severity=str(severity), code=str(code),
-            message=said.get(str(code), ""),
-        )  # type: ignore[arg-type]  # fmt: skip  # as the tables are declared
+        yield Finding.model_validate(
+            {
+                "file": file,
+                "row": row,
+                "sourced_id": sourced_id,
+                "column": column,
+                "severity": severity,
+                "code": code,
+                "message": said.get(str(code), ""),
+            }
+        )
 
 
 def _quiet(_: str) -> None:

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import httpx
 from rich.console import Console
-from rich.table import Table
 
 from rollcall.airflow_api import airflow_api
+from rollcall.cli.output import make_table
 from rollcall.settings import settings
 from rollcall.stack import StackState, down, up
 from rollcall.warehouse import connect
@@ -252,11 +252,8 @@ def _problems(rows: list[NightRow], nights: dict[int, dict[str, Delivery]]) -> I
 
 
 def _print_table(rows: list[NightRow], console: Console) -> None:
-    table = Table(title="What happened", box=None, title_justify="left", padding=(0, 2, 0, 0))
-    for name in ("District", "Night", "Verdict"):
-        table.add_column(name)
-    for name in ("Landed", "Set aside", "Added", "Changed", "Removed", "Sequence", "Seconds"):
-        table.add_column(name, justify="right")
+    numbers = ("Landed", "Set aside", "Added", "Changed", "Removed", "Sequence", "Seconds")
+    table = make_table("District", "Night", "Verdict", *numbers, numbers=numbers)
     for row in sorted(rows, key=lambda row: (row.night, row.district)):
         table.add_row(
             row.district, str(row.night), row.verdict, f"{row.landed:,}", f"{row.set_aside:,}", f"{row.added:,}",
@@ -267,15 +264,11 @@ def _print_table(rows: list[NightRow], console: Console) -> None:
 
 
 def _print_where_to_look(state: StackState, seconds: float, console: Console) -> None:
-    console.print()
-    console.print(f"Took {seconds:.0f} seconds. The stack is still up:")
+    query = "select district_id, school_name, count(*) from roster.roster group by 1, 2 order by 1, 2"
+    console.print(f"\nTook {seconds:.0f} seconds. The stack is still up:")
     console.print(f"  Airflow    {state.airflow_url}   user {state.airflow_user}   password {state.airflow_password}")
-    console.print("             riverbend-cusd waits under 'Required actions'; or: ", end="")
-    console.print(".venv/bin/rollcall status, then .venv/bin/rollcall approve NUMBER --by you --why 'it is right'")
-    console.print("  Warehouse  one school's roster, for instance:")
-    console.print(
-        f"             {state.psql_path} {state.warehouse_url} -c 'select school_name, class_name, "
-        "student_family_name, student_given_name from roster.roster limit 5'",
-        soft_wrap=True,
-    )
-    console.print("  Stop it    make down")
+    console.print("             riverbend-cusd waits for a decision under Browse > Required Actions")
+    console.print("  Decide     .venv/bin/rollcall status")
+    console.print("             .venv/bin/rollcall approve NUMBER --by you --why 'they changed the bell schedule'")
+    console.print(f"  Query      {state.psql_path} {state.warehouse_url} -c '{query}'", soft_wrap=True)
+    console.print("  Stop       make down")

@@ -11,6 +11,8 @@ CONNECT_TIMEOUT_SECONDS = 30
 READ_BLOCK_BYTES = 256 * 1024
 READS_IN_FLIGHT = 32
 
+asyncssh.set_log_level("WARNING")  # it tells each connection's every step
+
 
 class SftpError(Exception):
     """The account cannot be used; the message says what happened and what to do."""

@@ -7,6 +7,7 @@ import hashlib
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import cast
 
 import asyncssh
 
@@ -143,7 +144,7 @@ async def _blocks(session: asyncssh.SFTPClient, path: str) -> AsyncIterator[byte
     async with session.open(path, "rb", block_size=READ_BLOCK_BYTES, max_requests=READS_IN_FLIGHT) as source:
         step = READ_BLOCK_BYTES * READS_IN_FLIGHT
         while block := await source.read(step):
-            yield block
+            yield cast(bytes, block)
 
 
 def _moment(modified: int) -> datetime:

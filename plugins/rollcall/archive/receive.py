@@ -15,7 +15,6 @@ from rollcall.archive.store import Archive
 from rollcall.archive.unpack import UnreadableZipError, delivered_files
 from rollcall.decision.settle import supersede_holds
 from rollcall.districts import District
-from rollcall.landing.schema import make_schema
 from rollcall.ledger import Delivery, DeliveryFile
 from rollcall.oneroster import FILE_NAMES, MANIFEST
 from rollcall.publish import move_effective_date
@@ -85,7 +84,6 @@ def receive(
         if delivery.state not in ledger.IN_WORK or _is_settled(connection, delivery):
             log(f"Delivery {delivery.delivery_id} is {delivery.state}. {delivery.state_reason or ''}".strip())
             return Receipt(delivery, ())
-        make_schema(connection, delivery)
     log(f"Delivery {delivery.delivery_id} lies in the archive: {', '.join(sorted(files))}.")
     return Receipt(delivery, tuple(name for name in FILE_NAMES if name in files))
 

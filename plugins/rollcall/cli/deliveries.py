@@ -6,12 +6,11 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from rollcall.airflow_api import AirflowUnreachableError
+from rollcall.cli.output import make_console, make_table
 
-console = Console(highlight=False)
+console = make_console()
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 DeliveryNumber = Annotated[int, typer.Argument(metavar="DELIVERY", help="The delivery's number, as `status` shows it.")]
 Who = Annotated[str, typer.Option("--by", help="Who decides; goes into the ledger.")]
@@ -33,7 +32,7 @@ def status(as_json: AsJson = False) -> None:
     if as_json:
         console.print_json(json.dumps([asdict(state) for state in states], default=str))
     else:
-        table = Table("District", "State", "Night", "Delivery", "Published", "Last good", "What", box=None)
+        table = make_table("District", "State", "Night", "Delivery", "Published", "Last good", "What", wraps=("What",))
         for state in states:
             table.add_row(
                 state.district,
@@ -101,11 +100,13 @@ def _settle(delivery_id: int, settlement: Literal["approved", "discarded"], by: 
 
 def _print_verdict(verdict: dict[str, object]) -> None:
     console.print(f"Verdict: [bold]{verdict['verdict']}[/] ({verdict['format']})")
-    files = Table("File", "Rows", "Set aside", "Verdict", box=None)
+    files = make_table("File", "Rows", "Set aside", "Verdict", numbers=("Rows", "Set aside"))
     for name, file in verdict["files"].items():  # type: ignore[attr-defined]
         files.add_row(name, str(file["rows"]), str(file["rejected"]), file["verdict"])
     console.print(files)
-    findings = Table("File", "Row", "sourcedId", "Column", "Severity", "Code", "Message", box=None)
+    findings = make_table(
+        "File", "Row", "sourcedId", "Column", "Severity", "Code", "Message", numbers=("Row",), wraps=("Message",)
+    )
     for finding in verdict["findings"]:  # type: ignore[attr-defined]
         findings.add_row(*(str(value if value is not None else "") for value in finding.values()))
     if findings.row_count:

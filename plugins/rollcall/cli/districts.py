@@ -5,13 +5,13 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.table import Table
 
+from rollcall.cli.output import make_console, make_table
 from rollcall.districts import District, DistrictFileError, load_district, load_districts
 from rollcall.settings import settings
 
 app = typer.Typer(help="The districts and their files.", no_args_is_help=True)
-console = Console(highlight=False)
+console = make_console()
 
 
 @app.command(name="list")
@@ -23,7 +23,7 @@ def list_districts(as_json: Annotated[bool, typer.Option("--json", help="Print J
     if as_json:
         console.print_json(json.dumps([district.model_dump(mode="json") for district in districts]))
     else:
-        table = Table("District", "Name", "System", "Runs", "Time zone", "Deadline", box=None)
+        table = make_table("District", "Name", "System", "Runs", "Time zone", "Deadline", wraps=("Name",))
         for district in districts:
             table.add_row(
                 district.district_id,

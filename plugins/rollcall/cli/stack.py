@@ -1,9 +1,10 @@
 """``rollcall demo``, ``up``, ``down``, ``deploy``."""
 
 import typer
-from rich.console import Console
 
-console = Console(highlight=False)
+from rollcall.cli.output import make_console
+
+console = make_console()
 
 
 def demo() -> None:

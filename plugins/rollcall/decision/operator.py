@@ -26,7 +26,7 @@ class HoldOperator(HITLOperator):
     """
 
     def __init__(self, *, district_id: str, **kwargs: Any) -> None:
-        kwargs["params"] = {**kwargs.get("params", {}), "why": WHY}
+        kwargs["params"] = {"why": WHY}  # not the run's parameters too: the form would ask for them
         super().__init__(
             subject=f"{district_id}: a delivery waits for your decision", options=[APPROVE, DISCARD], **kwargs
         )

@@ -73,7 +73,7 @@ def removals_over_limit(
 def _removed_from(connection: Connection, delivery: Delivery, file: str, limit: Limit) -> list[HoldReason]:
     """The district as a whole first; schools only where the district as a whole is within its limit."""
     table = FILE_BY_NAME[file].table_name
-    school = sql.SQL(SCHOOL_OF.get(file, "null"))  # type: ignore[arg-type]  # our own constants
+    school = sql.SQL(SCHOOL_OF.get(file, "null"))
     rows = connection.execute(
         sql.SQL(
             """

@@ -5,7 +5,6 @@ from collections.abc import Callable
 from rollcall import ledger
 from rollcall.districts import DistrictFileError, Limit, load_district
 from rollcall.landing.land import land
-from rollcall.landing.schema import make_schema
 from rollcall.oneroster import FILE_NAMES
 from rollcall.settings import settings
 from rollcall.warehouse import connect, warehouse_url
@@ -24,9 +23,7 @@ def land_all(delivery_id: int, set_aside_limit: Limit, *, log: Log) -> None:
     from rollcall.gate import gate_delivery, gate_file
 
     with connect() as connection:
-        delivery = ledger.delivery(connection, delivery_id)
         held = {file.file for file in ledger.files_of(connection, delivery_id)}
-        make_schema(connection, delivery)
     for name in (name for name in FILE_NAMES if name in held):
         land(delivery_id, name, log=log)
         gate_file(warehouse_url(), delivery_id, name, set_aside_limit)

@@ -11,6 +11,7 @@ from rollcall.archive.store import Archive
 from rollcall.landing.encoding import Encoding, detect, utf8_blocks
 from rollcall.landing.header import Header, read_header
 from rollcall.landing.records import LONGEST_RECORD_BYTES, RecordReader, UnreadableFileError
+from rollcall.landing.schema import make_schema
 from rollcall.ledger import Delivery, DeliveryFile
 from rollcall.oneroster import FILE_BY_NAME, File
 from rollcall.settings import settings
@@ -60,6 +61,7 @@ def land(delivery_id: int, file_name: str, *, log: Log) -> int:
     with connect() as connection:
         delivery = ledger.delivery(connection, delivery_id)
         entry = _entry(connection, delivery, file_name)
+        make_schema(connection, delivery)
         archive = Archive(settings().archive_root, delivery.district_id)
         with archive.open(entry.archive_path) as source:
             encoding = detect(source)

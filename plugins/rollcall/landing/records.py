@@ -7,8 +7,12 @@ import csv
 import io
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from rollcall.landing.header import Header
+
+if TYPE_CHECKING:
+    import _csv
 
 LONGEST_RECORD_BYTES = 16 * 1024 * 1024
 
@@ -113,7 +117,7 @@ class RecordReader:
         self._line = base + len(lines)
         return out.getvalue().encode()
 
-    def _parse_from(self, texts: list[str], position: int, base: int, writer: "csv._writer") -> int:
+    def _parse_from(self, texts: list[str], position: int, base: int, writer: "_csv.Writer") -> int:
         """Parse records from a line on; stops behind a ragged one and returns the line to go on with."""
         reader = csv.reader(texts[index] for index in range(position, len(texts)))
         start = 0
@@ -129,7 +133,7 @@ class RecordReader:
                 return position + start + 1
             start = reader.line_num
 
-    def _write(self, cells: list[str], line: int, writer: "csv._writer") -> bool:
+    def _write(self, cells: list[str], line: int, writer: "_csv.Writer") -> bool:
         """Pass a record on, or note it as ragged; a blank line is neither."""
         if len(cells) == 1 and not cells[0].strip() and self._header.width > 1:
             return True

@@ -14,7 +14,7 @@ from rollcall.report.notify import Message, notify
 from rollcall.report.receipt import receipt_csv
 from rollcall.settings import settings
 from rollcall.sftp import SftpAccount, SftpError
-from rollcall.warehouse import connect
+from rollcall.warehouse import Connection, connect
 
 Log = Callable[[str], None]
 
@@ -75,7 +75,7 @@ def report(
 
 
 def _outcome(
-    connection: ledger.Connection,
+    connection: Connection,
     district: District,
     service_date: date,
     delivery: Delivery | None,
@@ -95,7 +95,7 @@ def _outcome(
     return (str(row[0]), str(row[1])) if row else ("failed", "The run ended before it began to wait. Clear it.")
 
 
-def _recorded(connection: ledger.Connection, district: District, service_date: date) -> str | None:
+def _recorded(connection: Connection, district: District, service_date: date) -> str | None:
     row = connection.execute(
         "select outcome from rollcall.night where district_id = %s and service_date = %s and delivery_id is not null",
         (district.district_id, service_date),

