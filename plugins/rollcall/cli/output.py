@@ -1,0 +1,26 @@
+"""How the command line prints: tables keep their width where nobody watches."""
+
+from rich.console import Console
+from rich.table import Table
+
+WIDTH_WITHOUT_TERMINAL = 140
+
+
+def make_console() -> Console:
+    """A console that colours nothing but what it is told to."""
+    console = Console(highlight=False)
+    return console if console.is_terminal else Console(highlight=False, width=WIDTH_WITHOUT_TERMINAL)
+
+
+def make_table(*names: str, numbers: tuple[str, ...] = (), wraps: tuple[str, ...] = ()) -> Table:
+    """A plain table.
+
+    Args:
+        names: The columns, in order.
+        numbers: Those that hold numbers.
+        wraps: Those that may take several lines; all others stay whole.
+    """
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    for name in names:
+        table.add_column(name, justify="right" if name in numbers else "left", no_wrap=name not in wraps)
+    return table
