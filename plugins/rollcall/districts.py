@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from datetime import date, datetime, time
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import yaml
@@ -13,6 +13,9 @@ from croniter import croniter
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from rollcall.oneroster import FILE_NAMES
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
 
 DEFAULTS_FILE = "_defaults.yaml"
 DISTRICT_ID = re.compile(r"^[a-z0-9]+(-[a-z0-9]+)*$")
@@ -116,7 +119,7 @@ class District(_Strict):
     @field_validator("deadline", mode="before")
     @classmethod
     def _is_quoted(cls, value: object) -> object:
-        if isinstance(value, int):  # YAML reads an unquoted 06:00 as a number of minutes
+        if isinstance(value, int | float):  # YAML reads an unquoted 10:30 as a number, and so 10.30
             raise ValueError('write the time in quotes, for instance "06:00"')  # noqa: TRY004 -- pydantic wants it
         return value
 
@@ -180,14 +183,13 @@ def load_district(path: Path) -> District:
         DistrictFileError: the file or the defaults cannot be read, or a key is missing, unknown or wrong.
     """
     values = _merged(_read(path.with_name(DEFAULTS_FILE)), _read(path))
+    if "district_id" in values:
+        raise DistrictFileError(f"{path.name}: district_id: comes from the file's name; leave it out")
     try:
-        return District(district_id=path.stem, **values)
+        return District.model_validate({"district_id": path.stem} | values)
     except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(str(part) for part in first["loc"]) or "the file"
-        raise DistrictFileError(f"{path.name}: {key}: {first['msg'].removeprefix('Value error, ')}") from None
-    except TypeError:
-        raise DistrictFileError(f"{path.name}: district_id: comes from the file's name; leave it out") from None
+        mistakes = "; ".join(_sentence(mistake) for mistake in error.errors())
+        raise DistrictFileError(f"{path.name}: {mistakes}") from None
 
 
 def district_files(folder: Path) -> list[Path]:
@@ -204,20 +206,33 @@ def load_districts(folder: Path) -> Iterator[District | DistrictFileError]:
             yield error
 
 
+def _sentence(mistake: "ErrorDetails") -> str:
+    """A mistake as ``key: reason``."""
+    key = ".".join(str(part) for part in mistake["loc"]) or "the file"
+    reasons = {"extra_forbidden": "there is no such key", "missing": "is missing"}
+    return f"{key}: {reasons.get(mistake['type'], mistake['msg'].removeprefix('Value error, '))}"
+
+
 def _read(path: Path) -> dict[str, Any]:
     """A YAML file's mapping."""
     try:
         values = yaml.safe_load(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise DistrictFileError(f"{path.name}: the file is missing") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except OSError as error:
+        raise DistrictFileError(f"{path.name}: cannot be read ({type(error).__name__})") from None
+    except (yaml.YAMLError, ValueError) as error:  # a date that does not exist is a ValueError
         mark = getattr(error, "problem_mark", None)
         where = f"line {mark.line + 1}" if mark else "the file"
-        raise DistrictFileError(f"{path.name}: {where}: not readable as YAML") from None
+        detail = "" if mark or isinstance(error, UnicodeDecodeError) else f" ({error})"
+        raise DistrictFileError(f"{path.name}: {where}: not readable as YAML{detail}") from None
     if values is None:
         return {}
     if not isinstance(values, dict):
         raise DistrictFileError(f"{path.name}: the file: must be a list of 'key: value' lines")
+    unnamed = next((key for key in values if not isinstance(key, str)), None)
+    if unnamed is not None:
+        raise DistrictFileError(f"{path.name}: {unnamed}: there is no such key")
     return values
 
 
