@@ -8,10 +8,11 @@ from airflow.timetables.assets import AssetOrTimeSchedule
 from airflow.timetables.trigger import CronTriggerTimetable
 
 from rollcall.assets import ACCEPTED_DELIVERY
+from rollcall.settings import settings
 
 log = logging.getLogger(__name__)
 
-BACKSTOP = CronTriggerTimetable("*/10 * * * *", timezone="UTC")
+BACKSTOP = CronTriggerTimetable(settings().conform_backstop, timezone="UTC")
 """For events missed while this DAG was paused or failing: Airflow does not queue them."""
 
 DOC = """

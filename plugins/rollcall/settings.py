@@ -29,6 +29,9 @@ class Settings(BaseSettings):
     publication_poll_seconds: float = Field(
         default=5, gt=0, description="How often a run that waits for its publication asks the ledger."
     )
+    conform_backstop: str = Field(
+        default="*/10 * * * *", description="When conform looks for work that no asset event told it of, as cron."
+    )
     operators_email: str = Field(
         default="", description="Who gets notices by e-mail, separated by commas; blank means the log only."
     )

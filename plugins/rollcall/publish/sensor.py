@@ -23,7 +23,7 @@ class PublicationTrigger(BaseTrigger):
     """
 
     def __init__(self, delivery_id: int, poll_interval: float) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]  # Airflow has not typed it
         self.delivery_id = delivery_id
         self.poll_interval = poll_interval
 

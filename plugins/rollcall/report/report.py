@@ -7,7 +7,9 @@ from datetime import date
 import asyncssh
 
 from rollcall import ledger
+from rollcall.airflow_api import AirflowUnreachableError
 from rollcall.archive.store import Archive
+from rollcall.decision.requests import answer_settled_requests
 from rollcall.districts import District
 from rollcall.ledger import Delivery
 from rollcall.report.notify import Message, notify
@@ -68,6 +70,7 @@ def report(
         receipt = receipt_csv(connection, delivery) if delivery else None
     if delivery is not None and receipt is not None:
         _leave_receipt(district, delivery, account, receipt, log)
+    _close_requests(district, log)
     log(f"{district.district_id}, night of {service_date}: {outcome}. {message}")
     if outcome in NEEDS_AN_OPERATOR:
         notify(Message(f"{district.district_id}, night of {service_date}: {outcome}", (message,)), log)
@@ -101,6 +104,24 @@ def _recorded(connection: Connection, district: District, service_date: date) ->
         (district.district_id, service_date),
     ).fetchone()
     return str(row[0]) if row else None
+
+
+def _close_requests(district: District, log: Log) -> None:
+    """Answer Airflow's requests whose hold was settled lately by a newer delivery or the command line."""
+    with connect() as connection:
+        row = connection.execute(
+            """
+            select count(*) from rollcall.hold inner join rollcall.delivery using (delivery_id)
+            where district_id = %s and settled_via <> 'airflow' and settled_at > now() - interval '7 days'
+            """,
+            (district.district_id,),
+        ).fetchone()
+    if row is None or row[0] == 0:
+        return
+    try:
+        answer_settled_requests(district.district_id, log=log)
+    except AirflowUnreachableError as error:
+        log(f"{error}. The ledger's decision stands; clear the task 'hold' of the older run, and it follows.")
 
 
 def _leave_receipt(district: District, delivery: Delivery, account: SftpAccount, receipt: str, log: Log) -> None:

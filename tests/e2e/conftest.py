@@ -1,0 +1,82 @@
+"""The whole stack, once for all end-to-end tests, with a small district for each."""
+
+from collections.abc import Iterator
+from datetime import date, timedelta
+from pathlib import Path
+
+import pytest
+
+from rollcall.conform import deploy
+from rollcall.stack import StackState, down, up
+from simulator.night import Delivery, write_night
+from simulator.profile import Profile
+from tests.e2e.operator_at_work import Desk
+
+NIGHT_1 = date(2026, 11, 16)
+NIGHT_2 = NIGHT_1 + timedelta(days=1)
+NIGHT_3 = NIGHT_1 + timedelta(days=2)
+DISTRICTS = (
+    "alder",
+    "birch",
+    "cedar",
+    "dogwood",
+    "elm",
+    "fir",
+    "ginkgo",
+    "hazel",
+)
+DEFAULTS = Path(__file__).parents[2] / "dags" / "districts" / "_defaults.yaml"
+
+
+@pytest.fixture(scope="session")
+def districts_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """District files of the tests' own."""
+    folder = tmp_path_factory.mktemp("districts")
+    (folder / "_defaults.yaml").write_bytes(DEFAULTS.read_bytes())
+    for district in DISTRICTS:
+        (folder / f"{district}.yaml").write_text(f"name: {district.title()} District\nfirst_delivery: accept\n")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def stack(districts_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[StackState]:
+    """PostgreSQL, SFTP and Airflow."""
+    state_dir = tmp_path_factory.mktemp("stack")
+    state = up(
+        state_dir,
+        districts_dir=districts_dir,
+        stable_after_seconds=2,
+        poll_interval_seconds=0.5,
+        publication_poll_seconds=0.5,
+        extra_env={"ROLLCALL_CONFORM_BACKSTOP": "* * * * *"},
+        after_postgres=lambda fresh: deploy(fresh.warehouse_url),
+    )
+    yield state
+    down(state_dir)
+
+
+@pytest.fixture(scope="session")
+def desk(stack: StackState) -> Desk:
+    """An operator's desk, once Airflow knows every district."""
+    desk = Desk(stack)
+    for district in DISTRICTS:
+        desk.until(f"the DAG of {district}", lambda d=district: desk.api("GET", f"/api/v2/dags/roster__{d}"))
+    return desk
+
+
+class Export:
+    """A district's SIS."""
+
+    def __init__(self, district: str, folder: Path, students: int = 60) -> None:
+        self._profile = Profile(district, district.title(), students=students, seed=len(district), first_night=NIGHT_1)
+        self._folder = folder
+
+    def write(self, night: int) -> Delivery:
+        """The files of a night."""
+        return write_night(self._profile, night, self._folder / str(night))
+
+
+@pytest.fixture
+def export(tmp_path: Path) -> type[Export]:
+    """Makes a district's SIS: ``export("alder", tmp_path)``."""
+    return Export
