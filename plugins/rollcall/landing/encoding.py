@@ -6,23 +6,27 @@ from typing import IO, Literal
 
 BLOCK_BYTES = 1024 * 1024
 Encoding = Literal["utf-8", "utf-16", "windows-1252"]
+CODECS: dict[Encoding, str] = {"utf-8": "utf-8-sig", "utf-16": "utf-16", "windows-1252": "cp1252"}
 
 
 def detect(source: IO[bytes]) -> Encoding:
-    """The encoding of a file: UTF-16 by its mark, UTF-8 when every byte fits, else Windows-1252.
+    """The encoding of a file: by its byte order mark, else UTF-8 when every byte fits, else Windows-1252.
+
+    A character that the file's end cuts in two speaks for a broken-off upload, not for another encoding.
 
     Args:
         source: Read to its end, or to the first byte that is not UTF-8.
     """
     decoder = codecs.getincrementaldecoder("utf-8")()
-    first = True
+    block = source.read(BLOCK_BYTES)
+    if block.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return "utf-16"
+    if block.startswith(codecs.BOM_UTF8):
+        return "utf-8"
     try:
-        while block := source.read(BLOCK_BYTES):
-            if first and block.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-                return "utf-16"
-            first = False
+        while block:
             decoder.decode(block)
-        decoder.decode(b"", final=True)
+            block = source.read(BLOCK_BYTES)
     except UnicodeDecodeError:
         return "windows-1252"
     return "utf-8"
@@ -34,10 +38,8 @@ def utf8_blocks(source: IO[bytes], encoding: Encoding) -> Iterator[bytes]:
     Bytes that the encoding does not define become the replacement character.
     """
     ends_in_return = False
-    for number, block in enumerate(_as_utf8(source, encoding)):
-        text = block.removeprefix(codecs.BOM_UTF8) if number == 0 else block
-        if ends_in_return:
-            text = b"\r" + text
+    for block in _as_utf8(source, encoding):
+        text = b"\r" + block if ends_in_return else block
         ends_in_return = text.endswith(b"\r")
         if ends_in_return:
             text = text[:-1]
@@ -50,11 +52,7 @@ def utf8_blocks(source: IO[bytes], encoding: Encoding) -> Iterator[bytes]:
 
 
 def _as_utf8(source: IO[bytes], encoding: Encoding) -> Iterator[bytes]:
-    if encoding == "utf-8":
-        while block := source.read(BLOCK_BYTES):
-            yield block
-        return
-    decoder = codecs.getincrementaldecoder("cp1252" if encoding == "windows-1252" else encoding)(errors="replace")
+    decoder = codecs.getincrementaldecoder(CODECS[encoding])(errors="replace")
     while block := source.read(BLOCK_BYTES):
         yield decoder.decode(block).encode()
     yield decoder.decode(b"", final=True).encode()

@@ -93,6 +93,7 @@ def _land_blocks(
             reader = RecordReader(header)
             _copy(connection, table, reader, header, itertools.chain([rest], blocks))
     except UnreadableFileError:
+        reader = None
         findings.append(Finding("file_unreadable", "critical"))
     _record(connection, delivery, file, encoding, reader, findings)
     return reader.rows if reader else 0
@@ -130,7 +131,8 @@ def _copy(
         sql.SQL(", ").join([sql.Identifier("_row"), *columns]),
         sql.SQL(", ").join(columns),
     )
-    with connection.cursor() as cursor, cursor.copy(statement) as copy:
+    # A savepoint: when the reader gives up, what landing saw is still to be written down.
+    with connection.transaction(), connection.cursor() as cursor, cursor.copy(statement) as copy:
         for data in reader.copy_data(blocks):
             copy.write(data)
 

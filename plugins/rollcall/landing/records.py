@@ -5,6 +5,7 @@ Lines without quotation marks are passed on as they stand; only the others go th
 
 import csv
 import io
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -23,7 +24,7 @@ class UnreadableFileError(Exception):
     """The file is not lines of text."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class RaggedRow:
     """A record that does not fit the header.
 
@@ -65,84 +66,100 @@ class RecordReader:
         Raises:
             UnreadableFileError: a line is longer than any roster's.
         """
-        rest = b""
+        rest, is_open = b"", False
         for block in blocks:
-            rest += block
-            cut = rest.rfind(b"\n") + 1
-            cut = self._cut_outside_quotes(rest, cut)
-            if cut:
-                yield self._chunk(rest[:cut])
-                rest = rest[cut:]
-            elif len(rest) > LONGEST_RECORD_BYTES:
-                if b"\n" not in rest:
-                    raise UnreadableFileError("a line is longer than 16 MiB: this is not a CSV file")
-                cut = rest.rfind(b"\n") + 1  # a quotation mark was never closed: read line by line
-                yield self._chunk(rest[:cut])
-                rest = rest[cut:]
+            if is_open and b'"' not in block and len(rest) <= LONGEST_RECORD_BYTES:
+                rest += block  # still inside the same quotation marks
+                continue
+            whole, end, begun = (rest + block).rpartition(b"\n")
+            rest = begun
+            if end:
+                out, open_record = self._records(whole, more_may_come=True)
+                yield out
+                rest, is_open = open_record + begun, bool(open_record)
+            if len(begun) > LONGEST_RECORD_BYTES:
+                raise UnreadableFileError("a line is longer than 16 MiB: this is not a CSV file")
         if rest:
-            yield self._chunk(rest if rest.endswith(b"\n") else rest + b"\n")
+            out, _ = self._records(rest.removesuffix(b"\n"), more_may_come=False)
+            yield out
 
-    @staticmethod
-    def _cut_outside_quotes(data: bytes, cut: int) -> int:
-        """The last line end at or before ``cut`` that lies in no quoted field; 0 when there is none."""
-        while cut and data.count(b'"', 0, cut) % 2:
-            cut = data.rfind(b"\n", 0, data.rfind(b'"', 0, cut)) + 1
-        return cut
+    def _records(self, whole: bytes, *, more_may_come: bool) -> tuple[bytes, bytes]:
+        """Whole lines in; whole records out, and the lines of a last record that may go on below them."""
+        lines = whole.split(b"\n")
+        if self._header.lands_whole_lines and b'"' not in whole and b"\0" not in whole:
+            commas, start = self._header.width - 1, self._line + 1
+            if all(line.count(b",") == commas for line in lines) and all(lines):
+                self._line += len(lines)
+                self.rows += len(lines)
+                return b"".join([b"%d,%s\n" % numbered for numbered in enumerate(lines, start)]), b""
+        return self._parsed(lines, more_may_come=more_may_come)
 
-    def _chunk(self, chunk: bytes) -> bytes:
-        """Whole records in, whole records out."""
-        lines = chunk.split(b"\n")
-        lines.pop()  # what follows the last line end: nothing
-        if self._header.lands_whole_lines and b'"' not in chunk and b"\0" not in chunk:
-            return self._plain(lines)
-        return self._parsed(lines)
-
-    def _plain(self, lines: list[bytes]) -> bytes:
-        """Lines without quotation marks, all of whose cells are landed."""
-        commas, start = self._header.width - 1, self._line + 1
-        if all(line.count(b",") == commas for line in lines) and all(lines):
-            self._line += len(lines)
-            self.rows += len(lines)
-            return b"".join([b"%d,%s\n" % numbered for numbered in enumerate(lines, start)])
-        return self._parsed(lines)
-
-    def _parsed(self, lines: list[bytes]) -> bytes:
-        """Lines through the CSV parser; one that swallows its successors without fitting is parsed anew alone."""
+    def _parsed(self, lines: list[bytes], *, more_may_come: bool) -> tuple[bytes, bytes]:
+        """Lines through the CSV parser; a record that does not fit costs only the line on which it starts."""
         out = io.StringIO()
         writer = csv.writer(out, lineterminator="\n")
-        base, position = self._line, 0
         texts = [line.decode("utf-8", errors="replace") + "\n" for line in lines]
-        while position < len(texts):
-            position = self._parse_from(texts, position, base, writer)
-        self._line = base + len(lines)
-        return out.getvalue().encode()
+        position, is_open = 0, False
+        while position < len(texts) and not is_open:
+            position, is_open = self._parse_from(texts, position, writer, more_may_come=more_may_come)
+        self._line += position
+        return out.getvalue().encode(), b"".join(line + b"\n" for line in lines[position:])
 
-    def _parse_from(self, texts: list[str], position: int, base: int, writer: "_csv.Writer") -> int:
-        """Parse records from a line on; stops behind a ragged one and returns the line to go on with."""
-        reader = csv.reader(texts[index] for index in range(position, len(texts)))
-        start = 0
-        while True:
+    def _parse_from(
+        self, texts: list[str], position: int, writer: "_csv.Writer", *, more_may_come: bool
+    ) -> tuple[int, bool]:
+        """Parse records from a line on, until one does not fit, or is still inside quotation marks at the end.
+
+        Returns:
+            The line to go on with, and whether it starts a record that may go on below these lines.
+        """
+        feed = _Feed(texts, position)
+        # Strict: a lone quotation mark must not be read as the end of one that an earlier line forgot to close.
+        reader = csv.reader(feed, strict=True)
+        while (start := position + reader.line_num) < len(texts):
+            line = self._line + start + 1
             try:
-                cells = next(reader, None)
+                cells = next(reader)
             except csv.Error:
-                cells = [""]
-            if cells is None:
-                return len(texts)
-            line = base + position + start + 1
-            if cells and not self._write(cells, line, writer):
-                return position + start + 1
-            start = reader.line_num
+                if feed.is_exhausted and more_may_come:
+                    return start, True
+                self._set_aside(texts[start].partition(",")[0].strip('"\n'), line, "row_ragged")
+                return start + 1, False
+            if not self._write(cells, line, writer):
+                return start + 1, False
+        return len(texts), False
 
     def _write(self, cells: list[str], line: int, writer: "_csv.Writer") -> bool:
         """Pass a record on, or note it as ragged; a blank line is neither."""
-        if len(cells) == 1 and not cells[0].strip() and self._header.width > 1:
+        if len(cells) < 2 and not "".join(cells).strip():
             return True
-        self.rows += 1
         width = self._header.width
-        fits = len(cells) == width or (len(cells) > width and not any(cells[width:]))
+        fits = len(cells) >= width and not any(cells[width:])
         nul = any("\0" in cell for cell in cells)
-        if not fits or nul:
-            self.ragged.append(RaggedRow(line, "row_nul_byte" if nul else "row_ragged", cells[0].replace("\0", "")))
+        if nul or not fits:
+            self._set_aside(cells[0], line, "row_nul_byte" if nul else "row_ragged")
             return False
+        self.rows += 1
         writer.writerow([line, *(cells[index] for index in self._indexes)])
         return True
+
+    def _set_aside(self, first_cell: str, line: int, code: str) -> None:
+        self.rows += 1
+        self.ragged.append(RaggedRow(line, code, first_cell.replace("\0", "")))
+
+
+class _Feed:
+    """Hands lines to the CSV parser, and knows whether it asked for more than there are."""
+
+    def __init__(self, texts: list[str], position: int) -> None:
+        self._texts = itertools.islice(texts, position, None)
+        self.is_exhausted = False
+
+    def __iter__(self) -> Iterator[str]:
+        return self
+
+    def __next__(self) -> str:
+        for text in self._texts:
+            return text
+        self.is_exhausted = True
+        raise StopIteration

@@ -1,0 +1,174 @@
+"""Records with the physical line on which they start, however the file is cut into blocks and whatever is torn."""
+
+import csv
+import io
+import time
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from rollcall.landing import records
+from rollcall.landing.header import Header, read_header
+from rollcall.landing.records import RecordReader, UnreadableFileError
+from rollcall.oneroster import Column, File
+
+THREE = read_header(b"a,b,c", File("x", (Column("a"), Column("b"), Column("c"))))
+SECOND_IS_SECRET = read_header(b"a,password,c", File("x", (Column("a"), Column("password"), Column("c"))))
+
+Records = list[tuple[int, list[str]]]
+
+
+def read(blocks: list[bytes], header: Header = THREE) -> tuple[Records, list[tuple[int, str, str]]]:
+    """What would land, and what is set aside."""
+    reader = RecordReader(header)
+    out = b"".join(reader.copy_data(iter(blocks))).decode()
+    landed = [(int(row[0]), row[1:]) for row in csv.reader(io.StringIO(out, newline=""))]
+    ragged = [(row.line, row.code, row.first_cell) for row in reader.ragged]
+    assert reader.rows == len(landed) + len(ragged)
+    return landed, ragged
+
+
+def plainly(text: str) -> Records:
+    """The same by the plainest means: one record at a time, line ends counted."""
+    found, line, lines = [], 2, iter(io.StringIO(text, newline=""))
+
+    def counted() -> Iterator[str]:
+        nonlocal line
+        for one in lines:
+            line += one.count("\n")
+            yield one
+
+    reader = csv.reader(counted())
+    while True:
+        start = line
+        cells = next(reader, None)
+        if cells is None:
+            return found
+        if "".join(cells).strip() or len(cells) > 1:
+            found.append((start, cells))
+
+
+def blocks_of(content: bytes, size: int) -> list[bytes]:
+    return [content[at : at + size] for at in range(0, len(content), size)]
+
+
+CELLS = st.lists(st.text(alphabet=st.sampled_from('xé" ,\n'), max_size=6), min_size=3, max_size=3)
+
+
+@given(rows=st.lists(CELLS, max_size=12), quoting=st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_ALL]), data=st.data())
+@example(rows=[['"', "\n", ","]], quoting=csv.QUOTE_MINIMAL, data=None)
+def test_whatever_csv_writes_comes_out_the_same_wherever_blocks_end(
+    rows: list[list[str]], quoting: int, data: st.DataObject | None
+) -> None:
+    out = io.StringIO()
+    csv.writer(out, lineterminator="\n", quoting=quoting).writerows(rows)  # type: ignore[arg-type]
+    content = out.getvalue().encode()
+    cuts = sorted(data.draw(st.lists(st.integers(0, len(content)), max_size=8))) if data else []
+    blocks = [content[start:end] for start, end in zip([0, *cuts], [*cuts, len(content)], strict=True)]
+    landed, ragged = read(blocks)
+    assert ragged == []
+    assert landed == plainly(content.decode())
+    assert [cells for _, cells in landed] == rows
+
+
+TORN = b'''1,Ann,x
+2,"B,y
+3,"Cid
+of two lines",z
+4,D"ora,x
+5,"Eve,x
+6,"F ""the fox""",y
+
+7,G
+8,H,x,,
+9,I,x,y
+10,"J"oe,x
+"11",K,"l
+m
+n"
+12,"never closed,x
+13,M,x
+14,"N, O",x'''
+
+
+def test_a_torn_record_costs_no_other_record_wherever_blocks_end() -> None:
+    landed = [
+        (2, ["1", "Ann", "x"]),
+        (4, ["3", "Cid\nof two lines", "z"]),
+        (6, ["4", 'D"ora', "x"]),
+        (8, ["6", 'F "the fox"', "y"]),
+        (11, ["8", "H", "x"]),
+        (14, ["11", "K", "l\nm\nn"]),
+        (18, ["13", "M", "x"]),
+        (19, ["14", "N, O", "x"]),
+    ]
+    ragged = [(3, "2"), (7, "5"), (10, "7"), (12, "9"), (13, "10"), (17, "12")]
+    for size in range(1, len(TORN) + 1):
+        assert read(blocks_of(TORN, size)) == (landed, [(line, "row_ragged", cell) for line, cell in ragged])
+
+
+def test_rows_may_have_more_cells_than_the_header_when_they_are_empty() -> None:
+    assert read([b"1,2,3,,\n4,5,6\n"]) == ([(2, ["1", "2", "3"]), (3, ["4", "5", "6"])], [])
+
+
+def test_blank_lines_are_no_records_but_lines() -> None:
+    assert read([b"\n1,2,3\n\n  \n4,5,6\n\n"]) == ([(3, ["1", "2", "3"]), (6, ["4", "5", "6"])], [])
+
+
+def test_empty_cells_are_a_record() -> None:
+    assert read([b",,\n"]) == ([(2, ["", "", ""])], [])
+
+
+@pytest.mark.parametrize("line", [b"2,\0,c", b'2,"\0",c', b"2,b,c\0"])
+def test_a_nul_byte_sets_its_record_aside(line: bytes) -> None:
+    landed, ragged = read([b"1,b,c\n" + line + b"\n3,b,c\n"])
+    assert [line for line, _ in landed] == [2, 4]
+    assert ragged == [(3, "row_nul_byte", "2")]
+
+
+def test_columns_without_a_place_to_land_are_left_out() -> None:
+    landed, _ = read([b'1,secret,"c\nd"\n2,secret,c\n'], SECOND_IS_SECRET)
+    assert landed == [(2, ["1", "c\nd"]), (4, ["2", "c"])]
+
+
+def test_the_last_line_needs_no_line_end() -> None:
+    assert read([b"1,2,3\n4,5,6"]) == ([(2, ["1", "2", "3"]), (3, ["4", "5", "6"])], [])
+
+
+def test_nothing_below_the_header_is_no_record() -> None:
+    assert read([]) == ([], [])
+
+
+def test_a_line_longer_than_any_rosters_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(records, "LONGEST_RECORD_BYTES", 10)
+    with pytest.raises(UnreadableFileError):
+        read(blocks_of(b"1,2,3\n" + b"x" * 30, 4))
+
+
+def test_one_stray_quotation_mark_does_not_make_reading_slow() -> None:
+    quoted = b"".join(b'%d,"Doe, J",x\n' % number for number in range(60_000))
+    content = b'a,"b,c\n' + quoted
+    began = time.process_time()
+    landed, ragged = read(blocks_of(content, 64 * 1024))
+    assert (len(landed), [line for line, _, _ in ragged]) == (60_000, [2])
+    assert time.process_time() - began < 10
+
+
+def test_a_quotation_mark_that_nothing_closes_is_given_up_at_the_longest_record(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(records, "LONGEST_RECORD_BYTES", 10_000)
+    before = csv.field_size_limit(10_000)
+    lines = b"".join(b"%d,b,c\n" % number for number in range(10_000))
+    reader = RecordReader(THREE)
+    given: list[int] = []
+    landed = 0
+    for out in reader.copy_data(iter(blocks_of(b'a,b,"c\n' + lines, 1000))):
+        landed += out.count(b"\n")
+        given.append(landed)
+    csv.field_size_limit(before)
+    assert landed == 10_000
+    assert [row.line for row in reader.ragged] == [2]
+    assert given[-10] > 5_000, "the file was kept in memory to its end"
