@@ -1,0 +1,451 @@
+"""The laws of the blueprint, one test each; the seventh has a file of its own, test_law_07.py."""
+
+import asyncio
+import hashlib
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from copy import deepcopy
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from helpers.counts import agree, counts_of
+from helpers.deliveries import accept as accepted_delivery
+from helpers.schools import Rows, school_district
+from nights import FIRST_NIGHT, STEPS, Record, Run, World, records, rewrite, small_district, write
+
+from rollcall.archive.store import Archive
+from rollcall.decision.settle import CannotSettleError
+from rollcall.gate.rules import DELIVERY_SUITE, codes, suite_rules
+from rollcall.oneroster import FILE_NAMES
+from simulator.spoil import header_only, truncate
+
+LONGEST_WAIT = 60
+
+
+def test_law_01_nothing_that_arrived_is_lost(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An upload at the very moment in which the one before it is taken: both are there afterwards."""
+    world.settle_in("law-1")
+    profile = small_district("law-1", students=30)
+    first, second = (write(profile, night, world.work / "law-1" / str(night)) for night in (1, 2))
+    world.send("law-1", first.files)
+    _upload_when_the_archive_is_first_used(world, second.files, monkeypatch)
+
+    run = Run(world, "law-1")
+    run.receive()
+
+    assert _archived(world, "law-1") >= _hashes(first.files)
+    assert _archived(world, "law-1") | _waiting(world, "law-1") >= _hashes(second.files)
+    in_ledger = world.query("select sha256 from rollcall.delivery_file where delivery_id = %s", run.delivery_id)
+    assert {sha256 for (sha256,) in in_ledger} == _hashes(first.files), "one delivery, not a mixture of two"
+
+    Run(world, "law-1", night=2).receive()
+    assert _archived(world, "law-1") >= _hashes(first.files) | _hashes(second.files)
+    assert world.waiting("law-1") == []
+
+
+def _upload_when_the_archive_is_first_used(world: World, files: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    keep, uploads = Archive.keep, list[str]()
+
+    async def keep_while_someone_uploads(archive: Archive, blocks: Any) -> Any:
+        if not uploads:
+            uploads.append("now")
+            await asyncio.to_thread(world.send, "law-1", files)
+        return await keep(archive, blocks)
+
+    monkeypatch.setattr(Archive, "keep", keep_while_someone_uploads)
+
+
+def _hashes(files: Any) -> set[str]:
+    return {hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+
+
+def _archived(world: World, district_id: str) -> set[str]:
+    """The hash of every content in the archive, computed from its bytes."""
+    folder = world.state.state_dir / "archive" / district_id
+    blobs = {path for path in folder.rglob("*") if path.is_file() and len(path.parent.name) == 2}
+    assert all(hashlib.sha256(path.read_bytes()).hexdigest() == path.name for path in blobs)
+    return {path.name for path in blobs}
+
+
+def _waiting(world: World, district_id: str) -> set[str]:
+    return _hashes(world.inbox(district_id) / name for name in world.waiting(district_id))
+
+
+def test_law_02_a_bad_night_changes_nothing(world: World) -> None:
+    """Rejected, held, failed in the build, held back by an audit: readers see the last good roster, to the letter."""
+    world.settle_in("law-2")
+    profile = small_district("law-2", students=30)
+    world.play("law-2", write(profile, 1, world.work / "law-2" / "1").files)
+    good = world.shown("law-2")
+    assert good["roster.roster"]
+
+    def bad_night(night: int, *spoil: Callable[[Path], object], tamper: str = "") -> str:
+        world.send("law-2", write(profile, 2, world.work / "law-2" / str(night), *spoil).files)
+        run = Run(world, "law-2", night)
+        run.judge()
+        if tamper:
+            world.execute(tamper.format(schema=f"delivery_{run.delivery_id}"))
+        world.conform()
+        run.report()
+        assert world.shown("law-2") == good
+        return run.delivery_state
+
+    assert bad_night(2, _without_a_column) == "rejected"
+    assert bad_night(3, truncate) == "held"
+    assert bad_night(4, tamper="update {schema}.demographics set birth_date = 'no day'") == "conform_failed"
+    ghost = "update {schema}.enrollments set user_sourced_id = 'ghost' where role = 'student'"
+    assert bad_night(5, _with_another_name, tamper=ghost) == "audit_failed"
+    assert world.publication("law-2") == (1, FIRST_NIGHT)
+
+
+def _without_a_column(folder: Path) -> None:
+    path = folder / "users.csv"
+    path.write_bytes(path.read_bytes().replace(b",role,", b",rank,", 1))
+
+
+def _with_another_name(folder: Path) -> None:
+    rewrite(folder, "orgs", lambda org: org | {"name": org["name"] + " Renamed"})
+
+
+def test_law_03_publication_is_atomic_per_district(world: World) -> None:
+    """Readers look at two districts while both are published over and over: never at two deliveries of one."""
+    numbers = (1, 2, 3, 4)
+    _accept_for_both(world, numbers[0])
+    world.conform()
+    stop = threading.Event()
+    with ThreadPoolExecutor(3) as pool:
+        readers = [pool.submit(_look_on, world, stop, look) for look in (_at_once, _at_once, _in_a_transaction)]
+        try:
+            for number in numbers[1:]:
+                _accept_for_both(world, number)
+                world.conform()
+        finally:
+            stop.set()
+        sights = [sight for reader in readers for sight in reader.result()]
+    whole = {_content(number) for number in numbers}
+    assert [sight for sight in sights if len(sight[1]) > 1] == [], "one transaction saw two deliveries"
+    assert {seen for _, seen in sights} == {frozenset({content}) for content in whole}, "nothing else, and each of them"
+
+
+def _accept_for_both(world: World, number: int) -> None:
+    for district in ("law-3-a", "law-3-b"):
+        accepted_delivery(world.url, district, number, _delivery_that_says(number))
+
+
+def _delivery_that_says(number: int) -> Rows:
+    """A delivery whose every record says which it is, and which has so many pupils fewer."""
+    rows = deepcopy(school_district())
+    gone = {f"994_1000_S{place}" for place in range(number - 1)}
+    rows["users"] = [user | {"given_name": f"N{number}"} for user in rows["users"] if user["sourced_id"] not in gone]
+    rows["enrollments"] = [row for row in rows["enrollments"] if row["user_sourced_id"] not in gone]
+    rows["classes"] = [row | {"title": f"N{number}"} for row in rows["classes"]]
+    rows["orgs"] = [row | {"name": f"N{number}"} for row in rows["orgs"]]
+    return rows
+
+
+def _content(number: int) -> str:
+    """What a reader sees of a whole delivery: its mark, and how many pupils and places it has."""
+    return f"N{number} with {13 - number} pupils in {13 - number} places"
+
+
+SIGHT = """
+    select
+        district_id,
+        string_agg(distinct mark, '+' order by mark)
+        || ' with ' || count(*) filter (where mart = 'pupil') || ' pupils'
+        || ' in ' || count(*) filter (where mart = 'place') || ' places'
+    from (
+        select district_id, 'pupil' as mart, given_name as mark from roster.dim_student
+        union all select district_id, 'class', class_name from roster.dim_class
+        union all select district_id, 'school', school_name from roster.dim_school
+        union all select district_id, 'place', class_name from roster.roster
+        union all select district_id, 'name', student_given_name from roster.roster
+        union all select district_id, 'school', school_name from roster.roster
+    ) as everything
+    where district_id in ('law-3-a', 'law-3-b')
+    group by district_id
+"""
+
+
+def _look_on(world: World, stop: threading.Event, look: Callable[[Any], list[tuple[str, frozenset[str]]]]) -> list[Any]:
+    sights: set[tuple[str, frozenset[str]]] = set()
+    with psycopg.connect(world.url, autocommit=True) as connection:
+        while not stop.is_set():
+            sights |= set(look(connection))
+        sights |= set(look(connection))
+    return list(sights)
+
+
+def _at_once(connection: psycopg.Connection[Any]) -> list[tuple[str, frozenset[str]]]:
+    """One statement over many marts."""
+    return [(district, frozenset({seen})) for district, seen in connection.execute(SIGHT).fetchall()]
+
+
+def _in_a_transaction(connection: psycopg.Connection[Any]) -> list[tuple[str, frozenset[str]]]:
+    """Some statements, with time between them, in one REPEATABLE READ transaction."""
+    seen: dict[str, set[str]] = {"law-3-a": set(), "law-3-b": set()}
+    with connection.transaction():
+        connection.execute("set transaction isolation level repeatable read")
+        for _ in range(4):
+            for district, sight in connection.execute(SIGHT).fetchall():
+                seen[district].add(sight)
+            time.sleep(0.1)
+    return [(district, frozenset(sights)) for district, sights in seen.items()]
+
+
+def test_law_04_every_step_can_be_run_again(world: World) -> None:
+    """Each step twice, and the same delivery twice: the same rows as from a night that nothing disturbed.
+
+    Steps that are killed: test_kills.py.
+    """
+    world.settle_in("law-4-once", "law-4-twice")
+    profile = small_district("law-4", students=30)
+    for night in (1, 2):
+        files = write(profile, night, world.work / "law-4" / str(night)).files
+        once, twice = (Run(world, district_id, night) for district_id in ("law-4-once", "law-4-twice"))
+        for run in (once, twice):
+            world.send(run.district_id, files)
+        once.judge()
+        for step in STEPS:
+            twice.step(step)
+            twice.step(step)
+        world.conform()
+        world.conform()
+        for run in (once, twice, twice):
+            run.report()
+    for look in (world.meaning, world.history, world.shown):
+        assert look("law-4-twice") == look("law-4-once")
+    rows = world.history("law-4-twice")
+    world.play("law-4-twice", files, night=3)
+    assert world.history("law-4-twice") == rows
+
+
+def test_law_05_absence_is_evidence_only_in_an_accepted_bulk_file(world: World) -> None:
+    """Who is missing, who is to be deleted, and who only seems to be gone; and all of them return."""
+    limits = {"removed": {"percent": 10, "floor": 30}, "set_aside": {"percent": 2, "floor": 30}}
+    world.settle_in("law-5", limits=limits)
+    profile, work = small_district("law-5", students=30), world.work / "law-5"
+    first = write(profile, 1, work / "1")
+    missing, leaving, muddled = sorted(
+        user["sourcedId"] for user in records(first.folder, "users") if user["role"] == "student"
+    )[:3]
+    course = records(first.folder, "courses")[0]["sourcedId"]
+
+    def strange(folder: Path) -> None:
+        def user(record: Record) -> Record | None:
+            if record["sourcedId"] == missing:
+                return None
+            changes = {leaving: {"status": "tobedeleted"}, muddled: {"role": "wizard"}}
+            return record | changes.get(record["sourcedId"], {})
+
+        def enrollment(record: Record) -> Record | None:
+            if record["userSourcedId"] == missing:
+                return None
+            return record | ({"status": "tobedeleted"} if record["userSourcedId"] == leaving else {})
+
+        rewrite(folder, "users", user)
+        rewrite(folder, "enrollments", enrollment)
+        rewrite(folder, "courses", lambda record: None if record["sourcedId"] == course else record)
+        with (folder / "courses.csv").open("a") as stream:
+            stream.write("a record,that nobody can tell\r\n")
+        header_only(folder, "demographics")
+
+    world.play("law-5", first.files)
+    held = world.play("law-5", write(profile, 1, work / "held", truncate).files, night=2)
+    assert held.delivery_state == "held"
+    run = world.play("law-5", write(profile, 1, work / "2", strange).files, night=3)
+    assert run.delivery_state == "published"
+    third = FIRST_NIGHT + timedelta(days=2)
+    assert _ends(world, "users") == {(missing, "missing", third), (leaving, "tobedeleted", third)}
+    assert {reason for _, reason, _ in _ends(world, "enrollments")} == {"missing", "tobedeleted"}
+    for silent in ("courses", "demographics", "classes", "orgs", "academic_sessions"):
+        assert _ends(world, silent) == set(), silent
+
+    world.play("law-5", write(profile, 1, work / "3").files, night=4)
+    shown = world.query("select source_id from roster.dim_student where district_id = 'law-5'")
+    assert {missing, leaving, muddled} <= {source_id for (source_id,) in shown}
+    assert world.published("law-5") == counts_of(first.folder, FIRST_NIGHT)
+    assert _ends(world, "users") == {(missing, "missing", third), (leaving, "tobedeleted", third)}
+
+
+def _ends(world: World, table: str) -> set[tuple[Any, ...]]:
+    """Which of law-5's records were removed, why and when."""
+    rows = world.query(
+        f"select source_id, end_reason, ended_on from history.hist_{table}"
+        " where district_id = 'law-5' and end_reason <> 'changed'"
+    )
+    return set(rows)
+
+
+def test_law_06_districts_are_isolated(world: World) -> None:
+    """A neighbour with the very same ids: locked up, broken, unbuildable; nothing of it reaches the other one."""
+    world.settle_in("law-6-good", "law-6-bad")
+    profile, work = small_district("law-6", students=30), world.work / "law-6"
+    nights = [write(profile, night, work / str(night)) for night in (1, 2)]
+    for district_id in ("law-6-good", "law-6-bad"):
+        world.send(district_id, nights[0].files)
+        Run(world, district_id).judge()
+    world.conform()
+    neighbour = world.shown("law-6-bad")
+    assert world.shown("law-6-good") == neighbour
+    assert agree(world.published("law-6-good"), nights[0].expected)
+
+    world.send("law-6-bad", nights[1].files)
+    bad, good = Run(world, "law-6-bad", 2), Run(world, "law-6-good", 2)
+    bad.judge()
+    world.execute(f"update delivery_{bad.delivery_id}.enrollments set begin_date = 'no day'")
+    world.send("law-6-good", nights[1].files)
+    with _stuck_in_the_middle_of_everything(world, "law-6-bad"), ThreadPoolExecutor(1) as pool:
+        pool.submit(good.judge).result(timeout=LONGEST_WAIT)
+    assert good.delivery_state == "accepted"
+    world.conform()
+
+    assert (good.delivery_state, bad.delivery_state) == ("published", "conform_failed")
+    assert agree(world.published("law-6-good"), nights[1].expected)
+    assert world.shown("law-6-bad") == neighbour
+
+
+class _stuck_in_the_middle_of_everything:  # noqa: N801 -- reads as a phrase
+    """A run of a district that holds all that a run may hold, and does not go on."""
+
+    def __init__(self, world: World, district_id: str) -> None:
+        self._connection = psycopg.connect(world.url)
+        for lock in ("receive", "accept"):
+            self._connection.execute(
+                f"select pg_advisory_xact_lock(hashtextextended('rollcall.{lock}.' || %s, 0))", [district_id]
+            )
+        for table in ("delivery", "district", "publication", "night"):
+            self._connection.execute(f"select from rollcall.{table} where district_id = %s for update", [district_id])  # type: ignore[arg-type]
+
+    def __enter__(self) -> None:
+        """Nothing more to do."""
+
+    def __exit__(self, *_: object) -> None:
+        self._connection.close()
+
+
+def test_law_08_every_decision_is_a_row(world: World) -> None:
+    """What was checked, what was found, who released it, when, and what readers were shown because of it."""
+    world.settle_in("law-8")
+    profile = small_district("law-8", students=30)
+    world.play("law-8", write(profile, 1, world.work / "law-8" / "1").files)
+    run = world.play("law-8", write(profile, 1, world.work / "law-8" / "2", truncate, _a_wizard).files, night=2)
+    checked = world.query(
+        "select file, code from rollcall.check_result where delivery_id = %s and checked_at is not null",
+        run.delivery_id,
+    )
+    rules = [rule for suite in (*FILE_NAMES, DELIVERY_SUITE) for rule in suite_rules(suite)]
+    assert set(checked) >= {(rule.file, rule.code) for rule in rules}, "passed checks are rows, too"
+    assert len(codes(rules)) > 100
+    found = world.query("select code from rollcall.row_finding where delivery_id = %s", run.delivery_id)
+    assert ("users_role_invalid",) in found
+    assert _hold(world, run) == ("removed", None, None, None, None)
+
+    run.settle("approved", by="Ines of operations", why="the district confirmed it by telephone")
+    world.conform()
+    assert _hold(world, run) == (
+        "removed", "approved", "Ines of operations", "the district confirmed it by telephone", True,
+    )  # fmt: skip
+    assert world.query(
+        "select sequence, delivery_id, build_id is not null, published_at is not null from rollcall.publication_event"
+        " where district_id = 'law-8' order by publication_event_id desc limit 1"
+    ) == [(2, run.delivery_id, True, True)]
+    assert world.query(
+        "select state from rollcall.build join rollcall.build_delivery using (build_id) where delivery_id = %s",
+        run.delivery_id,
+    ) == [("succeeded",)]
+    run.settle("discarded", by="Somebody slower", why="too late")
+    assert _hold(world, run)[1:3] == ("approved", "Ines of operations"), "a decision is taken once"
+
+
+def _a_wizard(folder: Path) -> None:
+    pupil = next(user["sourcedId"] for user in records(folder, "users") if user["role"] == "student")
+    rewrite(folder, "users", lambda user: user | ({"role": "wizard"} if user["sourcedId"] == pupil else {}))
+
+
+def _hold(world: World, run: Run) -> tuple[Any, ...]:
+    (row,) = world.query(
+        "select reasons -> 0 ->> 'rule', settlement, settled_by, settled_why, settled_at > opened_at"
+        " from rollcall.hold where delivery_id = %s",
+        run.delivery_id,
+    )
+    return row
+
+
+PECULIAR = ("7", "07", "007", "7.0", "7e0", "a-1", "A-1", "Ä/ö", "O'Brien %s", "null")
+
+
+def test_law_09_ids_are_opaque_text(world: World) -> None:
+    """Ids that a number, a case or a neighbour would confuse; and the ids of this year again in the next one."""
+    world.settle_in("law-9-a", "law-9-b")
+    profile, work = small_district("law-9", students=30), world.work / "law-9"
+    later = small_district("law-9", students=30, first_night=FIRST_NIGHT.replace(year=FIRST_NIGHT.year + 1))
+    this_year = write(profile, 1, work / "1", _with_peculiar_ids)
+    next_year = write(later, 1, work / "2", _with_peculiar_ids)
+    classes = {row["sourcedId"] for row in records(this_year.folder, "classes")}
+    assert classes == {row["sourcedId"] for row in records(next_year.folder, "classes")}, "the SIS uses them again"
+
+    for district_id in ("law-9-a", "law-9-b"):
+        world.play(district_id, this_year.files)
+        assert _ids(world, district_id, "dim_student") >= set(PECULIAR)
+        assert world.published(district_id) == counts_of(this_year.folder, FIRST_NIGHT)
+    a_year_later = 1 + (later.first_night - FIRST_NIGHT).days
+    world.play("law-9-a", next_year.files, night=a_year_later)
+
+    assert world.published("law-9-a") == counts_of(next_year.folder, later.first_night)
+    assert world.published("law-9-b") == counts_of(this_year.folder, FIRST_NIGHT)
+    for table in ("academic_sessions", "classes", "enrollments"):
+        years = world.query(
+            f"select school_year, count(distinct source_id), bool_and(valid_to_seq is null) from history.hist_{table}"
+            " where district_id = 'law-9-a' group by school_year order by school_year"
+        )
+        assert [(year, is_open) for year, _, is_open in years] == [(2027, False), (2028, True)], table
+    kept = world.query("select distinct source_id from history.hist_classes where school_year = 2027"
+                       " and district_id = 'law-9-a'")  # fmt: skip
+    assert {source_id for (source_id,) in kept} == classes, "last year's classes stay what they were"
+
+
+def _with_peculiar_ids(folder: Path) -> None:
+    pupils = [user["sourcedId"] for user in records(folder, "users") if user["role"] == "student"]
+    new = dict(zip(pupils, PECULIAR, strict=False))
+    for file, column in (("users", "sourcedId"), ("demographics", "sourcedId"), ("enrollments", "userSourcedId")):
+        rewrite(folder, file, lambda row, at=column: row | {at: new.get(row[at], row[at])})  # type: ignore[misc]
+    first = records(folder, "courses")[0]["sourcedId"]
+    rewrite(folder, "courses", lambda row: row | ({"sourcedId": "7"} if row["sourcedId"] == first else {}))
+    rewrite(folder, "classes", lambda row: row | ({"courseSourcedId": "7"} if row["courseSourcedId"] == first else {}))
+
+
+def _ids(world: World, district_id: str, mart: str) -> set[str]:
+    rows = world.query(f"select source_id from roster.{mart} where district_id = %s", district_id)
+    return {source_id for (source_id,) in rows}
+
+
+def test_law_10_time_only_moves_forward(world: World) -> None:
+    """Every way in which an older delivery may come after a newer one: late, held too long, or sent once more."""
+    world.settle_in("law-10")
+    profile, work = small_district("law-10", students=30), world.work / "law-10"
+    oldest = world.play("law-10", write(profile, 1, work / "1").files, night=2)
+    held = world.play("law-10", write(profile, 1, work / "2", truncate).files, night=3)
+    held.settle("approved", go_on=False)
+    newest = world.play("law-10", write(profile, 2, work / "3").files, night=4)
+    assert newest.delivery_state == "published"
+    newest_shown = world.shown("law-10")
+
+    held.accept()
+    late = world.play("law-10", write(profile, 1, work / "4", _with_another_name).files, night=1)
+    again = Run(world, "law-10", night=2, source=f"archive/{oldest.delivery_id}", name="again")
+    again.judge()
+    same = world.play("law-10", sorted((work / "3").iterdir()), night=3, name="same")
+    world.conform()
+
+    assert held.delivery_state == late.delivery_state == again.delivery_state == "superseded"
+    assert same.delivery_state == "unchanged"
+    assert world.publication("law-10") == (2, FIRST_NIGHT + timedelta(days=3))
+    assert world.shown("law-10") == newest_shown
+    with pytest.raises(CannotSettleError, match="not held"):
+        late.settle("approved")
