@@ -123,7 +123,8 @@ def accept(district_id: str) -> int:
     """Give the delivery its sequence; skipped when the ledger says that it is not to be published."""
     from rollcall.decision.decide import accept as accept_delivery
 
-    acceptance = accept_delivery(delivery_of_this_run(district_id))
+    # Upstream may have been skipped, for a night without a delivery: then there is nothing to accept.
+    acceptance = accept_delivery(delivery_of_this_run(district_id, without=AirflowSkipException))
     if acceptance.sequence is None:
         raise AirflowSkipException(acceptance.reason)
     log.info("Accepted as sequence %s.", acceptance.sequence)
@@ -150,15 +151,15 @@ def report(district_id: str) -> str:
     )
 
 
-def delivery_of_this_run(district_id: str) -> int:
-    """The delivery that ``receive`` opened for this run."""
+def delivery_of_this_run(district_id: str, *, without: type[Exception] = AirflowFailException) -> int:
+    """The delivery that ``receive`` opened for this run; raises ``without`` when there is none."""
     from rollcall.ledger import delivery_of_run
     from rollcall.warehouse import connect
 
     with connect() as connection:
         delivery = delivery_of_run(connection, district_id, get_current_context()["run_id"])
     if delivery is None:
-        raise AirflowFailException("This run has received no delivery. Clear it from wait_for_delivery on.")
+        raise without("This run has received no delivery. Clear it from wait_for_delivery on to wait for one.")
     return delivery.delivery_id
 
 

@@ -1,6 +1,7 @@
 """Fixtures that need a real PostgreSQL: one server and one deployed template per session, one database per test."""
 
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -88,6 +89,7 @@ def postgres() -> Iterator[Postgres]:
     server = Postgres(folder / "data")
     yield server
     server.stop()
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")

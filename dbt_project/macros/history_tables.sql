@@ -1,8 +1,8 @@
 {# Creates the history tables that do not exist yet, from the columns in the models' yml, and adds columns that a newer
-   version brought. Runs before every invocation; from the second deploy on there is nothing to do. #}
+   version brought. Runs before every invocation, because staging reads history; a deploy leaves nothing to do. #}
 {% macro create_history_tables() %}
     {%- if execute -%}
-        {%- for node in graph.nodes.values() if node.resource_type == 'model' and node.config.materialized == 'history' -%}
+        {%- for node in graph.nodes.values() if node.config.materialized == 'history' -%}
             {%- do create_history_table(node) -%}
         {%- endfor -%}
     {%- endif -%}
@@ -28,14 +28,27 @@
         {{ column.name }} {{ column.data_type }}
         {%- if column.constraints %} not null{% endif %}{{ ',' if not loop.last }}
     {%- endfor %}
-    );
-    create unique index {{ node.name }}_open on {{ table }} ({{ node.config.meta.key | join(', ') }})
+    )
+{% endmacro %}
+
+
+{# The indexes of a history table: the one that keeps a record from having two open versions, the one that undoing a
+   sequence needs, and those that readers use. They are made after the first load, which they would make three times
+   slower; making one blocks no reader. From then on there is nothing to do. #}
+{% macro history_indexes(table, name, meta) %}
+    create unique index if not exists {{ name }}_open on {{ table }} ({{ meta.key | join(', ') }})
     where valid_to_seq is null;
-    create index {{ node.name }}_begun on {{ table }} (district_id, valid_from_seq);
-    create index {{ node.name }}_ended on {{ table }} (district_id, valid_to_seq) where valid_to_seq is not null;
-    create index {{ node.name }}_key on {{ table }} ({{ node.config.meta.key | join(', ') }});
-    {%- for index in node.config.meta.get('indexes', []) %}
-    create index on {{ table }} ({{ index.columns | join(', ') }})
+    create index if not exists {{ name }}_ended on {{ table }} (district_id, valid_to_seq)
+    where valid_to_seq is not null;
+    {%- for index in meta.indexes %}
+    create index if not exists {{ name }}_{{ index.name }} on {{ table }} ({{ index.columns | join(', ') }})
     {%- if index.where %} where {{ index.where }}{% endif %};
     {%- endfor %}
+{% endmacro %}
+
+
+{# Whether a history table has its indexes. #}
+{% macro has_history_indexes(table) %}
+    {%- set index = table.schema ~ '.' ~ table.identifier ~ '_open' -%}
+    {{ return(run_query("select to_regclass('" ~ index ~ "') is not null").rows[0][0]) }}
 {% endmacro %}

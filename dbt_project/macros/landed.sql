@@ -1,6 +1,6 @@
 {# The accepted rows of one file, over the deliveries of the running build: everything landed but the rows that a
-   critical finding sets aside, or, on request, just those. Without a running build (a deploy), the empty template. #}
-{% macro landed(table, file, set_aside=false) %}
+   critical finding sets aside. Without a running build (a deploy), the empty template. #}
+{% macro landed(table, file) %}
     {%- set template = source('landing', table) -%}
     {%- for delivery in deliveries_in_build() %}
     select
@@ -10,14 +10,10 @@
         '{{ delivery.service_date }}'::date as service_date,
         landed.*
     from {{ delivery.landing_schema }}.{{ table }} as landed
-    where {{ 'not ' if not set_aside }}exists (
+    where not exists (
         select
-        from rollcall.row_finding as finding
-        where
-            finding.delivery_id = {{ delivery.delivery_id }}
-            and finding.file = '{{ file }}'
-            and finding.severity = 'critical'
-            and finding.row_number = landed._row
+        from ({{ rows_set_aside(delivery, file) }}) as finding
+        where finding.row_number = landed._row
     )
     {{ 'union all' if not loop.last }}
     {%- else %}
@@ -31,3 +27,25 @@
     where false
     {%- endfor %}
 {% endmacro %}
+
+
+{# The other landed rows of one file: one row per record that was set aside. Ragged records were never landed. #}
+{% macro landed_set_aside(table, file) %}
+    {%- for delivery in deliveries_in_build() %}
+    select {{ delivery.delivery_id }}::bigint as delivery_id
+    from (select distinct row_number from ({{ rows_set_aside(delivery, file) }}) as found) as finding
+    inner join {{ delivery.landing_schema }}.{{ table }} as landed on finding.row_number = landed._row
+    {{ 'union all' if not loop.last }}
+    {%- else %}
+    select null::bigint as delivery_id
+    where false
+    {%- endfor %}
+{% endmacro %}
+
+
+{# The rows of one file of one delivery that a critical finding sets aside. #}
+{% macro rows_set_aside(delivery, file) -%}
+    select row_number
+    from {{ source('rollcall', 'row_finding') }}
+    where delivery_id = {{ delivery.delivery_id }} and file = '{{ file }}' and severity = 'critical'
+{%- endmacro %}

@@ -80,10 +80,10 @@ def check_path(path: Path, district_id: str | None = None) -> CheckVerdict:
         with connect() as connection:
             delivery = ledger.delivery(connection, delivery.delivery_id)
         if delivery.state == "rejected":
-            return _unreadable(path, delivery)
+            return _verdict(delivery, "reject", (delivery.state_reason or "",))
         land_all(delivery.delivery_id, district.limits.set_aside, log=_quiet)
         decision = decide(district, delivery.delivery_id)
-        return _verdict(delivery, "accept" if decision.verdict == "accept" else decision.verdict, decision.reasons)
+        return _verdict(delivery, decision.verdict, decision.reasons)
 
 
 def _district(district_id: str | None) -> District:
@@ -125,7 +125,7 @@ async def _take(path: Path, archive: Archive) -> list[TakenFile]:
     listing = [InboxFile(item.name, item.stat().st_size, int(item.stat().st_mtime)) for item in sources]
     by_name = {item.name: item for item in sources}
     return [
-        TakenFile(file.name, file.name, file, await archive.keep(_blocks(by_name[file.name])))
+        TakenFile(file.name, file, await archive.keep(_blocks(by_name[file.name])))
         for file in assess(listing, ()).files
     ]
 
@@ -136,23 +136,16 @@ async def _blocks(path: Path) -> AsyncIterator[bytes]:
             yield block
 
 
-def _unreadable(path: Path, delivery: Delivery) -> CheckVerdict:
-    finding = Finding(
-        file=path.name, row=None, sourced_id=None, column=None, severity="critical", code="zip_unreadable",
-        message=delivery.state_reason or "",
-    )  # fmt: skip
-    return CheckVerdict(verdict="reject", format="unreadable", findings=[finding])
-
-
 def _verdict(delivery: Delivery, verdict: Any, reasons: tuple[str, ...]) -> CheckVerdict:
     """The ledger's rows of the delivery, as the contract prints them."""
     with connect() as connection:
         files = [file for file in ledger.files_of(connection, delivery.delivery_id) if file.file in FILE_NAMES]
         findings = list(_findings(connection, delivery))
     is_zip = delivery.packaging == "zip"
+    standard = "OneRoster 1.1" if files else "not OneRoster 1.1"
     return CheckVerdict(
         verdict=verdict,
-        format=f"OneRoster 1.1, {'zip' if is_zip else 'loose files'}",
+        format=f"{standard}, {'zip' if is_zip else 'loose files'}",
         files={
             file.file: FileVerdict(
                 rows=file.rows_landed or 0, rejected=file.rows_set_aside or 0, verdict=file.verdict or "accept"
@@ -181,7 +174,8 @@ def _findings(connection: Connection, delivery: Delivery) -> Iterator[Finding]:
         from rollcall.check_result
         left join rollcall.row_finding using (delivery_id, file, code)
         where delivery_id = %s and check_result.rows_failed > 0
-        order by array_position(%s::text[], check_result.file), check_result.severity, check_result.code, row_number
+        order by array_position(%s::text[], check_result.file),
+            array_position(array['critical', 'warning', 'info'], check_result.severity), check_result.code, row_number
         """,
         (delivery.delivery_id, list(FILE_NAMES)),
     ).fetchall()

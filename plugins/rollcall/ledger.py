@@ -45,6 +45,7 @@ class Delivery:
     arrived_at: datetime
     accepted_sequence: int | None
     same_as_delivery_id: int | None
+    decided_at: datetime | None
 
     @property
     def landing_schema(self) -> str:
@@ -194,16 +195,23 @@ def set_state(
     reason: str | None = None,
     *,
     same_as: int | None = None,
+    decided: bool | None = None,
 ) -> None:
-    """Move a delivery to a state, and say why."""
+    """Move a delivery to a state, and say why.
+
+    Args:
+        decided: Whether this is a decision; by default every state is one that lies behind ``received``.
+    """
+    if decided is None:
+        decided = state not in ("receiving", "received")
     connection.execute(
         """
         update rollcall.delivery
         set state = %s, state_reason = %s, same_as_delivery_id = coalesce(%s, same_as_delivery_id),
-            decided_at = case when %s in ('receiving', 'received') then decided_at else now() end
+            decided_at = case when %s then now() else decided_at end
         where delivery_id = %s
         """,
-        (state, reason, same_as, state, delivery_id),
+        (state, reason, same_as, decided, delivery_id),
     )
 
 

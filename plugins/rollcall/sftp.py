@@ -83,6 +83,13 @@ class SftpAccount:
                 "Airflow connection."
             )
         key = " ".join(self.host_key.split()[:2])
+        try:
+            asyncssh.import_public_key(key)
+        except (asyncssh.KeyImportError, ValueError):
+            raise SftpRefusedError(
+                f"The host key pinned for {self.host} cannot be read. Write it as the server's public key file does: "
+                "the type, a blank, the key."
+            ) from None
         return asyncssh.import_known_hosts(f"[{self.host}]:{self.port} {key}\n{self.host} {key}\n")
 
 

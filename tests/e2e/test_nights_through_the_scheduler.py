@@ -124,8 +124,8 @@ def test_a_missing_file_fails_the_run_and_a_clear_takes_the_late_one(desk: Desk,
     sis = Export("elm", tmp_path)
     delivery = sis.write(1)
     late = [path for path in delivery.files if path.name == "users.csv"]
-    run = desk.start("elm", NIGHT_1, wait_seconds=4)
     desk.upload("elm", [path for path in delivery.files if path not in late])
+    run = desk.start("elm", NIGHT_1, wait_seconds=4)
     assert desk.ended("elm", run) == "failed"
     assert desk.tasks("elm", run)["report"] == "success"
     assert desk.night("elm", NIGHT_1) == "incomplete"

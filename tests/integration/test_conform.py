@@ -185,7 +185,7 @@ def test_a_finding_holds_one_district_back_and_rows_that_were_lost_are_landed_ag
     assert relanded == [lake]
     assert outcome.published == ["lake"]
     assert outcome.failed == {
-        "hill": "classes_name_a_known_school: 2; enrollments_name_a_known_class: 4; enrollments_name_a_known_user: 1"
+        "hill": "classes_name_a_known_school: 2; enrollments_name_a_known_class: 4; enrollments_name_a_known_user: 2"
     }
     assert query(warehouse_url, "select state, state_reason from rollcall.delivery where delivery_id = %s", hill) == [
         ("audit_failed", f"audits found: {outcome.failed['hill']}")
@@ -267,7 +267,7 @@ def test_trouble_with_the_machine_condemns_no_district(warehouse_url: str) -> No
     accept(warehouse_url, "lake", 1, school_district())
     with psycopg.connect(warehouse_url, autocommit=True) as saboteur:
         saboteur.execute("begin")
-        saboteur.execute("lock table history.hist_users in share row exclusive mode")
+        saboteur.execute("lock table staging.stg_oneroster__users in share row exclusive mode")
         killer = threading.Thread(target=_end_dbt_backends_that_wait, args=(warehouse_url,))
         killer.start()
         with pytest.raises((BuildImpossibleError, WarehouseError)):
@@ -355,7 +355,7 @@ def test_the_marts_keep_their_promises(warehouse_url: str) -> None:
 
     tests = run_dbt(warehouse_url, ("test", "--select", "path:models/marts"))
     assert len(tests) > 20
-    assert {node.status for node in tests} == {"pass"}
+    assert {node.status for node in tests if node.kind == "test"} == {"pass"}
 
 
 def test_a_deploy_disturbs_no_reader_and_drop_landed_takes_only_what_is_decided(warehouse_url: str) -> None:

@@ -6,12 +6,15 @@
     {{ run_hooks(pre_hooks, inside_transaction=True) }}
 
     {%- if deliveries -%}
+        {%- do run_query("set local work_mem = '96MB'; set local enable_nestloop = off") -%}
         {%- do run_query(history_diff(target_relation, sql)) -%}
+        {%- do run_query('set local enable_nestloop = on') -%}
         {%- set counted = run_query(history_count()).rows[0] -%}
         {%- do run_query(history_close(target_relation)) -%}
         {%- call statement('main') -%}
             {{ history_insert(target_relation) }}
         {%- endcall -%}
+        {%- do run_query(history_indexes(target_relation, this.name, config.get('meta'))) -%}
         {%- if counted.changes_much -%}
             {%- do run_query('analyze ' ~ target_relation) -%}
         {%- endif -%}
@@ -140,14 +143,17 @@
 {% endmacro %}
 
 
-{# A key that was staged twice (the gate sets such rows aside) gets one version; the audits tell. #}
+{# A key that was staged twice (the gate sets such rows aside) gets one version, and the audits tell; in the very first
+   load, which has no index yet, it fails the build. #}
 {% macro history_insert(history) %}
     {%- set columns = history_columns() -%}
     insert into {{ history }} (valid_from_seq, {{ columns | join(', ') }})
     select sequence, {{ columns | join(', ') }}
     from row_change
     where kind in ('added', 'changed')
+    {%- if has_history_indexes(history) %}
     on conflict ({{ config.get('meta').key | join(', ') }}) where valid_to_seq is null do nothing
+    {%- endif %}
 {% endmacro %}
 
 

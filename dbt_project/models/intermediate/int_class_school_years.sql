@@ -30,4 +30,4 @@ select distinct on (district_id, source_id)
     source_id,
     school_year
 from candidates
-order by district_id, source_id, is_delivered desc, school_year desc
+order by district_id asc, source_id asc, is_delivered desc, school_year desc

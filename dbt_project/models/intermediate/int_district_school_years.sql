@@ -19,11 +19,11 @@ ranked as (
     from deliveries
     left join sessions on deliveries.district_id = sessions.district_id and not sessions.is_to_be_deleted
     order by
-        deliveries.district_id,
+        deliveries.district_id asc,
         deliveries.service_date between sessions.start_date and sessions.end_date desc nulls last,
         deliveries.service_date >= sessions.start_date desc nulls last,
         case when deliveries.service_date >= sessions.start_date then sessions.start_date end desc nulls last,
-        sessions.start_date,
+        sessions.start_date asc,
         sessions.school_year desc
 )
 

@@ -1,23 +1,35 @@
 with
 
+publications as (
+    select * from {{ source('rollcall', 'publication') }}
+),
+
+districts as (
+    select * from {{ source('rollcall', 'district') }}
+),
+
 classes as (
-    {{ published(ref('hist_classes')) }}
+    select * from {{ ref('hist_classes') }}
 ),
 
 courses as (
-    {{ published(ref('hist_courses')) }}
+    select * from {{ ref('hist_courses') }}
 ),
 
 organisations as (
-    {{ published(ref('hist_orgs')) }}
+    select * from {{ ref('hist_orgs') }}
 ),
 
 users as (
-    {{ published(ref('hist_users')) }}
+    select * from {{ ref('hist_users') }}
+),
+
+enrollments as (
+    select * from {{ ref('hist_enrollments') }}
 )
 
 select
-    classes.district_id,
+    publications.district_id,
     classes.school_year,
     classes.source_id,
     {{ class_name('classes', 'courses', 'teachers') }} as class_name,
@@ -37,11 +49,13 @@ select
     teachers.source_id as primary_teacher_source_id,
     teachers.given_name as primary_teacher_given_name,
     teachers.family_name as primary_teacher_family_name
-from classes
+from publications
+inner join districts on publications.district_id = districts.district_id
+inner join classes on {{ published_in('classes') }}
 left join courses
-    on classes.district_id = courses.district_id and classes.course_source_id = courses.source_id
+    on {{ published_in('courses') }} and classes.course_source_id = courses.source_id
 left join organisations as schools
-    on classes.district_id = schools.district_id and classes.school_source_id = schools.source_id
+    on {{ published_in('schools') }} and classes.school_source_id = schools.source_id
 left join lateral ({{ primary_teaching('classes') }}) as primary_teaching on true
 left join users as teachers
-    on classes.district_id = teachers.district_id and primary_teaching.user_source_id = teachers.source_id
+    on {{ published_in('teachers') }} and primary_teaching.user_source_id = teachers.source_id

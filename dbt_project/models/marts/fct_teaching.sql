@@ -1,15 +1,19 @@
 with
 
-enrollments as (
-    {{ published(ref('hist_enrollments')) }}
+publications as (
+    select * from {{ source('rollcall', 'publication') }}
 ),
 
 districts as (
     select * from {{ source('rollcall', 'district') }}
+),
+
+enrollments as (
+    select * from {{ ref('hist_enrollments') }}
 )
 
 select
-    enrollments.district_id,
+    publications.district_id,
     enrollments.school_year,
     enrollments.source_id,
     enrollments.class_source_id,
@@ -19,7 +23,8 @@ select
     coalesce(enrollments.is_primary, false) as is_primary_teacher,
     enrollments.begin_date,
     enrollments.end_date,
-    {{ is_active('enrollments', 'districts') }} as is_active
-from enrollments
-inner join districts on enrollments.district_id = districts.district_id
+    {{ is_active('enrollments') }} as is_active
+from publications
+inner join districts on publications.district_id = districts.district_id
+inner join enrollments on {{ published_in('enrollments') }}
 where enrollments.role <> 'student'

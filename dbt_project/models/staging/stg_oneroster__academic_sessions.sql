@@ -20,7 +20,7 @@ typed as (
         end_date::date as end_date,
         {{ trimmed('parent_sourced_id') }} as parent_source_id
     from landed
-    offset 0
+    {{ computed_once() }}
 )
 
 select

@@ -44,7 +44,7 @@ typed as (
         {{ list('subject_codes') }} as subject_codes,
         {{ list('periods') }} as periods
     from landed
-    offset 0
+    {{ computed_once() }}
 ),
 
 -- What a term's id means tonight: the delivery's word before the published one.
@@ -75,10 +75,10 @@ term_years as (
     inner join session_years
         on typed.district_id = session_years.district_id and term.source_id = session_years.source_id
     order by
-        typed.district_id,
-        typed.source_id,
-        session_years.preference,
-        term.place,
+        typed.district_id asc,
+        typed.source_id asc,
+        session_years.preference asc,
+        term.place asc,
         session_years.school_year desc
 ),
 

@@ -23,7 +23,7 @@ typed as (
         {{ list('subjects') }} as subjects,
         {{ list('subject_codes') }} as subject_codes
     from landed
-    offset 0
+    {{ computed_once() }}
 )
 
 select

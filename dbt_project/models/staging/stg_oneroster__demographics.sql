@@ -1,5 +1,8 @@
 {%- set attributes = [
-    'birth_date', 'sex', 'american_indian_or_alaska_native', 'asian', 'black_or_african_american', 'native_hawaiian_or_other_pacific_islander', 'white', 'demographic_race_two_or_more_races', 'hispanic_or_latino_ethnicity', 'country_of_birth_code', 'state_of_birth_abbreviation', 'city_of_birth', 'public_school_residence_status'
+    'birth_date', 'sex', 'american_indian_or_alaska_native', 'asian', 'black_or_african_american',
+    'native_hawaiian_or_other_pacific_islander', 'white', 'demographic_race_two_or_more_races',
+    'hispanic_or_latino_ethnicity', 'country_of_birth_code', 'state_of_birth_abbreviation', 'city_of_birth',
+    'public_school_residence_status'
 ] -%}
 
 with
@@ -29,7 +32,7 @@ typed as (
         {{ trimmed('city_of_birth') }} as city_of_birth,
         {{ trimmed('public_school_residence_status') }} as public_school_residence_status
     from landed
-    offset 0
+    {{ computed_once() }}
 )
 
 select

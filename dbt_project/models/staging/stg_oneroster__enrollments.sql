@@ -31,7 +31,7 @@ typed as (
         begin_date::date as begin_date,
         end_date::date as end_date
     from landed
-    offset 0
+    {{ computed_once() }}
 )
 
 select

@@ -20,7 +20,7 @@ typed as (
         {{ trimmed('identifier') }} as identifier,
         {{ trimmed('parent_sourced_id') }} as parent_source_id
     from landed
-    offset 0
+    {{ computed_once() }}
 )
 
 select

@@ -1,5 +1,6 @@
 {%- set attributes = [
-    'is_enabled', 'role', 'username', 'given_name', 'middle_name', 'family_name', 'identifier', 'email', 'sms', 'phone', 'org_source_ids', 'agent_source_ids', 'user_ids', 'grades'
+    'is_enabled', 'role', 'username', 'given_name', 'middle_name', 'family_name', 'identifier', 'email', 'sms',
+    'phone', 'org_source_ids', 'agent_source_ids', 'user_ids', 'grades'
 ] -%}
 
 with
@@ -30,7 +31,7 @@ typed as (
         {{ list('user_ids') }} as user_ids,
         {{ list('grades') }} as grades
     from landed
-    offset 0
+    {{ computed_once() }}
 )
 
 select

@@ -11,16 +11,7 @@ change_counts as (
 ),
 
 accepted as (
-    {%- for entity in conformed_entities() %}
-    select
-        staged.district_id,
-        '{{ entity.file }}' as file,
-        count(*) as number_of_rows
-    from {{ ref(entity.staging) }} as staged
-    where not staged.is_to_be_deleted
-    group by staged.district_id
-    {{ 'union all' if not loop.last }}
-    {%- endfor %}
+    select * from {{ ref('int_accepted_rows') }}
 ),
 
 candidate as (
@@ -34,19 +25,22 @@ candidate as (
     group by version.district_id
     {{ 'union all' if not loop.last }}
     {%- endfor %}
+),
+
+balance as (
+    select
+        deliveries.district_id,
+        coalesce(candidate.number_of_rows, 0) as number_in_candidate,
+        coalesce(accepted.number_of_rows - accepted.number_to_be_deleted, 0) + change_counts.kept as number_expected
+    from deliveries
+    inner join change_counts on deliveries.delivery_id = change_counts.delivery_id
+    left join accepted on deliveries.district_id = accepted.district_id and change_counts.entity = accepted.file
+    left join candidate on deliveries.district_id = candidate.district_id and change_counts.entity = candidate.file
 )
 
 select
-    deliveries.district_id,
-    sum(abs(
-        coalesce(candidate.number_of_rows, 0) - coalesce(accepted.number_of_rows, 0) - change_counts.kept
-    ))::bigint as failures
-from deliveries
-inner join change_counts on deliveries.delivery_id = change_counts.delivery_id
-left join accepted on deliveries.district_id = accepted.district_id and change_counts.entity = accepted.file
-left join candidate on deliveries.district_id = candidate.district_id and change_counts.entity = candidate.file
-group by deliveries.district_id
-having
-    bool_or(
-        coalesce(candidate.number_of_rows, 0) <> coalesce(accepted.number_of_rows, 0) + change_counts.kept
-    )
+    district_id,
+    sum(abs(number_in_candidate - number_expected))::bigint as failures
+from balance
+where number_in_candidate <> number_expected
+group by district_id

@@ -15,44 +15,32 @@ set_aside as (
         landed.delivery_id,
         '{{ entity.file }}' as file,
         count(*) as number_of_rows
-    from ({{ landed(entity.table, entity.file, set_aside=true) }}) as landed
+    from ({{ landed_set_aside(entity.table, entity.file) }}) as landed
     group by landed.delivery_id
     {{ 'union all' if not loop.last }}
     {%- endfor %}
 ),
 
 accepted as (
-    {%- for entity in conformed_entities() %}
+    select * from {{ ref('int_accepted_rows') }}
+),
+
+balance as (
     select
-        staged.delivery_id,
-        '{{ entity.file }}' as file,
-        count(*) as number_of_rows
-    from {{ ref(entity.staging) }} as staged
-    group by staged.delivery_id
-    {{ 'union all' if not loop.last }}
-    {%- endfor %}
+        deliveries.district_id,
+        coalesce(delivery_files.rows_landed, 0) - coalesce(delivery_files.rows_ragged, 0) as number_landed,
+        coalesce(accepted.number_of_rows, 0) + coalesce(set_aside.number_of_rows, 0) as number_accounted_for
+    from deliveries
+    inner join delivery_files on deliveries.delivery_id = delivery_files.delivery_id
+    left join set_aside
+        on delivery_files.delivery_id = set_aside.delivery_id and delivery_files.file = set_aside.file
+    left join accepted on delivery_files.delivery_id = accepted.delivery_id and delivery_files.file = accepted.file
+    where delivery_files.file in {{ conformed_files() }}
 )
 
 select
-    deliveries.district_id,
-    sum(abs(
-        coalesce(delivery_files.rows_landed, 0)
-        - coalesce(delivery_files.rows_ragged, 0)
-        - coalesce(set_aside.number_of_rows, 0)
-        - coalesce(accepted.number_of_rows, 0)
-    ))::bigint as failures
-from deliveries
-inner join delivery_files on deliveries.delivery_id = delivery_files.delivery_id
-left join set_aside
-    on delivery_files.delivery_id = set_aside.delivery_id and delivery_files.file = set_aside.file
-left join accepted
-    on delivery_files.delivery_id = accepted.delivery_id and delivery_files.file = accepted.file
-where delivery_files.file in {{ conformed_files() }}
-group by deliveries.district_id
-having
-    bool_or(
-        coalesce(delivery_files.rows_landed, 0)
-        <> coalesce(delivery_files.rows_ragged, 0)
-        + coalesce(set_aside.number_of_rows, 0)
-        + coalesce(accepted.number_of_rows, 0)
-    )
+    district_id,
+    sum(abs(number_landed - number_accounted_for))::bigint as failures
+from balance
+where number_landed <> number_accounted_for
+group by district_id

@@ -12,13 +12,13 @@ from typing import cast
 import asyncssh
 
 from rollcall.archive.store import Archive, StoredBytes
-from rollcall.arrival.listing import Arrival, InboxFile, assess
+from rollcall.arrival.listing import InboxFile, assess
 from rollcall.ledger import DeliveryFile
 from rollcall.sftp import READ_BLOCK_BYTES, READS_IN_FLIGHT, SftpError
 
 CLAIMS = ".rollcall"
 TRIES_UNTIL_AT_REST = 3
-CANNOT_RENAME = (asyncssh.SFTPOpUnsupported, asyncssh.SFTPPermissionDenied)
+CANNOT_RENAME = (asyncssh.SFTPOpUnsupported, asyncssh.SFTPPermissionDenied, asyncssh.SFTPFailure)
 
 
 class IncompleteInboxError(SftpError):
@@ -31,13 +31,13 @@ class TakenFile:
 
     Attributes:
         sent_name: Its name in the inbox.
-        path_there: Where it lies on the server now: claimed, or still in the inbox when the server cannot rename.
+        is_overtaken: Whether a newer delivery made it pointless: it is kept, and never read.
     """
 
     sent_name: str
-    path_there: str
     listed: InboxFile
     stored: StoredBytes
+    is_overtaken: bool = False
 
     @property
     def sent_at(self) -> datetime:
@@ -60,8 +60,22 @@ async def take(
         SftpError: a file keeps changing while it is read.
     """
     folder = f"{CLAIMS}/{delivery_id}"
-    claimed = await _claim(session, folder, expected)
-    return [await _archived(session, archive, file, path) for file, path in claimed]
+    claimed = await _listing(session, folder)
+    names = {file.name for file in claimed}
+    waiting = [file for file in await _listing(session, ".") if file.name not in names]
+    arrival = assess([*claimed, *waiting], expected)
+    if not arrival.is_complete and not claimed:
+        raise IncompleteInboxError(
+            "The delivery that was seen in the inbox is not there any more"
+            + (f" (no {', '.join(arrival.missing)})." if arrival.missing else ".")
+            + " Clear wait_for_delivery to wait for the next one."
+        )
+    paths = await _claim(session, folder, claimed, [*arrival.files, *arrival.overtaken])
+    return [
+        await _archived(session, archive, file, paths[file.name], is_overtaken=file in arrival.overtaken)
+        for file in (*arrival.files, *arrival.overtaken)
+        if file.name in paths
+    ]
 
 
 async def empty(session: asyncssh.SFTPClient, delivery_id: int, archived: Sequence[DeliveryFile]) -> None:
@@ -71,64 +85,54 @@ async def empty(session: asyncssh.SFTPClient, delivery_id: int, archived: Sequen
         archived: The delivery's files as the ledger has them.
     """
     folder = f"{CLAIMS}/{delivery_id}"
-    known = {file.sent_name: (file.size_bytes, file.sent_at) for file in archived}
-    for file in await _listing(session, folder):
+    known = {(file.sent_name, file.size_bytes, file.sent_at) for file in archived}
+    contents = {(file.sent_name, file.sha256) for file in archived}
+    claimed = await _listing(session, folder)
+    for file in claimed:
         path = f"{folder}/{file.name}"
-        if known.get(file.name) == (file.size, _moment(file.modified)):
+        if (file.name, file.size, _moment(file.modified)) in known:
             await session.remove(path)
         elif not await session.exists(file.name):
             await session.rename(path, file.name)
-    if await session.exists(folder):
-        if not await _listing(session, folder):
-            await session.rmdir(folder)
-        return
-    # A server that cannot rename: the files still lie in the inbox itself.
+    if await session.exists(folder) and not await _listing(session, folder):
+        await session.rmdir(folder)
+    # A server that cannot rename: the files still lie in the inbox, or others under their names do.
+    names_claimed = {file.name for file in claimed}
     for file in await _listing(session, "."):
-        if known.get(file.name) == (file.size, _moment(file.modified)):
+        looks_known = (file.name, file.size, _moment(file.modified)) in known and file.name not in names_claimed
+        if looks_known and (file.name, await _sha256(session, file.name)) in contents:
             await session.remove(file.name)
 
 
-async def _claim(session: asyncssh.SFTPClient, folder: str, expected: tuple[str, ...]) -> list[tuple[InboxFile, str]]:
-    """Rename the delivery's files aside; where the server cannot, leave them and say where they are."""
-    claimed = await _listing(session, folder)
-    waiting = assess(await _listing(session, "."), expected)
-    if not claimed and not waiting.is_complete:
-        raise IncompleteInboxError(
-            "The delivery that was seen in the inbox is not there any more"
-            + (f" (no {', '.join(waiting.missing)})." if waiting.missing else ".")
-            + " Clear wait_for_delivery to wait for the next one."
-        )
-    names = {file.name for file in claimed}
-    still_to_claim = [file for file in _rest_of(claimed, waiting) if file.name not in names]
-    if still_to_claim:
-        await session.makedirs(folder, exist_ok=True)
-    try:
-        for file in still_to_claim:
+async def _claim(
+    session: asyncssh.SFTPClient, folder: str, claimed: list[InboxFile], files: list[InboxFile]
+) -> dict[str, str]:
+    """Rename files aside; where the server cannot, leave them. Where each one is, by its name."""
+    paths = {file.name: f"{folder}/{file.name}" for file in claimed}
+    for file in files:
+        if file.name in paths:
+            continue
+        try:
+            if not paths:
+                await session.makedirs(folder, exist_ok=True)
             await session.rename(file.name, f"{folder}/{file.name}")
-    except CANNOT_RENAME:
-        return [(file, f"{folder}/{file.name}") for file in claimed] + [
-            (file, file.name) for file in still_to_claim if await session.exists(file.name)
-        ]
-    return [(file, f"{folder}/{file.name}") for file in (*claimed, *still_to_claim)]
+            paths[file.name] = f"{folder}/{file.name}"
+        except CANNOT_RENAME:
+            if await session.exists(file.name):
+                paths[file.name] = file.name
+    return paths
 
 
-def _rest_of(claimed: list[InboxFile], waiting: Arrival) -> tuple[InboxFile, ...]:
-    """What of the inbox still belongs to a claim: all of a fresh one, the missing loose files of a broken-off one."""
-    if not claimed:
-        return waiting.files
-    if any(file.is_zip for file in claimed):
-        return ()
-    return tuple(file for file in waiting.files if file.is_csv)
-
-
-async def _archived(session: asyncssh.SFTPClient, archive: Archive, file: InboxFile, path: str) -> TakenFile:
+async def _archived(
+    session: asyncssh.SFTPClient, archive: Archive, file: InboxFile, path: str, *, is_overtaken: bool
+) -> TakenFile:
     """Archive one file, and read it a second time: equal hashes mean that nobody was writing meanwhile."""
     for _ in range(TRIES_UNTIL_AT_REST):
         before = await session.stat(path)
         stored = await archive.keep(_blocks(session, path))
         if await _sha256(session, path) == stored.sha256:
             listed = InboxFile(file.name, stored.size, int(before.mtime or 0))
-            return TakenFile(file.name, path, listed, stored)
+            return TakenFile(file.name, listed, stored, is_overtaken)
     raise SftpError(f"{file.name} keeps changing while it is read: it is still being uploaded. Clear this task later.")
 
 

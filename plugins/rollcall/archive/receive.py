@@ -12,7 +12,7 @@ from rollcall import ledger
 from rollcall.archive.inbox import TakenFile, empty, take
 from rollcall.archive.manifest import read_modes, with_modes
 from rollcall.archive.store import Archive
-from rollcall.archive.unpack import UnreadableZipError, delivered_files
+from rollcall.archive.unpack import UnusableDeliveryError, as_sent, delivered_files
 from rollcall.decision.settle import supersede_holds
 from rollcall.districts import District
 from rollcall.ledger import Delivery, DeliveryFile
@@ -23,6 +23,8 @@ from rollcall.sftp import SftpAccount
 from rollcall.warehouse import Connection, connect
 
 Log = Callable[[str], None]
+
+JUDGED: tuple[ledger.DeliveryState, ...] = ("held", "discarded", "rejected", "published")
 
 
 @dataclass(frozen=True)
@@ -69,15 +71,15 @@ def receive(
             if source == "inbox":
                 _receive_from_inbox(district, account, delivery, log)
             else:
-                _receive_from_archive(delivery)
-            with connect() as connection:
-                delivery = ledger.delivery(connection, delivery.delivery_id)
-                if delivery.state == "received":
-                    _compare(connection, delivery)
+                _receive_from_archive(district, delivery)
         elif source == "inbox":
             with connect() as connection:
                 files_known = ledger.files_of(connection, delivery.delivery_id)
             _empty_inbox(account, delivery, files_known)  # a killed predecessor may not have come to it
+        with connect() as connection:
+            delivery = ledger.delivery(connection, delivery.delivery_id)
+            if delivery.state == "received":
+                _compare(connection, delivery)
     with connect() as connection:
         delivery = ledger.delivery(connection, delivery.delivery_id)
         files = [file.file for file in ledger.files_of(connection, delivery.delivery_id)]
@@ -112,26 +114,19 @@ def _receive_from_inbox(district: District, account: SftpAccount, delivery: Deli
 def record_delivered(
     archive: Archive, district: District, delivery: Delivery, taken: list[TakenFile]
 ) -> list[DeliveryFile]:
-    """Write what was archived into the ledger as the delivery's content; a zip that cannot be opened is rejected."""
-    modes: Mapping[str, str] = {}
+    """Write what was archived into the ledger as the delivery's content; what cannot be used is rejected."""
     rejected: str | None = None
     try:
         files = delivered_files(archive, delivery.delivery_id, taken)
-        modes = _manifest_modes(archive, files)
-        files = with_modes(files, modes) if modes else files
-    except UnreadableZipError as error:
-        files, rejected = [_as_sent(delivery, item) for item in taken], str(error)
-    with connect() as connection:
-        _record(connection, delivery, files)
-        if rejected:
-            ledger.set_state(connection, delivery.delivery_id, "rejected", rejected)
-        else:
-            _record_missing(connection, delivery, district, files, modes)
+    except UnusableDeliveryError as error:
+        files, rejected = [as_sent(delivery.delivery_id, item) for item in taken], str(error)
     _write_index(archive, delivery, files)
+    modes = _manifest_modes(archive, files)
+    _record(delivery, district, with_modes(files, modes) if modes else files, modes, rejected)
     return files
 
 
-def _receive_from_archive(delivery: Delivery) -> None:
+def _receive_from_archive(district: District, delivery: Delivery) -> None:
     """The files of an earlier delivery of the same district, once more."""
     earlier = delivery.source.removeprefix("archive/")
     with connect() as connection:
@@ -140,23 +135,41 @@ def _receive_from_archive(delivery: Delivery) -> None:
             raise ledger.UnknownDeliveryError(
                 f"{delivery.source!r} names no delivery of {delivery.district_id}; write inbox or archive/<number>."
             )
-        _record(connection, delivery, ledger.files_of(connection, original.delivery_id))
+        files = ledger.files_of(connection, original.delivery_id)
+    if not files:
+        raise ledger.UnknownDeliveryError(f"Delivery {earlier} was never archived: there is nothing to take again.")
+    modes = _manifest_modes(Archive(settings().archive_root, district.district_id), files)
+    _record(delivery, district, files, modes)
 
 
-def _record(connection: Connection, delivery: Delivery, files: list[DeliveryFile]) -> None:
+def _record(
+    delivery: Delivery,
+    district: District,
+    files: list[DeliveryFile],
+    modes: Mapping[str, str],
+    rejected: str | None = None,
+) -> None:
     """Write the delivery's content into the ledger; from here on the archive's copy is the delivery."""
-    ledger.record_files(connection, delivery.delivery_id, files)
+    if rejected is None and not any(file.file in FILE_NAMES for file in files):
+        rejected = f"The delivery holds none of {', '.join(f'{name}.csv' for name in FILE_NAMES)}."
     packaging = "zip" if any(file.file.lower().endswith(".zip") for file in files) else "loose"
-    connection.execute(
-        "update rollcall.delivery set content_hash = %s, packaging = %s where delivery_id = %s",
-        (content_hash(files), packaging, delivery.delivery_id),
-    )
-    ledger.set_state(connection, delivery.delivery_id, "received")
+    with connect() as connection:
+        ledger.record_files(connection, delivery.delivery_id, files)
+        connection.execute(
+            "update rollcall.delivery set content_hash = %s, packaging = %s where delivery_id = %s",
+            (content_hash(files), packaging, delivery.delivery_id),
+        )
+        _record_missing(connection, delivery, district, files, modes)
+        ledger.set_state(connection, delivery.delivery_id, "rejected" if rejected else "received", rejected)
 
 
 def content_hash(files: list[DeliveryFile]) -> str:
-    """One hash for what a delivery says: its CSV files by the standard's names, not how they were packed."""
-    lines = sorted(f"{file.file} {file.sha256}" for file in files if not file.file.lower().endswith(".zip"))
+    """One hash for what a delivery says: the standard's files, not how they were packed nor what lay beside them.
+
+    A delivery of none of them says what its bytes say.
+    """
+    standard = [file for file in files if file.file in (*FILE_NAMES, MANIFEST)]
+    lines = sorted(f"{file.file} {file.sha256}" for file in standard or files)
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
@@ -200,9 +213,10 @@ def _compare(connection: Connection, delivery: Delivery) -> None:
         reason = f"Its content equals delivery {published.delivery_id}, which is published."
         ledger.set_state(connection, delivery.delivery_id, "unchanged", reason, same_as=published.delivery_id)
         return
-    for known in ledger.deliveries_in_state(connection, delivery.district_id, ["held", "discarded", "rejected"]):
+    for known in ledger.deliveries_in_state(connection, delivery.district_id, JUDGED):
         if known.content_hash == delivery.content_hash and known.delivery_id != delivery.delivery_id:
-            _follow(connection, delivery, known)
+            if known.state != "published":  # a roster of old that comes back is judged like any other
+                _follow(connection, delivery, known)
             return
 
 
@@ -244,11 +258,3 @@ def _write_index(archive: Archive, delivery: Delivery, files: list[DeliveryFile]
     }
     name = f"deliveries/{delivery.service_date}-{delivery.delivery_id}.json"
     archive.write_index(name, json.dumps(index, indent=2) + "\n")
-
-
-def _as_sent(delivery: Delivery, item: TakenFile) -> DeliveryFile:
-    """A file that could not be opened, as it was sent."""
-    stored = item.stored
-    return DeliveryFile(
-        delivery.delivery_id, item.sent_name, item.sent_name, stored.path, stored.sha256, stored.size, item.sent_at
-    )

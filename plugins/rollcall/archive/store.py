@@ -8,7 +8,11 @@ from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, cast
 
 if TYPE_CHECKING:
-    pass
+    from airflow.sdk import ObjectStoragePath
+
+
+class ArchiveError(Exception):
+    """The archive cannot be written; the message says where and why."""
 
 
 @dataclass(frozen=True)
@@ -44,24 +48,46 @@ class Archive:
         """Write a stream down and file it under its hash; content that is there already is kept once.
 
         A process killed in here leaves at most a file in ``incoming/``, which nobody reads.
+
+        Raises:
+            ArchiveError: the store refused.
         """
         incoming = self._root / self._district_id / "incoming" / uuid.uuid4().hex
-        incoming.parent.mkdir(parents=True, exist_ok=True)
         digest, size = hashlib.sha256(), 0
-        with incoming.open("wb") as sink:
-            async for block in blocks:
-                digest.update(block)
-                size += len(block)
+        with self._refusals():
+            incoming.parent.mkdir(parents=True, exist_ok=True)
+            sink = incoming.open("wb")
+        async for block in blocks:
+            digest.update(block)
+            size += len(block)
+            with self._refusals():
                 sink.write(block)
         sha256 = digest.hexdigest()
         path = f"{self._district_id}/{sha256[:2]}/{sha256}"
-        target = self._root / path
+        with self._refusals():
+            sink.close()
+            self._file(incoming, self._root / path)
+        return StoredBytes(path, sha256, size)
+
+    @staticmethod
+    def _file(incoming: "ObjectStoragePath", target: "ObjectStoragePath") -> None:
+        """Put a written file in its place, unless the same content lies there already."""
         if target.exists():
             incoming.unlink()
         else:
             target.parent.mkdir(parents=True, exist_ok=True)
             incoming.rename(target)
-        return StoredBytes(path, sha256, size)
+
+    @contextmanager
+    def _refusals(self) -> Iterator[None]:
+        """Tell what the store refuses as such: to a caller with a server at hand, any OSError is the server's."""
+        try:
+            yield
+        except OSError as error:
+            raise ArchiveError(
+                f"The archive {self._root} cannot be written ({type(error).__name__}: {error.strerror or 'refused'}). "
+                "Nothing was taken from the inbox."
+            ) from error
 
     @contextmanager
     def open(self, path: str) -> Iterator[IO[bytes]]:
@@ -80,4 +106,4 @@ class Archive:
         """Write a small text beside the content, for a person who finds the archive without the ledger."""
         path = self._root / self._district_id / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
+        path.write_text(text, encoding="utf-8")

@@ -41,10 +41,12 @@ class Arrival:
     Attributes:
         files: The files that make up the delivery: one zip, or every loose CSV.
         missing: The expected files that are not there, by the standard's names.
+        overtaken: Older deliveries that the zip makes pointless: archived with it, and never read.
     """
 
     files: tuple[InboxFile, ...]
     missing: tuple[str, ...]
+    overtaken: tuple[InboxFile, ...] = ()
 
     @property
     def is_complete(self) -> bool:
@@ -70,16 +72,19 @@ def canonical_name(sent_name: str) -> str:
 def assess(listing: Iterable[InboxFile], expected: Sequence[str]) -> Arrival:
     """See an inbox's listing as a delivery.
 
-    A zip is a whole delivery; with several, the newest counts. Without one, the loose CSV files are the delivery.
+    A zip is a whole delivery; with several, the newest counts, and what is older than it does not come to be taken for
+    the next night's. Without one, the loose CSV files are the delivery.
 
     Args:
         listing: Every entry of the inbox.
         expected: The files that the district must send, by the standard's names.
     """
     finished = [file for file in listing if is_finished(file.name)]
-    zips = [file for file in finished if file.is_zip]
+    zips = sorted((file for file in finished if file.is_zip), key=lambda file: (file.modified, file.name))
     if zips:
-        return Arrival((max(zips, key=lambda file: (file.modified, file.name)),), ())
+        newest = zips[-1]
+        older = [file for file in finished if file.is_csv and file.modified <= newest.modified]
+        return Arrival((newest,), (), tuple(sorted([*zips[:-1], *older])))
     loose = sorted(file for file in finished if file.is_csv)
     present = {canonical_name(file.name) for file in loose}
     return Arrival(tuple(loose), tuple(name for name in expected if name not in present))

@@ -12,8 +12,8 @@ from rollcall.ledger import delivery_of_run, last_good_night, record_district, r
 from rollcall.settings import settings
 from rollcall.warehouse import connect
 
-MANUAL_WAIT = timedelta(minutes=15)
-"""How long a run that a person started waits at least, however late in the day."""
+SHORTEST_WAIT = timedelta(minutes=15)
+"""How long a run waits at least, however late in the day it is started or cleared."""
 
 
 class DeliverySensor(SFTPSensor):
@@ -50,16 +50,15 @@ class DeliverySensor(SFTPSensor):
         if params["source"] != "inbox":
             self.log.info("This run takes %s; the inbox is left alone.", params["source"])
             return
-        self._wait(service_date, params["wait_seconds"], manual=context["dag_run"].run_type == "manual")
+        self._wait(service_date, params["wait_seconds"])
 
-    def _wait(self, service_date: date, wait_seconds: float | None, *, manual: bool) -> None:
+    def _wait(self, service_date: date, wait_seconds: float | None) -> None:
         """Hand over to the triggerer."""
-        deadline = self.district.deadline_on(service_date)
         now = datetime.now(UTC)
-        if wait_seconds is not None:
+        if wait_seconds is None:
+            deadline = max(self.district.deadline_on(service_date), now + SHORTEST_WAIT)
+        else:
             deadline = now + timedelta(seconds=wait_seconds)
-        elif manual:
-            deadline = max(deadline, now + MANUAL_WAIT)
         self.log.info(
             "Waiting until %s for %s in the inbox of %s.",
             deadline.isoformat(timespec="seconds"),

@@ -12,6 +12,9 @@ from airflow.triggers.base import TriggerEvent
 
 from rollcall.arrival.listing import Arrival, InboxFile, Stability, assess
 
+LONGEST_LOOK_SECONDS = 60
+"""A server that takes the connection and then says nothing must not hold a run past its deadline."""
+
 
 class DeliveryTrigger(SFTPTrigger):
     """Fires once when a district's delivery is complete and at rest, or when its deadline has passed.
@@ -83,7 +86,8 @@ class DeliveryTrigger(SFTPTrigger):
     async def _look(self) -> list[InboxFile]:
         """The inbox's files as the server lists them now."""
         hook = self._get_async_hook()
-        entries = await hook.read_directory(self.path) or []
+        async with asyncio.timeout(LONGEST_LOOK_SECONDS):
+            entries = await hook.read_directory(self.path) or []
         return [
             InboxFile(str(entry.filename), entry.attrs.size or 0, int(entry.attrs.mtime or 0))
             for entry in entries

@@ -6,12 +6,14 @@ from typing import Literal
 
 from rollcall import ledger
 from rollcall.decision.safeguards import HoldReason, removals_over_limit
-from rollcall.decision.settle import Hold, hold_of, newest_accepted, supersede_holds
+from rollcall.decision.settle import Hold, discard_open_hold, hold_of, newest_accepted, supersede, supersede_holds
 from rollcall.districts import District
 from rollcall.ledger import Delivery, DeliveryFile
 from rollcall.oneroster import FILE_NAMES
 from rollcall.warehouse import Connection, connect
 
+ACCEPTABLE: frozenset[ledger.DeliveryState] = frozenset({"received", "held"})
+"""States in which a decision lets a delivery through: decided on, or held and approved."""
 Verdict = Literal["accept", "hold", "reject", "superseded", "discarded", "done"]
 
 
@@ -48,10 +50,12 @@ def decide(district: District, delivery_id: int) -> Decision:
         overtaken = _overtaken(connection, delivery)
         if overtaken:
             return Decision("superseded", (overtaken,))
-        settled = hold_of(connection, delivery_id)
-        if settled is not None and not settled.is_open:
-            return _as_settled(settled)
+        hold = hold_of(connection, delivery_id)
+        if hold is not None and not hold.is_open:
+            return _as_settled(hold)
         decision, hold_reasons = _judge(connection, district, delivery)
+        if hold is not None and decision.verdict == "accept":
+            return Decision("hold", hold.sentences)  # once held, a person releases it
         _record(connection, delivery, decision, hold_reasons)
     return decision
 
@@ -70,13 +74,15 @@ def accept(delivery_id: int) -> Acceptance:
         delivery = ledger.delivery(connection, delivery_id, lock=True)
         if delivery.state == "accepted":
             return Acceptance(delivery.accepted_sequence)
-        if delivery.state not in ledger.IN_WORK:
+        if delivery.state not in ACCEPTABLE:
             return Acceptance(
                 None, f"Delivery {delivery_id} is {delivery.state}. {delivery.state_reason or ''}".strip()
             )
         hold = hold_of(connection, delivery_id)
         if hold is not None and hold.settlement != "approved":
             return Acceptance(None, f"Delivery {delivery_id} is held and was not approved.")
+        if hold is None and delivery.decided_at is None:
+            return Acceptance(None, f"Delivery {delivery_id} was not decided on.")
         overtaken = _overtaken(connection, delivery)
         if overtaken:
             return Acceptance(None, overtaken)
@@ -89,9 +95,7 @@ def _overtaken(connection: Connection, delivery: Delivery) -> str | None:
     newer = newest_accepted(connection, delivery)
     if newer is None or newer.age < delivery.age:
         return None
-    reason = f"Delivery {newer.delivery_id} of {newer.service_date} is newer and was accepted already."
-    ledger.set_state(connection, delivery.delivery_id, "superseded", reason)
-    return reason
+    return supersede(connection, delivery, newer)
 
 
 def _as_settled(hold: Hold) -> Decision:
@@ -143,11 +147,12 @@ def _record(connection: Connection, delivery: Delivery, decision: Decision, reas
     """Write the verdict down: the delivery's state, the hold, the older holds that it makes pointless."""
     text = " ".join(decision.reasons)
     if decision.verdict == "reject":
+        discard_open_hold(connection, delivery, text)
         ledger.set_state(connection, delivery.delivery_id, "rejected", text)
         return
     supersede_holds(connection, delivery)
     if decision.verdict == "accept":
-        ledger.set_state(connection, delivery.delivery_id, "received")
+        ledger.set_state(connection, delivery.delivery_id, "received", decided=True)
         return
     ledger.set_state(connection, delivery.delivery_id, "held", text)
     connection.execute(

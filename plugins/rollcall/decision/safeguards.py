@@ -60,24 +60,26 @@ def removals_over_limit(
 ) -> list[HoldReason]:
     """Where the delivery no longer names more of the published records than is ordinary.
 
-    Every published record that the file does not name counts, whether or not its absence would be believed.
-    A file that was not sent, or holds a header only, names nothing and so removes nothing.
+    Every published record counts that the file marks for deletion, or that a bulk file does not name, whether or not
+    its absence would be believed. A file that was not sent, or holds a header only, names nothing and removes nothing.
     """
     reasons: list[HoldReason] = []
     for file in files:
-        if file.file in FILE_BY_NAME and file.mode == "bulk" and file.rows_landed:
-            reasons += _removed_from(connection, delivery, file.file, limits.removed)
+        if file.file in FILE_BY_NAME and file.rows_landed:
+            reasons += _removed_from(connection, delivery, file, limits.removed)
     return reasons
 
 
-def _removed_from(connection: Connection, delivery: Delivery, file: str, limit: Limit) -> list[HoldReason]:
+def _removed_from(connection: Connection, delivery: Delivery, sent: DeliveryFile, limit: Limit) -> list[HoldReason]:
     """The district as a whole first; schools only where the district as a whole is within its limit."""
+    file = sent.file
     table = FILE_BY_NAME[file].table_name
     school = sql.SQL(SCHOOL_OF.get(file, "null"))
     rows = connection.execute(
         sql.SQL(
             """
-            select published.school_source_id, count(*), count(*) filter (where delivered.sourced_id is null)
+            select published.school_source_id, count(*),
+                count(*) filter (where coalesce(delivered.is_to_be_deleted, %s))
             from (
                 select hist.source_id, {school}::text as school_source_id
                 from history.{history} as hist
@@ -87,8 +89,11 @@ def _removed_from(connection: Connection, delivery: Delivery, file: str, limit: 
                     and (hist.valid_to_seq is null or hist.valid_to_seq > publication.sequence)
                 where hist.district_id = %s
             ) as published
-            left join (select distinct sourced_id from {delivered}) as delivered
-                on delivered.sourced_id = published.source_id
+            left join (
+                select btrim(sourced_id) as source_id,
+                    bool_and(coalesce(lower(btrim(status)) in ('tobedeleted', 'inactive'), false)) as is_to_be_deleted
+                from {delivered} group by 1
+            ) as delivered on delivered.source_id = published.source_id
             group by published.school_source_id
             """
         ).format(
@@ -96,7 +101,7 @@ def _removed_from(connection: Connection, delivery: Delivery, file: str, limit: 
             history=sql.Identifier(f"hist_{table}"),
             delivered=sql.Identifier(delivery.landing_schema, table),
         ),
-        (delivery.district_id,),
+        (sent.mode == "bulk", delivery.district_id),
     ).fetchall()
     counts = [(str(key) if key is not None else None, int(str(of)), int(str(gone))) for key, of, gone in rows]
     total, gone = sum(of for _, of, _ in counts), sum(gone for _, _, gone in counts)

@@ -81,7 +81,7 @@ def settle(
     if settlement == "approved" and newer is not None and newer.age > delivery.age:
         raise CannotSettleError(
             f"Delivery {delivery_id} is older than delivery {newer.delivery_id} ({newer.service_date}), which was "
-            f"accepted since. Discard it, or go back on purpose with `rollcall rollback {delivery.district_id}`."
+            "accepted since. Discard it."
         )
     _settle(connection, delivery_id, settlement, by, why, via)
     if settlement == "discarded":
@@ -92,16 +92,27 @@ def settle(
 
 def supersede_holds(connection: Connection, newer: Delivery) -> list[int]:
     """Settle the open holds of a district that a newer delivery makes pointless; returns their deliveries' ids."""
-    superseded = [
-        held.delivery_id
-        for held in ledger.deliveries_in_state(connection, newer.district_id, ["held"])
-        if held.delivery_id != newer.delivery_id and held.age < newer.age
-    ]
-    for delivery_id in superseded:
-        reason = f"Delivery {newer.delivery_id} of {newer.service_date} took its place."
-        _settle(connection, delivery_id, "superseded", f"delivery {newer.delivery_id}", reason, "delivery")
-        ledger.set_state(connection, delivery_id, "superseded", reason)
+    superseded = []
+    for seen in ledger.deliveries_in_state(connection, newer.district_id, ["held"]):
+        # Looked at again under its lock: it may have been approved and accepted meanwhile.
+        held = ledger.delivery(connection, seen.delivery_id, lock=True)
+        if held.state == "held" and held.delivery_id != newer.delivery_id and held.age < newer.age:
+            supersede(connection, held, newer)
+            superseded.append(held.delivery_id)
     return superseded
+
+
+def supersede(connection: Connection, older: Delivery, newer: Delivery) -> str:
+    """Put a delivery away for a newer one, its hold included; returns the reason that the ledger gives."""
+    reason = f"Delivery {newer.delivery_id} of {newer.service_date} took its place."
+    _settle(connection, older.delivery_id, "superseded", f"delivery {newer.delivery_id}", reason, "delivery")
+    ledger.set_state(connection, older.delivery_id, "superseded", reason)
+    return reason
+
+
+def discard_open_hold(connection: Connection, delivery: Delivery, why: str) -> None:
+    """Settle the hold of a delivery that was judged again and is rejected now: nobody is to be asked any more."""
+    _settle(connection, delivery.delivery_id, "discarded", f"delivery {delivery.delivery_id}", why, "delivery")
 
 
 def newest_accepted(connection: Connection, delivery: Delivery) -> Delivery | None:

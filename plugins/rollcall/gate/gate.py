@@ -24,7 +24,7 @@ def gate_file(warehouse_url: str, delivery_id: int, file_name: str, set_aside_li
         set_aside_limit: How many records may be set aside without a person being asked.
 
     Raises:
-        GateError: a rule could not be evaluated; nothing was written.
+        GateError: a rule could not be evaluated, or landed rows are gone; nothing was written.
         WarehouseError: PostgreSQL refused a statement; nothing was written.
     """
     with connect(warehouse_url, search_path=landing_schema(delivery_id)) as ledger:
@@ -51,7 +51,7 @@ def gate_delivery(warehouse_url: str, delivery_id: int, set_aside_limit: Limit) 
         set_aside_limit: How many records of a file may be set aside without a person being asked.
 
     Raises:
-        GateError: a rule could not be evaluated; the ledger was not changed.
+        GateError: a rule could not be evaluated, or landed rows are gone; the ledger was not changed.
         WarehouseError: PostgreSQL refused a statement; the ledger was not changed.
     """
     rules = suite_rules(DELIVERY_SUITE)

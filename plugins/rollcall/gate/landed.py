@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from psycopg import sql
 
+from rollcall.gate.inspection import GateError
 from rollcall.oneroster import FILE_BY_NAME, File
 from rollcall.warehouse import Connection
 
@@ -43,10 +44,14 @@ def lock_landed_files(connection: Connection, delivery_id: int, names: Iterable[
         connection: A transaction in the ledger, whose search path is the delivery's schema.
         delivery_id: The delivery.
         names: The files, by the standard's names.
+
+    Raises:
+        GateError: a table holds fewer or more rows than were landed; a crash of the database empties it.
     """
     entries = connection.execute(
         """
-        select file, mode, coalesce(verdict = 'reject', false) from rollcall.delivery_file
+        select file, mode, coalesce(verdict = 'reject', false), rows_landed - coalesce(rows_ragged, 0)
+        from rollcall.delivery_file
         where delivery_id = %s and file = any(%s) and mode <> 'absent'
         order by file
         for update
@@ -54,11 +59,14 @@ def lock_landed_files(connection: Connection, delivery_id: int, names: Iterable[
         (delivery_id, list(names)),
     ).fetchall()
     landed = {}
-    for name, mode, rejected in entries:
+    for name, mode, rejected, rows_expected in entries:
         file = FILE_BY_NAME[str(name)]
         rows = _row_count(connection, landing_schema(delivery_id), file)
-        if rows is not None:
-            landed[file.name] = LandedFile(file, rows, str(mode), bool(rejected))
+        if rows is None:
+            continue
+        if rows != rows_expected and not rejected:
+            raise GateError(f"{file.file_name}: {rows_expected} rows were landed, {rows} are there. Land it again.")
+        landed[file.name] = LandedFile(file, rows, str(mode), bool(rejected))
     return landed
 
 

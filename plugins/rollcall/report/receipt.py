@@ -11,6 +11,7 @@ from rollcall.oneroster import FILE_NAMES
 from rollcall.warehouse import Connection
 
 MOST_ROWS = 10_000
+WORST_FIRST = ("critical", "warning", "info")
 HEADER = ("file", "row", "sourcedId", "column", "severity", "code", "records")
 
 
@@ -30,7 +31,7 @@ class _Finding:
         self.cells = (file, row_number or "", sourced_id or "", column_name or "", severity, code, records)
         self.order = (
             FILE_NAMES.index(file) if file in FILE_NAMES else len(FILE_NAMES),
-            severity,
+            WORST_FIRST.index(severity),
             code,
             row_number or 0,
         )
@@ -52,10 +53,10 @@ def receipt_csv(connection: Connection, delivery: Delivery) -> str:
             (
                 select file, row_number, sourced_id, column_name, severity, code, 1
                 from rollcall.row_finding where delivery_id = %(id)s
-                order by severity, file, code, row_number limit %(most)s
+                order by array_position(%(worst_first)s, severity), file, code, row_number limit %(most)s
             )
             """,
-            {"id": delivery.delivery_id, "most": MOST_ROWS},
+            {"id": delivery.delivery_id, "most": MOST_ROWS, "worst_first": list(WORST_FIRST)},
         )
         findings = sorted(cursor.fetchall(), key=lambda finding: finding.order)
     out = io.StringIO()

@@ -1,0 +1,593 @@
+"""The step ``receive``: a real SFTP server, a real warehouse, a real archive, and a process killed at every step."""
+
+import asyncio
+import hashlib
+import io
+import os
+import signal
+import sys
+import threading
+import zipfile
+from collections.abc import Callable, Iterator
+from datetime import date, timedelta
+from pathlib import Path
+
+import asyncssh
+import psycopg
+import pytest
+from helpers.deliveries import execute, query
+from helpers.inbox import Server, district, everything_in, put, sftp_server
+
+from rollcall.archive.inbox import IncompleteInboxError, empty, take
+from rollcall.archive.receive import Receipt, receive
+from rollcall.archive.store import Archive, ArchiveError
+from rollcall.ledger import UnknownDeliveryError
+from rollcall.settings import settings
+from rollcall.sftp import SftpError, SftpRefusedError
+from rollcall.stack import sftp_server as server_module
+
+NIGHT = date(2026, 11, 23)
+FILES = {"orgs.csv": b"sourcedId,name,type\n1,Maple,district\n", "users.csv": b"sourcedId,role\n7,student\n"}
+MANIFEST = b"propertyName,value\nfile.orgs,bulk\nfile.users,delta\nfile.classes,absent\n"
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    with sftp_server(tmp_path_factory.mktemp("sftp"), "maple") as running:
+        yield running
+
+
+@pytest.fixture
+def inbox(server: Server) -> Iterator[Path]:
+    yield server.inbox()
+    for path in sorted(server.inbox().rglob("*"), reverse=True):
+        path.rmdir() if path.is_dir() else path.unlink()
+
+
+@pytest.fixture
+def archive(warehouse_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE", warehouse_url)
+    monkeypatch.setenv("ROLLCALL_ARCHIVE_URL", (tmp_path / "archive").as_uri())
+    settings.cache_clear()
+    yield tmp_path / "archive"
+    settings.cache_clear()
+
+
+@pytest.fixture
+def take_in(server: Server, inbox: Path, archive: Path) -> Callable[..., Receipt]:
+    def run(run_id: str = "run_1", night: date = NIGHT, source: str = "inbox", **changes: object) -> Receipt:
+        return receive(
+            district(**changes), server.account(), service_date=night, run_id=run_id, source=source, log=print
+        )
+
+    return run
+
+
+TakeIn = Callable[..., Receipt]
+
+
+def zipped(files: dict[str, bytes]) -> bytes:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as package:
+        for name, content in files.items():
+            package.writestr(zipfile.ZipInfo(name), content)
+    return out.getvalue()
+
+
+def archived(archive: Path) -> set[bytes]:
+    """The contents in the archive, each under its own hash."""
+    found = set()
+    for path in archive.glob("maple/??/*"):
+        content = path.read_bytes()
+        assert path.name == hashlib.sha256(content).hexdigest()
+        assert path.parent.name == path.name[:2]
+        found.add(content)
+    return found
+
+
+def recorded(url: str, delivery_id: int, columns: str = "sent_name") -> dict[str, object]:
+    """What the ledger says of a delivery's files."""
+    statement = f"select file, {columns} from rollcall.delivery_file where delivery_id = %s"
+    return {row[0]: row[1] if len(row) == 2 else row[1:] for row in query(url, statement, delivery_id)}
+
+
+def test_loose_files_are_archived_recorded_and_taken_from_the_inbox(
+    take_in: TakeIn, inbox: Path, archive: Path, warehouse_url: str
+) -> None:
+    put(inbox, FILES)
+    receipt = take_in()
+    assert receipt.files == ("orgs", "users")
+    assert receipt.delivery.state == "received"
+    assert receipt.delivery.packaging == "loose"
+    assert archived(archive) == set(FILES.values())
+    assert everything_in(inbox) == {}
+    assert recorded(warehouse_url, receipt.delivery.delivery_id, "sent_name, size_bytes, sha256") == {
+        name.removesuffix(".csv"): (name, len(content), hashlib.sha256(content).hexdigest())
+        for name, content in FILES.items()
+    }
+    (index,) = archive.glob("maple/deliveries/*.json")
+    assert index.name == f"2026-11-23-{receipt.delivery.delivery_id}.json"
+
+
+def test_a_zip_with_a_manifest_is_archived_whole_and_by_member(
+    take_in: TakeIn, inbox: Path, archive: Path, warehouse_url: str
+) -> None:
+    whole = zipped(FILES | {"manifest.csv": MANIFEST})
+    put(inbox, {"oneroster.zip": whole})
+    receipt = take_in()
+    assert receipt.files == ("orgs", "users")
+    assert receipt.delivery.packaging == "zip"
+    assert archived(archive) == {whole, MANIFEST, *FILES.values()}
+    modes = recorded(warehouse_url, receipt.delivery.delivery_id, "mode")
+    assert modes == {"oneroster.zip": "bulk", "manifest": "bulk", "orgs": "bulk", "users": "delta"}
+    assert everything_in(inbox) == {}
+
+
+def test_files_in_a_zip_are_the_same_delivery_as_loose_ones(take_in: TakeIn, inbox: Path) -> None:
+    put(inbox, FILES)
+    loose = take_in("run_1").delivery
+    put(inbox, {"night.zip": zipped(FILES)})
+    assert take_in("run_2").delivery.content_hash == loose.content_hash
+
+
+def test_receiving_again_gives_the_same_delivery_and_leaves_a_new_upload_alone(
+    take_in: TakeIn, inbox: Path, warehouse_url: str
+) -> None:
+    put(inbox, FILES)
+    first = take_in()
+    put(inbox, {"orgs.csv": b"of tomorrow"})
+    assert take_in() == first
+    assert everything_in(inbox) == {"orgs.csv": b"of tomorrow"}
+    assert query(warehouse_url, "select count(*) from rollcall.delivery") == [(1,)]
+
+
+def test_missing_files_of_a_zip_are_recorded(take_in: TakeIn, inbox: Path, warehouse_url: str) -> None:
+    put(inbox, {"night.zip": zipped({"orgs.csv": FILES["orgs.csv"]})})
+    assert take_in(files=("orgs", "users", "classes")).files == ("orgs",)
+    assert query(warehouse_url, "select file, severity from rollcall.check_result order by 1") == [
+        ("classes", "critical"),
+        ("users", "critical"),
+    ]
+
+
+def test_a_file_that_the_manifest_calls_absent_is_no_failure(
+    take_in: TakeIn, inbox: Path, warehouse_url: str
+) -> None:
+    put(inbox, {"night.zip": zipped(FILES | {"manifest.csv": MANIFEST})})
+    take_in(files=("orgs", "users", "classes"))
+    assert query(warehouse_url, "select file, severity from rollcall.check_result") == [("classes", "info")]
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"not a zip", "night.zip cannot be unpacked"),
+        (zipped({"readme.txt": b"x"}), "The delivery holds none of orgs.csv"),
+        (zipped({"users.csv": b"x", "USERS.csv": b"y"}), "users was sent more than once"),
+    ],
+)
+def test_a_zip_that_cannot_be_used_is_kept_rejected_and_taken_from_the_inbox(
+    take_in: TakeIn, inbox: Path, archive: Path, content: bytes, reason: str
+) -> None:
+    put(inbox, {"night.zip": content})
+    receipt = take_in()
+    assert (receipt.delivery.state, receipt.files) == ("rejected", ())
+    assert reason in str(receipt.delivery.state_reason)
+    assert content in archived(archive)
+    assert everything_in(inbox) == {}
+
+
+def test_loose_twins_are_rejected_and_not_stuck(take_in: TakeIn, inbox: Path, archive: Path) -> None:
+    put(inbox, FILES | {"USERS.CSV": b"other"})
+    receipt = take_in()
+    assert (receipt.delivery.state, receipt.files) == ("rejected", ())
+    assert archived(archive) == {*FILES.values(), b"other"}
+    assert everything_in(inbox) == {}
+
+
+def test_older_zips_are_archived_with_the_newest_and_do_not_come_back(
+    take_in: TakeIn, inbox: Path, archive: Path, warehouse_url: str
+) -> None:
+    old = zipped({"orgs.csv": b"of old", "users.csv": b"of old"})
+    put(inbox, {"friday.zip": old, "monday.zip": zipped(FILES)})
+    os.utime(inbox / "friday.zip", (1_700_000_000, 1_700_000_000))
+    receipt = take_in()
+    assert old in archived(archive)
+    assert everything_in(inbox) == {}
+    assert set(recorded(warehouse_url, receipt.delivery.delivery_id)) == {
+        "monday.zip",
+        "orgs",
+        "users",
+        "overtaken/friday.zip",
+    }
+
+
+def test_law_1_a_file_put_under_the_same_name_after_the_claim_survives(
+    server: Server, inbox: Path, archive: Path, take_in: TakeIn
+) -> None:
+    put(inbox, FILES)
+    real = Archive.keep
+
+    async def keep(self: Archive, blocks: object) -> object:
+        put(inbox, {"users.csv": b"the next upload"})
+        return await real(self, blocks)  # type: ignore[arg-type]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Archive, "keep", keep)
+        take_in()
+    assert archived(archive) == set(FILES.values())
+    assert everything_in(inbox) == {"users.csv": b"the next upload"}
+
+
+def test_law_1_what_is_written_into_a_claimed_file_goes_back_to_the_inbox(
+    inbox: Path, archive: Path, take_in: TakeIn
+) -> None:
+    put(inbox, FILES)
+    with (inbox / "users.csv").open("ab") as late_writer, pytest.MonkeyPatch.context() as patch:
+        from rollcall.archive import receive as module
+
+        real = module.record_delivered
+
+        def record(*arguments: object) -> object:
+            result = real(*arguments)  # type: ignore[arg-type]
+            late_writer.write(b"8,student\n")
+            late_writer.flush()
+            return result
+
+        patch.setattr(module, "record_delivered", record)
+        take_in()
+    assert FILES["users.csv"] in archived(archive)
+    assert everything_in(inbox) == {"users.csv": FILES["users.csv"] + b"8,student\n"}
+
+
+def test_law_1_a_file_that_grows_while_it_is_archived_is_archived_as_it_ended(
+    inbox: Path, archive: Path, take_in: TakeIn
+) -> None:
+    put(inbox, FILES)
+    real, calls = Archive.keep, []
+
+    async def keep(self: Archive, blocks: object) -> object:
+        stored = await real(self, blocks)  # type: ignore[arg-type]
+        calls.append(stored)
+        if len(calls) == 1:
+            (claimed,) = inbox.glob(".rollcall/*/orgs.csv")
+            claimed.write_bytes(b"as it ended")
+        return stored
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Archive, "keep", keep)
+        take_in()
+    assert b"as it ended" in archived(archive)
+    assert everything_in(inbox) == {}
+
+
+def test_a_file_that_never_rests_is_left_where_it_is(inbox: Path, take_in: TakeIn, warehouse_url: str) -> None:
+    put(inbox, FILES)
+    real = Archive.keep
+
+    async def keep(self: Archive, blocks: object) -> object:
+        stored = await real(self, blocks)  # type: ignore[arg-type]
+        with next(inbox.glob(".rollcall/*/orgs.csv")).open("ab") as file:
+            file.write(b"x")
+        return stored
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Archive, "keep", keep)
+        with pytest.raises(SftpError, match=r"orgs\.csv keeps changing while it is read"):
+            take_in()
+    assert {Path(name).name for name in everything_in(inbox)} >= {"orgs.csv", "users.csv"}
+    assert take_in().delivery.state == "received"
+    assert everything_in(inbox) == {}
+
+
+class CannotRename(server_module.JailedServer):
+    def rename(self, oldpath: bytes, newpath: bytes) -> None:
+        raise asyncssh.SFTPOpUnsupported("no renaming here")
+
+    posix_rename = rename
+
+
+class CannotMakeFolders(server_module.JailedServer):
+    def mkdir(self, path: bytes, attrs: object) -> None:
+        raise asyncssh.SFTPPermissionDenied("no folders here")
+
+
+class RenamesOnce(server_module.JailedServer):
+    def rename(self, oldpath: bytes, newpath: bytes) -> None:
+        if oldpath.endswith(b"users.csv"):
+            raise asyncssh.SFTPFailure("no more renaming")
+        super().rename(oldpath, newpath)
+
+    posix_rename = rename
+
+
+@pytest.mark.parametrize("kind", [CannotRename, CannotMakeFolders, RenamesOnce])
+def test_a_server_that_cannot_rename_is_emptied_all_the_same(
+    take_in: TakeIn, inbox: Path, archive: Path, monkeypatch: pytest.MonkeyPatch, kind: type
+) -> None:
+    monkeypatch.setattr(server_module, "JailedServer", kind)
+    put(inbox, FILES)
+    receipt = take_in()
+    assert receipt.files == ("orgs", "users")
+    assert archived(archive) == set(FILES.values())
+    assert everything_in(inbox) == {}
+
+
+def test_law_1_without_renaming_a_file_that_was_replaced_meanwhile_survives(
+    server: Server, inbox: Path, archive: Path, monkeypatch: pytest.MonkeyPatch, warehouse_url: str
+) -> None:
+    """Even one of the same size and the same second."""
+    monkeypatch.setattr(server_module, "JailedServer", CannotRename)
+    put(inbox, FILES)
+    os.utime(inbox / "users.csv", (1_700_000_000, 1_700_000_000))
+
+    async def take_while_uploading() -> None:
+        from rollcall.archive.unpack import delivered_files
+
+        store = Archive(settings().archive_root, "maple")
+        async with server.account().connect() as session:
+            taken = await take(session, store, 1, ("orgs", "users"))
+            put(inbox, {"users.csv": FILES["users.csv"].replace(b"7", b"8")})
+            os.utime(inbox / "users.csv", (1_700_000_000, 1_700_000_000))
+            await empty(session, 1, delivered_files(store, 1, taken))
+
+    asyncio.run(take_while_uploading())
+    assert everything_in(inbox) == {"users.csv": FILES["users.csv"].replace(b"7", b"8")}
+
+
+def test_files_that_have_gone_since_the_sensor_saw_them_are_named(take_in: TakeIn, inbox: Path) -> None:
+    put(inbox, {"orgs.csv": b"x"})
+    with pytest.raises(IncompleteInboxError, match=r"not there any more \(no users\)"):
+        take_in()
+    assert everything_in(inbox) == {"orgs.csv": b"x"}
+
+
+def test_a_refused_password_says_what_to_do(server: Server, archive: Path) -> None:
+    account = server.account(password="of last year")
+    with pytest.raises(SftpRefusedError, match="refuses the password of account 'maple'. Renew it") as caught:
+        receive(district(), account, service_date=NIGHT, run_id="run_1", log=print)
+    assert "of last year" not in repr(caught.value) + repr(account)
+
+
+def test_another_host_key_is_an_intrusion(server: Server, archive: Path) -> None:
+    other = asyncssh.generate_private_key("ssh-ed25519").export_public_key().decode()
+    with pytest.raises(SftpRefusedError, match="shows another host key than the one pinned for 'maple'"):
+        receive(district(), server.account(host_key=other), service_date=NIGHT, run_id="run_1", log=print)
+
+
+def test_a_host_key_that_cannot_be_read_is_said_to_be_so(server: Server, archive: Path) -> None:
+    with pytest.raises(SftpRefusedError, match="The host key pinned for .* cannot be read"):
+        receive(district(), server.account(host_key="AAAA"), service_date=NIGHT, run_id="run_1", log=print)
+
+
+def test_a_server_that_is_away_is_said_to_be_away(tmp_path: Path, archive: Path) -> None:
+    with sftp_server(tmp_path / "gone", "maple") as gone:
+        account = gone.account()
+    with pytest.raises(SftpError, match=r"The connection to 127\.0\.0\.1:\d+ failed or was lost"):
+        receive(district(), account, service_date=NIGHT, run_id="run_1", log=print)
+
+
+def test_an_archive_that_cannot_be_written_is_not_blamed_on_the_server(
+    take_in: TakeIn, inbox: Path, archive: Path
+) -> None:
+    put(inbox, FILES)
+    archive.mkdir()
+    (archive / "maple").write_text("where the folder should be")
+    with pytest.raises(ArchiveError, match="The archive file:///.* cannot be written"):
+        take_in()
+    assert set(everything_in(inbox).values()) >= set(FILES.values())
+
+
+def publish(url: str, delivery_id: int, night: date = NIGHT) -> None:
+    """Have readers see a delivery."""
+    execute(url, "update rollcall.delivery set state = 'published' where delivery_id = %s", delivery_id)
+    execute(
+        url,
+        "insert into rollcall.publication values ('maple', 1, %s, %s, now(), null)"
+        " on conflict (district_id) do update set delivery_id = excluded.delivery_id",
+        delivery_id,
+        night,
+    )
+
+
+def set_state(url: str, delivery_id: int, state: str) -> None:
+    execute(
+        url, "update rollcall.delivery set state = %s, state_reason = 'Why.' where delivery_id = %s", state, delivery_id
+    )
+
+
+def test_what_is_published_already_is_unchanged_and_moves_the_date(
+    take_in: TakeIn, inbox: Path, warehouse_url: str
+) -> None:
+    put(inbox, FILES)
+    first = take_in("run_1").delivery
+    publish(warehouse_url, first.delivery_id)
+    put(inbox, FILES)
+    receipt = take_in("run_2", NIGHT + timedelta(days=1))
+    assert (receipt.delivery.state, receipt.files) == ("unchanged", ())
+    assert receipt.delivery.same_as_delivery_id == first.delivery_id
+    assert query(warehouse_url, "select delivery_id, effective_date from rollcall.publication") == [
+        (first.delivery_id, NIGHT + timedelta(days=1))
+    ]
+
+
+@pytest.mark.parametrize(
+    ("before", "after"), [("held", "same_as_held"), ("discarded", "discarded"), ("rejected", "rejected")]
+)
+def test_what_was_judged_before_gets_the_same_verdict(
+    take_in: TakeIn, inbox: Path, warehouse_url: str, before: str, after: str
+) -> None:
+    put(inbox, FILES)
+    first = take_in("run_1").delivery
+    set_state(warehouse_url, first.delivery_id, before)
+    put(inbox, FILES)
+    receipt = take_in("run_2", NIGHT + timedelta(days=1))
+    assert (receipt.delivery.state, receipt.files) == (after, ())
+    assert f"equals delivery {first.delivery_id}" in str(receipt.delivery.state_reason)
+    assert take_in("run_2", NIGHT + timedelta(days=1)) == receipt
+
+
+def test_what_was_discarded_once_and_published_later_is_judged_anew(
+    take_in: TakeIn, inbox: Path, warehouse_url: str
+) -> None:
+    for number, state in enumerate(("discarded", "published"), start=1):
+        put(inbox, FILES)
+        found = take_in(f"run_{number}", NIGHT + timedelta(days=number)).delivery
+        set_state(warehouse_url, found.delivery_id, state)
+    put(inbox, FILES | {"users.csv": b"sourcedId\n9\n"})
+    publish(warehouse_url, take_in("run_3", NIGHT + timedelta(days=3)).delivery.delivery_id)
+    put(inbox, FILES)
+    assert take_in("run_4", NIGHT + timedelta(days=4)).delivery.state == "received"
+
+
+def test_while_an_accepted_delivery_waits_for_its_build_nothing_is_unchanged(
+    take_in: TakeIn, inbox: Path, warehouse_url: str
+) -> None:
+    put(inbox, FILES)
+    publish(warehouse_url, take_in("run_1").delivery.delivery_id)
+    put(inbox, FILES | {"users.csv": b"sourcedId\n9\n"})
+    set_state(warehouse_url, take_in("run_2").delivery.delivery_id, "accepted")
+    put(inbox, FILES)
+    assert take_in("run_3").delivery.state == "received"
+
+
+def test_an_earlier_delivery_can_be_taken_again_from_the_archive(
+    take_in: TakeIn, inbox: Path, warehouse_url: str
+) -> None:
+    put(inbox, FILES)
+    first = take_in("run_1").delivery
+    put(inbox, {"orgs.csv": b"of tomorrow"})
+    again = take_in("run_2", source=f"archive/{first.delivery_id}")
+    assert again.files == ("orgs", "users")
+    assert again.delivery.content_hash == first.content_hash
+    columns = "sent_name, archive_path, sha256, size_bytes, sent_at, mode"
+    assert recorded(warehouse_url, again.delivery.delivery_id, columns) == recorded(
+        warehouse_url, first.delivery_id, columns
+    )
+    assert everything_in(inbox) == {"orgs.csv": b"of tomorrow"}
+
+
+def test_what_is_taken_again_is_asked_for_the_files_that_are_expected_now(
+    take_in: TakeIn, inbox: Path, warehouse_url: str
+) -> None:
+    put(inbox, FILES)
+    first = take_in("run_1").delivery
+    again = take_in("run_2", source=f"archive/{first.delivery_id}", files=("orgs", "users", "classes"))
+    assert query(
+        warehouse_url, "select file, code from rollcall.check_result where delivery_id = %s", again.delivery.delivery_id
+    ) == [("classes", "file_missing")]
+
+
+@pytest.mark.parametrize("source", ["archive/999", "archive/", "archive/x", "elsewhere"])
+def test_a_source_that_names_no_delivery_is_refused(take_in: TakeIn, source: str) -> None:
+    with pytest.raises(UnknownDeliveryError):
+        take_in(source=source)
+
+
+def test_law_6_another_districts_delivery_cannot_be_taken(
+    take_in: TakeIn, inbox: Path, server: Server
+) -> None:
+    put(inbox, FILES)
+    first = take_in().delivery
+    with pytest.raises(UnknownDeliveryError, match="names no delivery of oak"):
+        receive(
+            district("oak"),
+            server.account(),
+            service_date=NIGHT,
+            run_id="run_1",
+            source=f"archive/{first.delivery_id}",
+            log=print,
+        )
+
+
+def test_two_runs_of_a_district_wait_for_each_other(
+    take_in: TakeIn, inbox: Path, warehouse_url: str
+) -> None:
+    put(inbox, FILES)
+    with psycopg.connect(warehouse_url, autocommit=True) as other:
+        other.execute("select pg_advisory_lock(hashtextextended('rollcall.receive.maple', 0))")
+        runner = threading.Thread(target=take_in)
+        runner.start()
+        runner.join(timeout=1)
+        assert runner.is_alive()
+        assert len(everything_in(inbox)) == 2
+    runner.join(timeout=30)
+    assert everything_in(inbox) == {}
+
+
+class Killer:
+    """Ends its own process, with no time to say goodbye, before the n-th thing that it does to the outside world."""
+
+    def __init__(self, at: int, archive: Path) -> None:
+        self._left = at
+        self._archive = str(archive)
+
+    def step(self) -> None:
+        self._left -= 1
+        if self._left == 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    def arm(self) -> None:
+        self._before(psycopg.Cursor, "execute")
+        self._before(psycopg.Connection, "commit")
+        self._before(asyncssh.sftp.SFTPClientHandler, "_make_request")
+        sys.addaudithook(self._audit)
+
+    def _before(self, owner: type, name: str) -> None:
+        real = getattr(owner, name)
+
+        def act(*arguments: object, **named: object) -> object:
+            self.step()
+            return real(*arguments, **named)
+
+        setattr(owner, name, act)
+
+    def _audit(self, event: str, arguments: tuple[object, ...]) -> None:
+        if event in ("open", "os.rename", "os.remove", "os.mkdir") and str(arguments[0]).startswith(self._archive):
+            self.step()
+
+
+def runs_to_its_end(work: Callable[[], object], killer: Killer) -> bool:
+    """Whether a child process that is to be killed at some step comes to its end before."""
+    child = os.fork()
+    if child == 0:
+        code = 1
+        try:
+            killer.arm()
+            with open(os.devnull, "w") as nowhere:
+                os.dup2(nowhere.fileno(), 1)
+            work()
+            code = 0
+        finally:
+            os._exit(code)
+    _, status = os.waitpid(child, 0)
+    assert os.WIFSIGNALED(status) or os.WEXITSTATUS(status) == 0
+    return not os.WIFSIGNALED(status)
+
+
+@pytest.mark.parametrize("packaging", ["loose", "zip"])
+def test_law_4_receive_can_be_killed_at_every_step_and_run_again(
+    take_in: TakeIn, inbox: Path, archive: Path, warehouse_url: str, packaging: str
+) -> None:
+    published = FILES | {"orgs.csv": b"published"}
+    put(inbox, published)
+    publish(warehouse_url, take_in("published").delivery.delivery_id)
+    steps = 0
+    while True:
+        steps += 1
+        run_id = f"run_{steps}"
+        # Every third delivery is one that is published already: it has to end as unchanged, wherever it was killed.
+        files = published if steps % 3 == 0 else FILES | {"users.csv": b"%d" % steps}
+        put(inbox, files if packaging == "loose" else {"night.zip": zipped(files)})
+        print(steps, __import__("time").time(), file=sys.stderr)
+        finished = runs_to_its_end(lambda run_id=run_id: take_in(run_id), Killer(steps, archive))  # type: ignore[misc]
+        delivery = take_in(run_id).delivery
+        assert delivery.state == ("unchanged" if steps % 3 == 0 else "received"), steps
+        assert everything_in(inbox) == {}, steps
+        assert set(files.values()) <= archived(archive), steps
+        assert {"orgs", "users"} <= set(recorded(warehouse_url, delivery.delivery_id)), steps
+        assert list(archive.glob(f"maple/deliveries/*-{delivery.delivery_id}.json")), steps
+        if finished:
+            break
+    assert query(warehouse_url, "select count(*) from rollcall.delivery") == [(steps + 1,)]
+    assert steps > 60

@@ -1,0 +1,101 @@
+"""The suites in expectations/: fit for Great Expectations, for the ledger and for the people who read the messages."""
+
+import json
+import re
+
+import pytest
+
+from rollcall.gate.rules import DELIVERY_SUITE, SUITES, Rule, all_rules, suite_path, suite_rules
+from rollcall.oneroster import FILE_BY_NAME, FILE_NAMES
+
+SHARED_CODES = {"file_header_only"}
+RULES = [pytest.param(suite, rule, id=f"{suite}-{rule.code}") for suite in SUITES for rule in suite_rules(suite)]
+
+
+@pytest.mark.parametrize("suite", SUITES)
+def test_great_expectations_reads_the_suite(suite: str) -> None:
+    from great_expectations.core import ExpectationSuite
+
+    document = json.loads(suite_path(suite).read_text(encoding="utf-8"))
+    read = ExpectationSuite(**document)
+    assert read.name == suite
+    assert [expectation.meta["code"] for expectation in read.expectations] == [rule.code for rule in suite_rules(suite)]
+    assert all(expectation.severity for expectation in read.expectations)
+
+
+@pytest.mark.parametrize("suite", SUITES)
+def test_the_file_is_laid_out_for_editing_by_hand(suite: str) -> None:
+    text = suite_path(suite).read_text(encoding="utf-8")
+    assert text == json.dumps(json.loads(text), indent=2, ensure_ascii=False) + "\n"
+
+
+@pytest.mark.parametrize(("suite", "rule"), RULES)
+def test_a_rule_names_its_severity_code_column_and_what_to_do(suite: str, rule: Rule) -> None:
+    file = FILE_BY_NAME[rule.file]
+    assert suite in (rule.file, DELIVERY_SUITE)
+    assert rule.severity in ("critical", "warning", "info")
+    assert rule.code in SHARED_CODES or re.fullmatch(rf"{file.table_name}(_[a-z0-9]+)+", rule.code)
+    assert rule.column is None or rule.column in [column.name for column in file.landed_columns]
+    assert re.fullmatch(r"[A-Z\w].*[a-z0-9]\.", rule.message)
+    assert "{" not in rule.message
+
+
+@pytest.mark.parametrize(("suite", "rule"), RULES)
+def test_a_rule_judges_a_column_that_is_landed(suite: str, rule: Rule) -> None:
+    column = rule.expectation["kwargs"].get("column")
+    landed = {column.column_name: column.name for column in FILE_BY_NAME[rule.file].landed_columns}
+    assert column is None or landed[column] == rule.column
+
+
+@pytest.mark.parametrize(("suite", "rule"), [param for param in RULES if param.values[1].own_query])
+def test_a_rule_of_its_own_sql_selects_the_line_and_the_id(suite: str, rule: Rule) -> None:
+    query = rule.own_query or ""
+    assert re.match(r"select (distinct )?(_row, sourced_id|1 as _row, null::text as sourced_id) ", query)
+    assert "{batch}" in query
+    assert not re.search(r"\bjoin\b", query), "Great Expectations gives {batch} no alias beside a join"
+
+
+def test_a_code_means_one_thing() -> None:
+    by_code: dict[str, list[Rule]] = {}
+    for suite in SUITES:
+        for rule in suite_rules(suite):
+            by_code.setdefault(rule.code, []).append(rule)
+    repeated = {code: rules for code, rules in by_code.items() if len(rules) > 1}
+    assert set(repeated) == SHARED_CODES
+    for rules in repeated.values():
+        assert len({(rule.severity, rule.message, rule.column) for rule in rules}) == 1
+        assert len({rule.file for rule in rules}) == len(rules)
+
+
+def test_all_rules_are_found_by_code() -> None:
+    assert all_rules()["users_role_invalid"].column == "role"
+    assert len(all_rules()) == sum(len(suite_rules(suite)) for suite in SUITES) - len(FILE_NAMES) + 1
+
+
+def test_references_are_judged_in_the_order_in_which_errors_are_best_fixed() -> None:
+    files = [rule.file for rule in suite_rules(DELIVERY_SUITE)]
+    assert files == sorted(files, key=FILE_NAMES.index)
+
+
+def test_rows_are_set_aside_for_the_references_that_a_roster_needs() -> None:
+    critical = {rule.code for rule in suite_rules(DELIVERY_SUITE) if rule.severity == "critical"}
+    assert critical == {"classes_school_unknown", "enrollments_class_unknown", "enrollments_user_unknown"}
+
+
+@pytest.mark.parametrize("file", FILE_NAMES)
+def test_every_column_that_the_standard_requires_is_asked_for(file: str) -> None:
+    asked = {
+        rule.column for rule in suite_rules(file) if rule.expectation["type"] == "expect_column_values_to_not_be_null"
+    }
+    assert asked == {column.name for column in FILE_BY_NAME[file].columns if column.required}
+
+
+def test_the_gate_knows_every_code_of_a_torn_record() -> None:
+    from rollcall.gate.findings import RAGGED_CODES
+    from rollcall.landing.header import read_header
+    from rollcall.landing.records import RecordReader
+
+    orgs = FILE_BY_NAME["orgs"]
+    reader = RecordReader(read_header(",".join(column.name for column in orgs.columns).encode(), orgs))
+    list(reader.copy_data(iter([b"990,,,too short\n991,,,nul\0,school,,\n"])))
+    assert tuple(row.code for row in reader.ragged) == RAGGED_CODES

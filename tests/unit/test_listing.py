@@ -1,0 +1,112 @@
+"""What lies in an inbox, seen as a delivery; and for how long it has been at rest."""
+
+import pytest
+
+from rollcall.arrival.listing import InboxFile, Stability, assess, canonical_name, is_finished
+
+EXPECTED = ("orgs", "users", "classes")
+
+
+def listing(*names: str) -> list[InboxFile]:
+    return [InboxFile(name, 10, 1_700_000_000) for name in names]
+
+
+def names(files: tuple[InboxFile, ...]) -> list[str]:
+    return [file.name for file in files]
+
+
+def test_every_expected_file_makes_a_delivery() -> None:
+    found = assess(listing("users.csv", "orgs.csv", "classes.csv"), EXPECTED)
+    assert found.is_complete
+    assert names(found.files) == ["classes.csv", "orgs.csv", "users.csv"]
+
+
+def test_what_is_missing_is_named_in_the_expected_order() -> None:
+    found = assess(listing("orgs.csv"), EXPECTED)
+    assert not found.is_complete
+    assert found.missing == ("users", "classes")
+
+
+def test_an_empty_inbox_is_no_delivery_even_of_nothing() -> None:
+    assert not assess([], ()).is_complete
+    assert not assess(listing("readme.txt"), ()).is_complete
+
+
+def test_more_files_than_expected_are_part_of_the_delivery() -> None:
+    found = assess(listing("orgs.csv", "users.csv", "classes.csv", "manifest.csv", "results.csv", "log.txt"), EXPECTED)
+    assert names(found.files) == ["classes.csv", "manifest.csv", "orgs.csv", "results.csv", "users.csv"]
+
+
+@pytest.mark.parametrize("name", ["USERS.CSV", "Users.csv", "users.CSV"])
+def test_names_count_in_any_case(name: str) -> None:
+    assert assess(listing("orgs.csv", "classes.csv", name), EXPECTED).is_complete
+
+
+@pytest.mark.parametrize(
+    "name", ["users.csv.filepart", "users.csv.FILEPART", "users.csv.tmp", ".users.csv", "users.csv.part", ".users.csv~"]
+)
+def test_a_file_under_way_does_not_count(name: str) -> None:
+    assert not is_finished(name)
+    assert assess(listing("orgs.csv", "classes.csv", name), EXPECTED).missing == ("users",)
+
+
+def test_a_zip_under_way_does_not_count() -> None:
+    assert not assess(listing("oneroster.zip.filepart"), EXPECTED).files
+
+
+def test_a_zip_is_a_whole_delivery() -> None:
+    found = assess(listing("OneRoster.ZIP"), EXPECTED)
+    assert found.is_complete
+    assert names(found.files) == ["OneRoster.ZIP"]
+
+
+def test_of_several_zips_the_newest_counts_and_the_older_ones_are_overtaken() -> None:
+    zips = [InboxFile("z.zip", 1, 100), InboxFile("a.zip", 1, 300), InboxFile("m.zip", 1, 200)]
+    found = assess(zips, EXPECTED)
+    assert names(found.files) == ["a.zip"]
+    assert names(found.overtaken) == ["m.zip", "z.zip"]
+
+
+def test_loose_files_older_than_a_zip_are_overtaken_and_newer_ones_wait() -> None:
+    inbox = [InboxFile("orgs.csv", 1, 100), InboxFile("a.zip", 1, 200), InboxFile("users.csv", 1, 300)]
+    found = assess(inbox, EXPECTED)
+    assert names(found.files) == ["a.zip"]
+    assert names(found.overtaken) == ["orgs.csv"]
+
+
+@pytest.mark.parametrize(
+    ("sent", "canonical"),
+    [
+        ("USERS.CSV", "users"),
+        ("academicsessions.csv", "academicSessions"),
+        ("export/users.csv", "users"),
+        ("Manifest.csv", "manifest"),
+        ("results.csv", "results.csv"),
+        ("users.csv.zip", "users.csv.zip"),
+    ],
+)
+def test_files_are_called_by_the_standards_names(sent: str, canonical: str) -> None:
+    assert canonical_name(sent) == canonical
+
+
+def test_rest_is_counted_from_the_first_look_that_saw_the_same() -> None:
+    stability, files = Stability(), listing("orgs.csv", "users.csv")
+    assert stability.seconds_at_rest(files, 1000.0) == 0
+    assert stability.seconds_at_rest(files, 1030.0) == 30
+    assert stability.seconds_at_rest(list(reversed(files)), 1060.0) == 60
+
+
+@pytest.mark.parametrize(
+    "later",
+    [
+        [InboxFile("orgs.csv", 11, 1_700_000_000)],
+        [InboxFile("orgs.csv", 10, 1_700_000_001)],
+        listing("orgs.csv", "users.csv"),
+        [],
+    ],
+)
+def test_any_change_ends_the_rest(later: list[InboxFile]) -> None:
+    stability = Stability()
+    stability.seconds_at_rest(listing("orgs.csv"), 1000.0)
+    assert stability.seconds_at_rest(later, 1030.0) == 0
+    assert stability.seconds_at_rest(later, 1040.0) == 10
