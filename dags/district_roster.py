@@ -84,12 +84,19 @@ def gate(district_id: str, file_name: str) -> None:
 
     preloaded = "great_expectations" in sys.modules  # else the import costs this task five seconds
 
-    from rollcall.gate import gate_file
+    from rollcall.gate import LandedRowsGoneError, gate_file
+    from rollcall.landing import land as land_file
     from rollcall.warehouse import warehouse_url
 
     log.info("Great Expectations %s.", "came with the scheduler" if preloaded else "is imported by this task")
     delivery_id = delivery_in_work(district_id)
-    outcome = gate_file(warehouse_url(), delivery_id, file_name, district_of(district_id).limits.set_aside)
+    limit = district_of(district_id).limits.set_aside
+    try:
+        outcome = gate_file(warehouse_url(), delivery_id, file_name, limit)
+    except LandedRowsGoneError as error:
+        log.warning("%s Doing so, from the archive.", error)
+        land_file(delivery_id, file_name, log=log.info)
+        outcome = gate_file(warehouse_url(), delivery_id, file_name, limit)
     log.info(
         "%s.csv: %s, %s of %s rows set aside.", file_name, outcome.verdict, outcome.rows_set_aside, outcome.rows_landed
     )
@@ -99,10 +106,13 @@ def gate(district_id: str, file_name: str) -> None:
 def gate_delivery(district_id: str) -> None:
     """Check the delivery as a whole: references from file to file."""
     from rollcall.gate import gate_delivery as check_delivery
+    from rollcall.landing import make_whole
     from rollcall.warehouse import warehouse_url
 
     delivery_id = delivery_in_work(district_id)
-    outcome = check_delivery(warehouse_url(), delivery_id, district_of(district_id).limits.set_aside)
+    limit = district_of(district_id).limits.set_aside
+    make_whole(delivery_id, limit, log=log.info)
+    outcome = check_delivery(warehouse_url(), delivery_id, limit)
     log.info("The delivery as a whole: %s, %s rows set aside in all.", outcome.verdict, outcome.rows_set_aside)
 
 
@@ -110,8 +120,11 @@ def gate_delivery(district_id: str) -> None:
 def decide(district_id: str) -> str:
     """Accept, hold or reject."""
     from rollcall.decision.decide import decide as decide_on
+    from rollcall.landing import make_whole
 
-    decision = decide_on(district_of(district_id), delivery_in_work(district_id))
+    district, delivery_id = district_of(district_id), delivery_in_work(district_id)
+    make_whole(delivery_id, district.limits.set_aside, log=log.info)
+    decision = decide_on(district, delivery_id)
     log.info("Verdict: %s. %s", decision.verdict, " ".join(decision.reasons))
     if decision.verdict == "reject":
         raise AirflowFailException(" ".join(decision.reasons))

@@ -18,7 +18,7 @@ from helpers.deliveries import execute, query
 from rollcall.archive.inbox import IncompleteInboxError
 from rollcall.districts import District, load_district
 from rollcall.ledger import IN_WORK
-from rollcall.oneroster import FILES
+from rollcall.oneroster import FILE_NAMES, FILES
 from rollcall.sftp import SftpAccount
 from rollcall.stack import StackState, sync_districts
 from rollcall.warehouse import connect
@@ -199,7 +199,6 @@ class Run:
     night: int = 1
     source: str = "inbox"
     name: str = "run"
-    files: Sequence[str] = ()
     failed: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -242,7 +241,6 @@ class Run:
         except (IncompleteInboxError, SftpRefusedError) as error:
             self.failed["receive"] = str(error)
             return
-        self.files = receipt.files
         if receipt.delivery.state == "rejected" and not receipt.files:
             self.failed["receive"] = receipt.delivery.state_reason or ""
 
@@ -298,6 +296,17 @@ class Run:
             failed_tasks=tuple(sorted(self.failed)),
             log=nothing_to_say,
         )
+
+    @property
+    def files(self) -> list[str]:
+        """The rostering files that the run received, in the standard's order."""
+        rows = self.world.query(
+            "select file from rollcall.delivery_file join rollcall.delivery using (delivery_id)"
+            " where district_id = %s and run_id = %s",
+            self.district_id,
+            self.run_id,
+        )
+        return [name for name in FILE_NAMES if (name,) in rows]
 
     @property
     def delivery_id(self) -> int:

@@ -40,6 +40,10 @@ class GateError(Exception):
     """A check could not be made: nothing is known about the rows, so nothing is accepted. Quotes no cell."""
 
 
+class LandedRowsGoneError(GateError):
+    """A table does not hold what was landed: a crash of the database empties unlogged tables."""
+
+
 @dataclass(frozen=True)
 class Evaluation:
     """What one rule found in one table.

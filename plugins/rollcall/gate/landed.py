@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from psycopg import sql
 
-from rollcall.gate.inspection import GateError
+from rollcall.gate.inspection import LandedRowsGoneError
 from rollcall.oneroster import FILE_BY_NAME, File
 from rollcall.warehouse import Connection
 
@@ -46,7 +46,7 @@ def lock_landed_files(connection: Connection, delivery_id: int, names: Iterable[
         names: The files, by the standard's names.
 
     Raises:
-        GateError: a table holds fewer or more rows than were landed; a crash of the database empties it.
+        LandedRowsGoneError: a table holds fewer or more rows than were landed; a crash of the database empties it.
     """
     entries = connection.execute(
         """
@@ -65,7 +65,9 @@ def lock_landed_files(connection: Connection, delivery_id: int, names: Iterable[
         if rows is None:
             continue
         if rows != rows_expected and not rejected:
-            raise GateError(f"{file.file_name}: {rows_expected} rows were landed, {rows} are there. Land it again.")
+            raise LandedRowsGoneError(
+                f"{file.file_name}: {rows_expected} rows were landed, {rows} are there. Land it again."
+            )
         landed[file.name] = LandedFile(file, rows, str(mode), bool(rejected))
     return landed
 

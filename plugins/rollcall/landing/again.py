@@ -30,6 +30,19 @@ def land_all(delivery_id: int, set_aside_limit: Limit, *, log: Log) -> None:
     gate_delivery(warehouse_url(), delivery_id, set_aside_limit)
 
 
+def make_whole(delivery_id: int, set_aside_limit: Limit, *, log: Log) -> None:
+    """Land and gate a delivery once more if a crash of the database has emptied its unlogged tables."""
+    from rollcall.gate.inspection import LandedRowsGoneError
+    from rollcall.gate.landed import lock_landed_files
+
+    try:
+        with connect() as connection:
+            lock_landed_files(connection, delivery_id, FILE_NAMES)
+    except LandedRowsGoneError as error:
+        log(f"{error} Doing so, from the archive.")
+        land_all(delivery_id, set_aside_limit, log=log)
+
+
 def land_again(delivery_id: int, *, log: Log) -> None:
     """Land an accepted delivery once more, when a crash has emptied its unlogged tables; its decision stands."""
     with connect() as connection:
