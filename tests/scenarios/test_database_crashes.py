@@ -1,6 +1,7 @@
 """PostgreSQL killed with SIGKILL at the worst moments: landed rows are UNLOGGED and gone, the archive is not."""
 
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import psycopg
@@ -70,8 +71,7 @@ def test_during_a_hold(world: World, crash: Callable[[], None]) -> None:
 
 def test_during_a_build(world: World, crash: Callable[[], None]) -> None:
     run, delivery = judged(world, "crash-build")
-    with psycopg.connect(world.url, autocommit=True) as blocker, started(world.conform):
-        blocker.execute("begin")
+    with closing(psycopg.connect(world.url)) as blocker, started(world.conform):
         blocker.execute("lock table history.hist_enrollments in share row exclusive mode")
         wait_until(lambda: waits_for_a_lock(world), "the build is in its middle")
         crash()

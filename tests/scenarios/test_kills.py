@@ -9,7 +9,7 @@ from typing import Any
 import psycopg
 import pytest
 from nights import STEPS, Run, World, records, rewrite, small_district, write
-from processes import end, killed, moments_of, spread, started, wait_until
+from processes import killed, moments_of, spread, started, wait_until
 
 KILLS = {"receive": 12, "land": 7, "gate": 4, "gate_delivery": 5, "decide": 8, "accept": 8, "report": 6}
 """How often each step is killed, at moments spread from its first statement to its last."""
@@ -102,24 +102,24 @@ def test_a_build_killed_after_a_while_leaves_backends_that_the_next_one_ends(wor
     twins = Twins(world, "kill-dbt", judged=True)
     with _set_back(world, twins.runs[twins.disturbed]):
         world.conform()
-    for seconds in (0.2, 0.7, 1.2):
-        with started(world.conform) as child:
-            time.sleep(seconds)
-            end(child)
     with psycopg.connect(world.url) as blocker:
         blocker.execute("lock table history.hist_users in share row exclusive mode")
-        with started(world.conform) as child:
-            wait_until(lambda: _waiting_backends(world) > 0, "dbt waits for the lock")
-            end(child)
-        assert _waiting_backends(world) > 0, "PostgreSQL does not notice that the client is gone"
+        with started(world.conform):
+            wait_until(lambda: _waiting_backends(world) != set(), "dbt waits for the lock")
+        left_behind = _waiting_backends(world)
+        assert left_behind, "PostgreSQL does not notice that the client is gone"
+        with started(world.conform):
+            wait_until(lambda: not left_behind & _waiting_backends(world), "the next conform ends them")
+    for seconds in (0.2, 0.7, 1.2):
+        with started(world.conform):
+            time.sleep(seconds)
     moments_of(world.conform)
-    assert _waiting_backends(world) == 0
     assert twins.agree(world.meaning, world.history, world.shown)
     assert twins.runs[twins.disturbed].delivery_state == "published"
 
 
-def _waiting_backends(world: World) -> int:
+def _waiting_backends(world: World) -> set[int]:
     rows = world.query(
-        "select count(*) from pg_stat_activity where application_name = 'rollcall-dbt' and wait_event_type = 'Lock'"
+        "select pid from pg_stat_activity where application_name = 'rollcall-dbt' and wait_event_type = 'Lock'"
     )
-    return int(rows[0][0])
+    return {pid for (pid,) in rows}
