@@ -24,7 +24,10 @@ DISTRICTS = (
     "fir",
     "ginkgo",
     "hazel",
+    "juniper",
 )
+PAUSED = "kapok"
+"""Runs every minute, and never expects anything."""
 DEFAULTS = Path(__file__).parents[2] / "dags" / "districts" / "_defaults.yaml"
 
 
@@ -35,6 +38,10 @@ def districts_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "_defaults.yaml").write_bytes(DEFAULTS.read_bytes())
     for district in DISTRICTS:
         (folder / f"{district}.yaml").write_text(f"name: {district.title()} District\nfirst_delivery: accept\n")
+    (folder / f"{PAUSED}.yaml").write_text(
+        "name: Kapok District\nschedule: '* * * * *'\n"
+        "pauses: [{first_night: 2000-01-01, last_night: 2999-12-31, reason: summer}]\n"
+    )
     return folder
 
 

@@ -1,0 +1,41 @@
+"""What only the whole stack can show: no personal data anywhere in Airflow, and nights without a delivery."""
+
+from pathlib import Path
+
+from helpers.planted import leaks, plant, texts_of_files, texts_of_tables
+
+from tests.e2e.conftest import NIGHT_1, PAUSED, Export
+from tests.e2e.operator_at_work import Desk
+
+
+def test_law_07_no_personal_data_in_logs_xcom_ledger_or_receipts(desk: Desk, tmp_path: Path) -> None:
+    delivery = Export("juniper", tmp_path).write(1)
+    plant(delivery.folder)
+    desk.upload("juniper", delivery.files)
+    run = desk.start("juniper", NIGHT_1)
+    assert desk.ended("juniper", run) == "success"
+    planted = desk.sql("select count(*) from roster.dim_student where family_name = 'Zzyzxworth'")[0][0]
+    assert planted >= 1, "the planted pupils are published, so they were everywhere that they may be"
+
+    state_dir = desk.state.state_dir
+    found = leaks(texts_of_files(desk.state.logs_dir, state_dir / "dbt", state_dir / "sftp" / "juniper" / "receipts"))
+    found += leaks(texts_of_files(state_dir / "archive" / "juniper" / "receipts"))
+    found += leaks(texts_of_tables(desk.state.airflow_db_url, "public"))
+    found += leaks(texts_of_tables(desk.state.warehouse_url, "rollcall", "audit"))
+    assert found == []
+
+
+def test_a_night_on_which_nothing_is_expected_is_skipped_and_green(desk: Desk) -> None:
+    def scheduled_run() -> str | None:
+        runs = desk.api("GET", f"/api/v2/dags/roster__{PAUSED}/dagRuns")["dag_runs"]
+        return next((run["dag_run_id"] for run in runs if run["state"] in ("success", "failed")), None)
+
+    run = desk.until("a scheduled run", scheduled_run)
+    desk.pause(f"roster__{PAUSED}", paused=True)
+    assert desk.run_state(PAUSED, run) == "success"
+    tasks = desk.tasks(PAUSED, run)
+    assert tasks["wait_for_delivery"] == tasks["accept"] == tasks["await_publication"] == "skipped"
+    assert tasks["report"] == "success"
+    outcome, message = desk.sql("select outcome, message from rollcall.night where district_id = %s", PAUSED)[0]
+    assert outcome == "not_expected"
+    assert "summer" in message
