@@ -52,6 +52,8 @@ def decide(district: District, delivery_id: int) -> Decision:
             return Decision("superseded", (overtaken,))
         hold = hold_of(connection, delivery_id)
         if hold is not None and not hold.is_open:
+            if hold.settlement == "approved":  # also when its build failed since: the approval stands
+                ledger.set_state(connection, delivery_id, "received", decided=True)
             return _as_settled(hold)
         decision, hold_reasons = _judge(connection, district, delivery)
         if hold is not None and decision.verdict == "accept":

@@ -1,0 +1,450 @@
+"""The steps ``decide``, ``accept`` and the settling of holds, on a real ledger."""
+
+import threading
+from collections.abc import Mapping, Sequence
+from datetime import date, timedelta
+from typing import Any
+
+import psycopg
+import pytest
+from helpers.deliveries import execute, land, query
+from helpers.inbox import district
+
+from rollcall.decision.decide import accept, decide
+from rollcall.decision.settle import CannotSettleError, Hold, hold_of, settle
+from rollcall.ledger import UnknownDeliveryError
+from rollcall.warehouse import connect
+
+NIGHT = date(2026, 11, 23)
+BY_HAND: dict[str, Any] = {"by": "Jo", "why": "Checked with the district.", "via": "cli"}
+SCHOOLS = {"994": 150, "995": 50}
+
+
+@pytest.fixture(autouse=True)
+def world(warehouse_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE", warehouse_url)
+
+
+@pytest.fixture
+def url(warehouse_url: str) -> str:
+    return warehouse_url
+
+
+def deliver(
+    url: str,
+    users: Sequence[str] | None = ("u1",),
+    *,
+    nights_later: int = 0,
+    mode: str = "bulk",
+    verdict: str = "accept",
+    status: Mapping[str, str] | None = None,
+    state: str = "received",
+) -> int:
+    """Leave a delivery of users.csv as the gate leaves it: landed and judged."""
+    with psycopg.connect(url) as connection:
+        connection.execute("insert into rollcall.district values ('maple', 'Maple') on conflict do nothing")
+        row = connection.execute(
+            "insert into rollcall.delivery (district_id, service_date, run_id, state)"
+            " values ('maple', %s, gen_random_uuid(), %s) returning delivery_id",
+            [NIGHT + timedelta(days=nights_later), state],
+        ).fetchone()
+        assert row
+        delivery_id = int(row[0])
+        rows = [{"sourced_id": user, "status": (status or {}).get(user)} for user in users or ()]
+        land(connection, delivery_id, {"users": rows})
+        if users is not None:
+            connection.execute(
+                "insert into rollcall.delivery_file (delivery_id, file, sent_name, archive_path, sha256, size_bytes,"
+                " mode, rows_landed, rows_ragged, rows_set_aside, verdict, verdict_reason)"
+                " values (%s, 'users', 'users.csv', '', '', 0, %s, %s, 0, 7, %s, 'users.csv is not right.')",
+                [delivery_id, mode, len(rows), verdict],
+            )
+    return delivery_id
+
+
+def finding(url: str, delivery_id: int, sourced_id: str | None, *, row: int = 2, severity: str = "critical") -> None:
+    """Have a row of users.csv break a check."""
+    execute(
+        url,
+        "insert into rollcall.row_finding (delivery_id, file, code, severity, row_number, sourced_id)"
+        " values (%s, 'users', 'test', %s, %s, %s)",
+        delivery_id,
+        severity,
+        row,
+        sourced_id,
+    )
+
+
+def publish(url: str, users: Mapping[str, int]) -> list[str]:
+    """Have readers see so many users per school, from a delivery of the night before; returns their ids."""
+    delivery_id = deliver(url, nights_later=-1, state="published")
+    execute(
+        url,
+        "insert into rollcall.publication values ('maple', 1, %s, %s, now(), null)",
+        delivery_id,
+        NIGHT - timedelta(days=1),
+    )
+    execute(url, "update rollcall.delivery set accepted_sequence = 1 where delivery_id = %s", delivery_id)
+    ids = [f"{school}-{number}" for school, count in users.items() for number in range(count)]
+    with psycopg.connect(url) as connection, connection.cursor() as cursor:
+        cursor.executemany(
+            "insert into history.hist_users (district_id, source_id, valid_from_seq, row_hash, org_source_ids)"
+            " values ('maple', %s, 1, gen_random_uuid(), %s)",
+            [(one, [one.split("-")[0]]) for one in ids],
+        )
+    return ids
+
+
+def without(ids: Sequence[str], school: str, count: int) -> list[str]:
+    """The ids but for some of a school's."""
+    gone = {f"{school}-{number}" for number in range(count)}
+    return [one for one in ids if one not in gone]
+
+
+def state_of(url: str, delivery_id: int) -> str:
+    return str(query(url, "select state from rollcall.delivery where delivery_id = %s", delivery_id)[0][0])
+
+
+def hold(url: str, delivery_id: int) -> Hold:
+    with connect(url) as connection:
+        found = hold_of(connection, delivery_id)
+    assert found
+    return found
+
+
+def approve(url: str, delivery_id: int, settlement: Any = "approved", **changes: str) -> Hold:
+    with connect(url) as connection:
+        return settle(connection, delivery_id, settlement, **(BY_HAND | changes))
+
+
+def evidence(url: str, delivery_id: int) -> bool:
+    statement = "select absence_is_evidence from rollcall.delivery_file where delivery_id = %s"
+    return bool(query(url, statement, delivery_id)[0][0])
+
+
+def test_a_first_delivery_is_held_where_the_district_says_so(url: str) -> None:
+    delivery_id = deliver(url)
+    assert decide(district(first_delivery="hold"), delivery_id).verdict == "hold"
+    assert state_of(url, delivery_id) == "held"
+    assert hold(url, delivery_id).sentences == ("This is the district's first delivery: a person releases it.",)
+
+
+def test_a_first_delivery_is_accepted_where_the_district_says_so(url: str) -> None:
+    assert decide(district(first_delivery="accept"), deliver(url)).verdict == "accept"
+
+
+def test_a_second_delivery_is_not_a_first_one(url: str) -> None:
+    ids = publish(url, SCHOOLS)
+    assert decide(district(first_delivery="hold"), deliver(url, ids)).verdict == "accept"
+
+
+def test_too_many_removals_in_the_district_hold_it(url: str) -> None:
+    ids = publish(url, SCHOOLS)
+    delivery_id = deliver(url, without(ids, "994", 21))
+    decision = decide(district(), delivery_id)
+    assert decision.verdict == "hold"
+    assert decision.reasons == ("users: 21 of 200 records would be removed (10.5 %, the limit is 10 %).",)
+
+
+def test_too_many_removals_in_one_school_hold_the_delivery(url: str) -> None:
+    ids = publish(url, {"994": 950, "995": 50})
+    decision = decide(district(), deliver(url, without(ids, "995", 21)))
+    assert decision.reasons == ("users of school 995: 21 of 50 records would be removed (42.0 %, the limit is 10 %).",)
+
+
+@pytest.mark.parametrize("gone", [0, 20])
+def test_removals_up_to_the_floor_are_ordinary(url: str, gone: int) -> None:
+    ids = publish(url, {"994": 30})
+    assert decide(district(), deliver(url, without(ids, "994", gone))).verdict == "accept"
+
+
+def test_records_marked_for_deletion_count_as_removals_in_bulk_and_in_delta(url: str) -> None:
+    ids = publish(url, SCHOOLS)
+    marked = dict(zip(ids, ["ToBeDeleted "] * 15 + ["inactive"] * 15, strict=False))
+    for mode, sent in (("bulk", ids), ("delta", ids[:40])):
+        assert decide(district(), deliver(url, sent, mode=mode, status=marked)).reasons == (
+            "users: 30 of 200 records would be removed (15.0 %, the limit is 10 %).",
+        )
+
+
+def test_law_5_a_delta_file_removes_nothing_by_what_it_leaves_out(url: str) -> None:
+    ids = publish(url, SCHOOLS)
+    assert decide(district(), deliver(url, ids[:1], mode="delta")).verdict == "accept"
+
+
+def test_blanks_around_an_id_do_not_make_it_another(url: str) -> None:
+    ids = publish(url, SCHOOLS)
+    assert decide(district(), deliver(url, [f" {one} " for one in ids])).verdict == "accept"
+
+
+def test_law_5_a_header_alone_removes_nothing_and_is_not_held(url: str) -> None:
+    publish(url, SCHOOLS)
+    assert decide(district(), deliver(url, [])).verdict == "accept"
+
+
+def test_records_that_were_removed_before_do_not_count(url: str) -> None:
+    ids = publish(url, SCHOOLS)
+    execute(url, "update history.hist_users set valid_to_seq = 1 where source_id like '995-%%'")
+    assert decide(district(), deliver(url, without(ids, "995", 50))).verdict == "accept"
+
+
+def test_law_6_another_districts_records_do_not_count(url: str) -> None:
+    publish(url, {"994": 1})
+    execute(url, "insert into rollcall.district values ('oak', 'Oak')")
+    execute(
+        url,
+        "insert into history.hist_users (district_id, source_id, valid_from_seq, row_hash)"
+        " select 'oak', n::text, 1, gen_random_uuid() from generate_series(1, 100) as n",
+    )
+    assert decide(district(), deliver(url, ["994-0"])).verdict == "accept"
+
+
+def test_a_file_that_the_gate_wants_held_holds_the_delivery(url: str) -> None:
+    decision = decide(district(), deliver(url, [str(number) for number in range(10)], verdict="hold"))
+    assert decision.verdict == "hold"
+    assert decision.reasons == ("users: 7 of 10 records were set aside (70.0 %, the limit is 2 %).",)
+
+
+def test_a_rejected_file_rejects_the_delivery(url: str) -> None:
+    delivery_id = deliver(url, verdict="reject")
+    decision = decide(district(), delivery_id)
+    assert (decision.verdict, decision.reasons) == ("reject", ("users.csv is not right.",))
+    assert state_of(url, delivery_id) == "rejected"
+
+
+def test_a_missing_file_rejects_the_delivery_by_name(url: str) -> None:
+    delivery_id = deliver(url)
+    missing = "insert into rollcall.check_result values (%s, %s, 'file_missing', %s, null, 1)"
+    execute(url, missing, delivery_id, "orgs", "critical")
+    execute(url, missing, delivery_id, "demographics", "info")
+    assert decide(district(), delivery_id).reasons == (
+        "The delivery holds no orgs.csv. Export all files of the set and send it again.",
+    )
+
+
+def test_law_4_deciding_again_gives_the_same_answer(url: str) -> None:
+    ids = publish(url, SCHOOLS)
+    delivery_id = deliver(url, without(ids, "994", 30))
+    assert decide(district(), delivery_id) == decide(district(), delivery_id)
+    assert query(url, "select count(*) from rollcall.hold") == [(1,)]
+
+
+def test_once_held_only_a_person_releases_it(url: str) -> None:
+    delivery_id = deliver(url)
+    decide(district(first_delivery="hold"), delivery_id)
+    assert decide(district(first_delivery="accept"), delivery_id).verdict == "hold"
+    assert state_of(url, delivery_id) == "held"
+    assert accept(delivery_id).sequence is None
+
+
+def test_a_held_delivery_that_is_rejected_when_judged_again_asks_nobody_any_more(url: str) -> None:
+    delivery_id = deliver(url)
+    decide(district(first_delivery="hold"), delivery_id)
+    execute(url, "update rollcall.delivery_file set verdict = 'reject'")
+    assert decide(district(first_delivery="hold"), delivery_id).verdict == "reject"
+    assert hold(url, delivery_id).settlement == "discarded"
+
+
+@pytest.mark.parametrize(("settlement", "verdict"), [("approved", "accept"), ("discarded", "done")])
+def test_law_8_a_settled_hold_stays_settled_and_says_by_whom(url: str, settlement: str, verdict: str) -> None:
+    delivery_id = deliver(url)
+    decide(district(first_delivery="hold"), delivery_id)
+    approve(url, delivery_id, settlement)
+    decision = decide(district(first_delivery="hold"), delivery_id)
+    assert decision.verdict == verdict
+    assert query(url, "select settlement, settled_by, settled_why, settled_via from rollcall.hold") == [
+        (settlement, "Jo", "Checked with the district.", "cli")
+    ]
+    assert (accept(delivery_id).sequence == 1) == (settlement == "approved")
+
+
+def test_an_approval_outlasts_a_failed_build(url: str) -> None:
+    delivery_id = deliver(url)
+    decide(district(first_delivery="hold"), delivery_id)
+    approve(url, delivery_id)
+    accept(delivery_id)
+    execute(url, "update rollcall.delivery set state = 'conform_failed' where delivery_id = %s", delivery_id)
+    assert decide(district(first_delivery="hold"), delivery_id).verdict == "accept"
+    assert accept(delivery_id).sequence == 2
+
+
+def test_a_hold_is_settled_once_by_whoever_comes_first(url: str) -> None:
+    delivery_id = deliver(url)
+    decide(district(first_delivery="hold"), delivery_id)
+    together, seen = threading.Barrier(6), []
+
+    def act(number: int) -> None:
+        together.wait()
+        seen.append(approve(url, delivery_id, "approved" if number % 2 else "discarded", by=f"person {number}"))
+
+    threads = [threading.Thread(target=act, args=[number]) for number in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(seen) == 6
+    assert len({(one.settlement, one.settled_by) for one in seen}) == 1
+    assert state_of(url, delivery_id) == ("held" if seen[0].settlement == "approved" else "discarded")
+
+
+def test_what_is_not_held_cannot_be_settled(url: str) -> None:
+    delivery_id = deliver(url)
+    with pytest.raises(CannotSettleError, match=rf"Delivery {delivery_id} of maple is not held; it is received"):
+        approve(url, delivery_id)
+    with pytest.raises(UnknownDeliveryError):
+        approve(url, 999)
+
+
+@pytest.mark.parametrize("first", ["accept", "hold"])
+def test_a_newer_delivery_supersedes_the_hold_of_an_older_one(url: str, first: str) -> None:
+    older, newer = deliver(url), deliver(url, nights_later=1)
+    decide(district(first_delivery="hold"), older)
+    decide(district(first_delivery=first), newer)
+    assert (state_of(url, older), hold(url, older).settlement) == ("superseded", "superseded")
+    assert accept(older).sequence is None
+
+
+def test_a_rejected_delivery_supersedes_nothing(url: str) -> None:
+    older, newer = deliver(url), deliver(url, nights_later=1, verdict="reject")
+    decide(district(first_delivery="hold"), older)
+    decide(district(), newer)
+    assert hold(url, older).is_open
+
+
+def test_an_older_delivery_supersedes_nothing(url: str) -> None:
+    newer, older = deliver(url, nights_later=1), deliver(url)
+    decide(district(first_delivery="hold"), newer)
+    decide(district(first_delivery="hold"), older)
+    assert hold(url, newer).is_open
+
+
+def test_a_hold_that_is_approved_while_a_newer_delivery_is_decided_on_keeps_its_sequence(url: str) -> None:
+    older, newer = deliver(url), deliver(url, nights_later=1)
+    decide(district(first_delivery="hold"), older)
+    with psycopg.connect(url) as approval:
+        approval.execute("select from rollcall.delivery where delivery_id = %s for update", [older])
+        decider = threading.Thread(target=decide, args=[district(), newer])
+        decider.start()
+        decider.join(timeout=1)
+        assert decider.is_alive()
+        approval.execute("update rollcall.hold set settlement = 'approved', settled_at = now()")
+        approval.execute(
+            "update rollcall.delivery set state = 'accepted', accepted_sequence = 1 where delivery_id = %s", [older]
+        )
+    decider.join(timeout=30)
+    assert state_of(url, older) == "accepted"
+
+
+def test_law_10_approving_what_is_older_than_the_publication_is_refused(url: str) -> None:
+    older, newer = deliver(url), deliver(url, nights_later=1)
+    decide(district(first_delivery="hold"), older)
+    execute(url, "update rollcall.delivery set state = 'published' where delivery_id = %s", newer)
+    with pytest.raises(CannotSettleError, match=rf"older than delivery {newer} \(2026-11-24\)"):
+        approve(url, older)
+    assert hold(url, older).is_open
+    assert approve(url, older, "discarded").settlement == "discarded"
+
+
+def test_law_10_an_older_delivery_is_superseded_by_an_accepted_newer_one(url: str) -> None:
+    older, newer = deliver(url), deliver(url, nights_later=1)
+    decide(district(), older)
+    decide(district(), newer)
+    assert accept(newer).sequence == 1
+    assert accept(older).sequence is None
+    assert state_of(url, older) == "superseded"
+    late = deliver(url)
+    assert decide(district(), late).verdict == "superseded"
+
+
+def test_sequences_follow_the_night_and_then_the_arrival(url: str) -> None:
+    deliveries = [deliver(url), deliver(url), deliver(url, nights_later=1)]
+    for expected, delivery_id in enumerate(deliveries, start=1):
+        decide(district(), delivery_id)
+        assert accept(delivery_id).sequence == expected
+
+
+def test_law_4_accepting_again_changes_nothing(url: str) -> None:
+    delivery_id = deliver(url)
+    decide(district(), delivery_id)
+    assert [accept(delivery_id).sequence for _ in range(3)] == [1, 1, 1]
+
+
+def test_deliveries_accepted_at_the_same_time_get_sequences_of_their_own(url: str) -> None:
+    deliveries = [deliver(url) for _ in range(4)]
+    for delivery_id in deliveries:
+        decide(district(), delivery_id)
+    threads = [threading.Thread(target=accept, args=[delivery_id]) for delivery_id in deliveries]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    states = query(url, "select state, accepted_sequence from rollcall.delivery order by delivery_id")
+    accepted = [sequence for state, sequence in states if state == "accepted"]
+    assert accepted == list(range(1, len(accepted) + 1))
+    assert {state for state, _ in states} <= {"accepted", "superseded"}
+
+
+def test_what_was_not_decided_on_is_not_accepted(url: str) -> None:
+    delivery_id = deliver(url)
+    assert accept(delivery_id).reason == f"Delivery {delivery_id} was not decided on."
+    assert state_of(url, delivery_id) == "received"
+
+
+@pytest.mark.parametrize("state", ["rejected", "discarded", "superseded", "conform_failed", "audit_failed"])
+def test_what_was_put_away_is_not_accepted(url: str, state: str) -> None:
+    delivery_id = deliver(url)
+    decide(district(), delivery_id)
+    execute(url, "update rollcall.delivery set state = %s where delivery_id = %s", state, delivery_id)
+    assert accept(delivery_id).sequence is None
+    assert state_of(url, delivery_id) == state
+
+
+@pytest.mark.parametrize("state", ["published", "accepted", "unchanged", "same_as_held", "superseded", "discarded"])
+def test_deciding_again_on_what_is_over_changes_nothing(url: str, state: str) -> None:
+    delivery_id = deliver(url, verdict="reject", state=state)
+    before = query(url, "select d::text from rollcall.delivery as d")
+    assert decide(district(), delivery_id).verdict == "done"
+    assert query(url, "select d::text from rollcall.delivery as d") == before
+
+
+@pytest.fixture(params=["accepted", "approved"])
+def let_through(request: pytest.FixtureRequest, url: str) -> Any:
+    """Accepts a delivery: by itself, or after a person's approval."""
+
+    def act(delivery_id: int) -> bool:
+        decide(district(first_delivery="hold" if request.param == "approved" else "accept"), delivery_id)
+        if request.param == "approved":
+            approve(url, delivery_id)
+        assert accept(delivery_id).sequence
+        return evidence(url, delivery_id)
+
+    act.approved = request.param == "approved"  # type: ignore[attr-defined]
+    return act
+
+
+def test_law_5_absence_from_a_bulk_file_is_evidence(url: str, let_through: Any) -> None:
+    assert let_through(deliver(url))
+
+
+def test_law_5_absence_from_a_delta_file_is_none(url: str, let_through: Any) -> None:
+    assert not let_through(deliver(url, mode="delta"))
+
+
+def test_law_5_absence_from_a_header_alone_is_none(url: str, let_through: Any) -> None:
+    assert not let_through(deliver(url, []))
+
+
+def test_law_5_a_row_set_aside_under_its_id_leaves_the_others_evidence(url: str, let_through: Any) -> None:
+    delivery_id = deliver(url)
+    finding(url, delivery_id, "u1")
+    finding(url, delivery_id, None, severity="warning")
+    finding(url, delivery_id, None, row=1)
+    assert let_through(delivery_id)
+
+
+def test_law_5_a_row_set_aside_without_an_id_may_be_anyones_unless_a_person_approved(
+    url: str, let_through: Any
+) -> None:
+    delivery_id = deliver(url)
+    finding(url, delivery_id, None)
+    assert let_through(delivery_id) is let_through.approved
