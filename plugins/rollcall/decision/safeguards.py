@@ -4,6 +4,7 @@ from dataclasses import asdict, dataclass
 
 from psycopg import sql
 
+from rollcall import ledger
 from rollcall.districts import Limit, Limits
 from rollcall.ledger import Delivery, DeliveryFile
 from rollcall.oneroster import FILE_BY_NAME
@@ -64,6 +65,8 @@ def removals_over_limit(
     its absence would be believed. A file that was not sent, or holds a header only, names nothing and removes nothing.
     """
     reasons: list[HoldReason] = []
+    if ledger.published_delivery(connection, delivery.district_id) is None:
+        return reasons
     for file in files:
         if file.file in FILE_BY_NAME and file.rows_landed:
             reasons += _removed_from(connection, delivery, file, limits.removed)

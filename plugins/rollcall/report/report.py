@@ -57,14 +57,15 @@ def report(
     with connect() as connection:
         delivery = ledger.delivery_of_run(connection, district.district_id, run_id)
         outcome, message = _outcome(connection, district, service_date, delivery, failed_tasks)
-        if outcome != _recorded(connection, district, service_date):
+        delivery_id = delivery.delivery_id if delivery else None
+        if (outcome, message, delivery_id) != _recorded(connection, district, service_date):
             ledger.record_night(
                 connection,
                 district.district_id,
                 service_date,
                 outcome,
                 message=message,
-                delivery_id=delivery.delivery_id if delivery else None,
+                delivery_id=delivery_id,
                 run_id=run_id,
             )
         receipt = receipt_csv(connection, delivery) if delivery else None
@@ -98,12 +99,13 @@ def _outcome(
     return (str(row[0]), str(row[1])) if row else ("failed", "The run ended before it began to wait. Clear it.")
 
 
-def _recorded(connection: Connection, district: District, service_date: date) -> str | None:
-    row = connection.execute(
-        "select outcome from rollcall.night where district_id = %s and service_date = %s and delivery_id is not null",
+def _recorded(connection: Connection, district: District, service_date: date) -> tuple[object, ...] | None:
+    """The outcome, message and delivery that the night has already."""
+    return connection.execute(
+        "select outcome, coalesce(message, ''), delivery_id from rollcall.night "
+        "where district_id = %s and service_date = %s",
         (district.district_id, service_date),
     ).fetchone()
-    return str(row[0]) if row else None
 
 
 def _close_requests(district: District, log: Log) -> None:
