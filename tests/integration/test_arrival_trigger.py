@@ -1,0 +1,195 @@
+"""The trigger that waits for a delivery, against a real SFTP server and a real Airflow connection."""
+
+import asyncio
+import json
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import asyncssh
+import pytest
+from helpers.inbox import PASSWORD, Server, put, sftp_server
+
+from rollcall.arrival import trigger as trigger_module
+from rollcall.arrival.trigger import DeliveryTrigger
+
+FILES = {"orgs.csv": b"sourcedId\n1\n", "users.csv": b"sourcedId\n7\n"}
+STABLE_AFTER = 0.6
+Event = dict[str, Any]
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[Server]:
+    with sftp_server(tmp_path / "sftp", "maple") as running:
+        yield running
+
+
+@pytest.fixture
+def inbox(server: Server) -> Path:
+    return server.inbox()
+
+
+@pytest.fixture
+def connect_as(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Puts a connection where Airflow finds it."""
+    monkeypatch.setenv("AIRFLOW_HOME", str(tmp_path / "airflow"))
+
+    def make(password: str = PASSWORD, host_key: str = "") -> None:
+        value = {"conn_type": "sftp", "host": "127.0.0.1", "port": server.port, "login": "maple", "password": password}
+        extra = {"host_key": host_key or server.host_key}
+        monkeypatch.setenv("AIRFLOW_CONN_SFTP_TEST", json.dumps({**value, "extra": extra}))
+
+    make()
+    return make
+
+
+pytestmark = pytest.mark.usefixtures("connect_as")
+
+
+def waiting(seconds: float) -> DeliveryTrigger:
+    return DeliveryTrigger(
+        sftp_conn_id="sftp_test",
+        expected=["orgs", "users"],
+        stable_after=STABLE_AFTER,
+        deadline=(datetime.now(UTC) + timedelta(seconds=seconds)).isoformat(),
+        poke_interval=0.2,
+    )
+
+
+def fires(seconds: float, *meanwhile: tuple[float, Callable[[], object]]) -> tuple[Event, float]:
+    """The trigger's one event, and after how long; things happen meanwhile, each after some seconds."""
+
+    async def act(delay: float, what: Callable[[], object]) -> None:
+        await asyncio.sleep(delay)
+        await asyncio.to_thread(what)
+
+    async def run() -> tuple[Event, float]:
+        began = time.monotonic()
+        events = []
+        async with asyncio.TaskGroup() as tasks:
+            for delay, what in meanwhile:
+                tasks.create_task(act(delay, what))
+            async for event in waiting(seconds).run():
+                events.append((event.payload, time.monotonic() - began))  # noqa: PERF401
+        (only,) = events
+        return only
+
+    return asyncio.run(run())
+
+
+def test_it_fires_when_everything_is_there_and_at_rest(inbox: Path) -> None:
+    put(inbox, FILES | {"manifest.csv": b"x"})
+    event, seconds = fires(20)
+    assert event == {"status": "complete", "files": ["manifest.csv", "orgs.csv", "users.csv"]}
+    assert seconds >= STABLE_AFTER
+
+
+def test_it_waits_for_the_last_file(inbox: Path) -> None:
+    put(inbox, {"orgs.csv": b"x"})
+    event, seconds = fires(20, (1.2, lambda: put(inbox, FILES)))
+    assert event["status"] == "complete"
+    assert seconds >= 1.2 + STABLE_AFTER
+
+
+def test_it_does_not_fire_while_a_file_grows(inbox: Path) -> None:
+    put(inbox, FILES)
+
+    def grow() -> None:
+        with (inbox / "users.csv").open("ab") as file:
+            file.write(b"8\n")
+
+    event, seconds = fires(20, *((0.4 * number, grow) for number in range(1, 6)))
+    assert event["status"] == "complete"
+    assert seconds >= 2.0 + STABLE_AFTER
+
+
+def test_a_file_under_way_under_another_name_does_not_count(inbox: Path) -> None:
+    put(inbox, {"orgs.csv": b"x", "users.csv.filepart": b"x"})
+    event, _ = fires(1.5)
+    assert event == {"status": "deadline", "found": ["orgs.csv"], "missing": ["users"], "trouble": None}
+
+
+def test_a_finished_rename_counts(inbox: Path) -> None:
+    put(inbox, {"orgs.csv": b"x", "users.csv.filepart": b"x"})
+    event, _ = fires(20, (0.8, lambda: (inbox / "users.csv.filepart").rename(inbox / "users.csv")))
+    assert event["status"] == "complete"
+
+
+def test_folders_and_links_are_no_files(inbox: Path, tmp_path: Path) -> None:
+    put(inbox, {"orgs.csv": b"x"})
+    (inbox / "users.csv").mkdir()
+    (inbox / "night.zip").symlink_to("orgs.csv")
+    assert fires(1.0)[0]["missing"] == ["users"]
+
+
+def test_at_the_deadline_an_empty_inbox_is_told(inbox: Path) -> None:
+    event, seconds = fires(1.0)
+    assert event == {"status": "deadline", "found": [], "missing": ["orgs", "users"], "trouble": None}
+    assert 1.0 <= seconds < 5
+
+
+def test_at_the_deadline_an_upload_under_way_is_told(inbox: Path) -> None:
+    def upload() -> None:
+        for number in range(30):
+            put(inbox, FILES | {"users.csv": b"x" * (number + 20)})
+            time.sleep(0.1)
+
+    event, _ = fires(2.0, (0, upload))
+    assert event == {"status": "deadline", "found": ["orgs.csv", "users.csv"], "missing": [], "trouble": None}
+
+
+def test_a_refused_password_ends_the_wait_at_once(connect_as: Callable[..., None]) -> None:
+    connect_as(password="of last year")
+    event, seconds = fires(30)
+    assert event["status"] == "refused"
+    assert "refuses the user name or password of sftp_test" in event["message"]
+    assert "of last year" not in event["message"]
+    assert seconds < 10
+
+
+def test_another_host_key_ends_the_wait_at_once(connect_as: Callable[..., None]) -> None:
+    other = asyncssh.generate_private_key("ssh-ed25519").export_public_key().decode()
+    connect_as(host_key=" ".join(other.split()[:2]))
+    event, _ = fires(30)
+    assert event["status"] == "refused"
+    assert "shows another host key than the pinned one" in event["message"]
+
+
+def test_a_server_that_comes_back_before_the_deadline_costs_nothing(server: Server, inbox: Path) -> None:
+    put(inbox, FILES)
+    server.stop()
+    event, seconds = fires(30, (1.2, server.start))
+    assert event["status"] == "complete"
+    assert seconds >= 1.2 + STABLE_AFTER
+
+
+def test_a_server_that_goes_away_while_waiting_costs_nothing(server: Server, inbox: Path) -> None:
+    event, _ = fires(30, (0.5, server.stop), (1.5, server.start), (2.0, lambda: put(inbox, FILES)))
+    assert event["status"] == "complete"
+
+
+def test_a_server_that_stays_away_is_told_at_the_deadline(server: Server) -> None:
+    server.stop()
+    event, _ = fires(1.0)
+    assert (event["status"], event["trouble"]) == ("deadline", "ConnectionRefusedError")
+
+
+def test_a_server_that_says_nothing_does_not_hold_the_run_past_its_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
+    import socket
+
+    monkeypatch.setattr(trigger_module, "LONGEST_LOOK_SECONDS", 0.5)
+    with socket.create_server(("127.0.0.1", 0)) as mute:
+        value = {"conn_type": "sftp", "host": "127.0.0.1", "port": mute.getsockname()[1], "login": "x", "password": "x"}
+        monkeypatch.setenv("AIRFLOW_CONN_SFTP_TEST", json.dumps(value))
+        event, seconds = fires(1.0)
+    assert (event["status"], event["trouble"]) == ("deadline", "TimeoutError")
+    assert seconds < 8
+
+
+def test_the_triggerer_rebuilds_the_same_trigger() -> None:
+    path, arguments = waiting(60).serialize()
+    module, _, name = path.rpartition(".")
+    assert (module, name) == (DeliveryTrigger.__module__, DeliveryTrigger.__name__)
+    assert DeliveryTrigger(**json.loads(json.dumps(arguments))).serialize() == (path, arguments)
