@@ -300,7 +300,7 @@ def test_law_06_districts_are_isolated(world: World) -> None:
     bad.judge()
     world.execute(f"update delivery_{bad.delivery_id}.enrollments set begin_date = 'no day'")
     world.send("law-6-good", nights[1].files)
-    with _stuck_in_the_middle_of_everything(world, "law-6-bad"), ThreadPoolExecutor(1) as pool:
+    with ThreadPoolExecutor(1) as pool, _stuck_in_the_middle_of_everything(world, "law-6-bad"):
         pool.submit(good.judge).result(timeout=LONGEST_WAIT)
     assert good.delivery_state == "accepted"
     world.conform()
