@@ -279,19 +279,22 @@ def test_a_file_that_never_rests_is_left_where_it_is(inbox: Path, take_in: TakeI
     assert everything_in(inbox) == {}
 
 
-class CannotRename(server_module.JailedServer):
+JAILED = server_module.JailedServer
+
+
+class CannotRename(JAILED):
     def rename(self, oldpath: bytes, newpath: bytes) -> None:
         raise asyncssh.SFTPOpUnsupported("no renaming here")
 
     posix_rename = rename
 
 
-class CannotMakeFolders(server_module.JailedServer):
+class CannotMakeFolders(JAILED):
     def mkdir(self, path: bytes, attrs: object) -> None:
         raise asyncssh.SFTPPermissionDenied("no folders here")
 
 
-class RenamesOnce(server_module.JailedServer):
+class RenamesOnce(JAILED):
     def rename(self, oldpath: bytes, newpath: bytes) -> None:
         if oldpath.endswith(b"users.csv"):
             raise asyncssh.SFTPFailure("no more renaming")
@@ -300,11 +303,24 @@ class RenamesOnce(server_module.JailedServer):
     posix_rename = rename
 
 
+@pytest.fixture
+def serve_as(server: Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[type], None]]:
+    """Has the server come back as one of another kind."""
+
+    def restart(kind: type) -> None:
+        server.stop()
+        monkeypatch.setattr(server_module, "JailedServer", kind)
+        server.start()
+
+    yield restart
+    restart(JAILED)
+
+
 @pytest.mark.parametrize("kind", [CannotRename, CannotMakeFolders, RenamesOnce])
 def test_a_server_that_cannot_rename_is_emptied_all_the_same(
-    take_in: TakeIn, inbox: Path, archive: Path, monkeypatch: pytest.MonkeyPatch, kind: type
+    take_in: TakeIn, inbox: Path, archive: Path, serve_as: Callable[[type], None], kind: type
 ) -> None:
-    monkeypatch.setattr(server_module, "JailedServer", kind)
+    serve_as(kind)
     put(inbox, FILES)
     receipt = take_in()
     assert receipt.files == ("orgs", "users")
@@ -313,10 +329,10 @@ def test_a_server_that_cannot_rename_is_emptied_all_the_same(
 
 
 def test_law_1_without_renaming_a_file_that_was_replaced_meanwhile_survives(
-    server: Server, inbox: Path, archive: Path, monkeypatch: pytest.MonkeyPatch, warehouse_url: str
+    server: Server, inbox: Path, archive: Path, serve_as: Callable[[type], None]
 ) -> None:
     """Even one of the same size and the same second."""
-    monkeypatch.setattr(server_module, "JailedServer", CannotRename)
+    serve_as(CannotRename)
     put(inbox, FILES)
     os.utime(inbox / "users.csv", (1_700_000_000, 1_700_000_000))
 
