@@ -287,6 +287,21 @@ def test_a_hold_is_settled_once_by_whoever_comes_first(url: str) -> None:
     assert state_of(url, delivery_id) == ("held" if seen[0].settlement == "approved" else "discarded")
 
 
+def test_who_comes_second_changes_nothing(url: str) -> None:
+    delivery_id = deliver(url)
+    decide(district(first_delivery="hold"), delivery_id)
+    seen: list[Hold] = []
+    with psycopg.connect(url) as approval:
+        approval.execute("update rollcall.hold set settlement = 'approved', settled_by = 'Al', settled_at = now()")
+        second = threading.Thread(target=lambda: seen.append(approve(url, delivery_id, "discarded")))
+        second.start()
+        second.join(timeout=1)
+        assert second.is_alive()
+    second.join(timeout=30)
+    assert [(one.settlement, one.settled_by) for one in seen] == [("approved", "Al")]
+    assert state_of(url, delivery_id) == "held"
+
+
 def test_what_is_not_held_cannot_be_settled(url: str) -> None:
     delivery_id = deliver(url)
     with pytest.raises(CannotSettleError, match=rf"Delivery {delivery_id} of maple is not held; it is received"):
@@ -322,15 +337,14 @@ def test_a_hold_that_is_approved_while_a_newer_delivery_is_decided_on_keeps_its_
     older, newer = deliver(url), deliver(url, nights_later=1)
     decide(district(first_delivery="hold"), older)
     with psycopg.connect(url) as approval:
-        approval.execute("select from rollcall.delivery where delivery_id = %s for update", [older])
-        decider = threading.Thread(target=decide, args=[district(), newer])
-        decider.start()
-        decider.join(timeout=1)
-        assert decider.is_alive()
         approval.execute("update rollcall.hold set settlement = 'approved', settled_at = now()")
         approval.execute(
             "update rollcall.delivery set state = 'accepted', accepted_sequence = 1 where delivery_id = %s", [older]
         )
+        decider = threading.Thread(target=decide, args=[district(), newer])
+        decider.start()
+        decider.join(timeout=1)
+        assert decider.is_alive()
     decider.join(timeout=30)
     assert state_of(url, older) == "accepted"
 

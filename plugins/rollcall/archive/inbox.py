@@ -109,12 +109,14 @@ async def _claim(
 ) -> dict[str, str]:
     """Rename files aside; where the server cannot, leave them. Where each one is, by its name."""
     paths = {file.name: f"{folder}/{file.name}" for file in claimed}
+    has_folder = bool(claimed)
     for file in files:
         if file.name in paths:
             continue
         try:
-            if not paths:
+            if not has_folder:
                 await session.makedirs(folder, exist_ok=True)
+                has_folder = True
             await session.rename(file.name, f"{folder}/{file.name}")
             paths[file.name] = f"{folder}/{file.name}"
         except CANNOT_RENAME:

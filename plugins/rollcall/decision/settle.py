@@ -83,8 +83,7 @@ def settle(
             f"Delivery {delivery_id} is older than delivery {newer.delivery_id} ({newer.service_date}), which was "
             "accepted since. Discard it."
         )
-    _settle(connection, delivery_id, settlement, by, why, via)
-    if settlement == "discarded":
+    if _settle(connection, delivery_id, settlement, by, why, via) and settlement == "discarded":
         ledger.set_state(connection, delivery_id, "discarded", f"Discarded by {by}: {why}")
     settled = hold_of(connection, delivery_id)
     return settled or hold
@@ -121,9 +120,9 @@ def newest_accepted(connection: Connection, delivery: Delivery) -> Delivery | No
     return next((other for other in accepted if other.delivery_id != delivery.delivery_id), None)
 
 
-def _settle(connection: Connection, delivery_id: int, settlement: Settlement, by: str, why: str, via: Via) -> None:
-    """Compare and set: only an open hold is settled."""
-    connection.execute(
+def _settle(connection: Connection, delivery_id: int, settlement: Settlement, by: str, why: str, via: Via) -> bool:
+    """Compare and set: only an open hold is settled; says whether it was."""
+    settled = connection.execute(
         """
         update rollcall.hold
         set settlement = %s, settled_by = %s, settled_why = %s, settled_via = %s, settled_at = now()
@@ -131,3 +130,4 @@ def _settle(connection: Connection, delivery_id: int, settlement: Settlement, by
         """,
         (settlement, by, why, via, delivery_id),
     )
+    return settled.rowcount == 1
