@@ -9,7 +9,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from helpers.planted import BAD, FAMILY_NAME, GOOD, MARKERS, PASSWORD, leaks, plant, texts_of_files, texts_of_tables
+from helpers.planted import (
+    BAD,
+    BIRTH_PLACE,
+    FAMILY_NAME,
+    GOOD,
+    MARKERS,
+    PASSWORD,
+    leaks,
+    plant,
+    texts_of_files,
+    texts_of_tables,
+)
 from nights import Run, World, small_district, write
 
 from rollcall.gate import rules
@@ -80,7 +91,10 @@ def test_law_07_personal_data_stays_in_the_warehouse(
         failed_gate = nights.judge("law-7-gate")
     unzippable = nights.judge("law-7-unzippable", _as_a_broken_zip)
     cast, unique, audit = (nights.judge(f"law-7-{name}") for name in ("cast", "unique", "audit"))
-    world.execute(f"update delivery_{cast.delivery_id}.demographics set birth_date = city_of_birth")
+    world.execute(
+        f"update delivery_{cast.delivery_id}.demographics set birth_date = city_of_birth where city_of_birth = %s",
+        BIRTH_PLACE,
+    )
     world.execute(f"update delivery_{audit.delivery_id}.enrollments set user_sourced_id = %s", FAMILY_NAME)
     with _no_name_twice(world, "law-7-unique"):
         nights.conform()
@@ -94,7 +108,7 @@ def test_law_07_personal_data_stays_in_the_warehouse(
     assert "SQLSTATE" in cast.reason
     assert "23505" in unique.reason, "a unique violation"
     said = dict(nights.told.texts)
-    assert "22P02" in said["law-7-copy judged"], "the COPY failed"
+    assert "23514" in said["law-7-copy judged"], "the COPY failed"
     assert "GateError" in said["law-7-gate judged"]
 
     assert _is_visible_to_readers(world)
@@ -148,19 +162,24 @@ def _as_a_broken_zip(folder: Path) -> None:
 
 @contextmanager
 def _failing_copy(world: World) -> Iterator[None]:
-    """Landing tables that take no text for a family name, so that COPY fails on the cell and quotes it."""
-    alter = "alter table staging.users alter column family_name type {} using null"
-    world.execute(alter.format("integer"))
+    """Landing tables that do not take the planted family name, so that COPY fails on the cell and quotes it."""
+    alter = "alter table staging.users alter column family_name type {}"
+    world.execute(f"create domain staging.law_7 as text check (value <> '{FAMILY_NAME}')")
+    world.execute(alter.format("staging.law_7"))
     try:
         yield
     finally:
         world.execute(alter.format("text"))
+        world.execute("drop domain staging.law_7 cascade")
 
 
 def _break_a_rule(world: World, patch: pytest.MonkeyPatch) -> None:
     """A suite with a query on which PostgreSQL fails, quoting a cell."""
     suite = json.loads(rules.suite_path("users").read_text())
-    broken = "select _row, sourced_id from {batch} where family_name::integer > 0"
+    broken = (
+        "select _row, sourced_id from {batch}"
+        f" where case family_name when '{FAMILY_NAME}' then family_name::integer end > 0"
+    )
     for expectation in suite["expectations"]:
         if expectation["meta"]["code"] == "users_name_missing":
             expectation["kwargs"]["unexpected_rows_query"] = broken

@@ -256,21 +256,19 @@ def test_law_05_absence_is_evidence_only_in_an_accepted_bulk_file(world: World) 
         header_only(folder, "demographics")
 
     world.play("law-5", first.files)
-    held = world.play("law-5", write(profile, 1, work / "held", truncate).files, night=2)
-    assert held.delivery_state == "held"
-    run = world.play("law-5", write(profile, 1, work / "2", strange).files, night=3)
+    run = world.play("law-5", write(profile, 1, work / "2", strange).files, night=2)
     assert run.delivery_state == "published"
-    third = FIRST_NIGHT + timedelta(days=2)
-    assert _ends(world, "users") == {(missing, "missing", third), (leaving, "tobedeleted", third)}
+    second = FIRST_NIGHT + timedelta(days=1)
+    assert _ends(world, "users") == {(missing, "missing", second), (leaving, "tobedeleted", second)}
     assert {reason for _, reason, _ in _ends(world, "enrollments")} == {"missing", "tobedeleted"}
     for silent in ("courses", "demographics", "classes", "orgs", "academic_sessions"):
         assert _ends(world, silent) == set(), silent
 
-    world.play("law-5", write(profile, 1, work / "3").files, night=4)
+    world.play("law-5", write(profile, 1, work / "3").files, night=3)
     shown = world.query("select source_id from roster.dim_student where district_id = 'law-5'")
     assert {missing, leaving, muddled} <= {source_id for (source_id,) in shown}
     assert world.published("law-5") == counts_of(first.folder, FIRST_NIGHT)
-    assert _ends(world, "users") == {(missing, "missing", third), (leaving, "tobedeleted", third)}
+    assert _ends(world, "users") == {(missing, "missing", second), (leaving, "tobedeleted", second)}
 
 
 def _ends(world: World, table: str) -> set[tuple[Any, ...]]:
