@@ -36,15 +36,16 @@ def folder(night: Delivery, tmp_path: Path) -> Path:
 
 
 @pytest.fixture(autouse=True)
-def nothing_is_left_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def nothing_is_left_behind(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Whatever a check makes is gone after it: files, processes, and what it said in the environment."""
-    own = tmp_path / "tmp"
-    own.mkdir(mode=0o755)
+    own = Path(tempfile.mkdtemp(prefix="rollcall-check-"))
+    own.chmod(0o755)  # as root, PostgreSQL runs as a user of its own, which has to get there
     monkeypatch.setattr(tempfile, "tempdir", str(own))
     before = environment(), servers()
     yield
     assert [path.name for path in own.iterdir() if path.name != ".lockfile"] == []  # PostgreSQL's wheel keeps one
     assert (environment(), servers()) == before
+    shutil.rmtree(own)
 
 
 def environment() -> dict[str, str]:
@@ -58,7 +59,7 @@ def servers() -> set[int]:
 
 def check(path: Path, *options: str) -> tuple[int, dict[str, Any]]:
     result = CliRunner().invoke(app, ["check", str(path), "--json", *options])
-    assert result.exit_code in (0, 1), result.output
+    assert isinstance(result.exception, SystemExit | None), result.exception
     return result.exit_code, json.loads(result.stdout)
 
 
