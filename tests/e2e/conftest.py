@@ -1,5 +1,6 @@
 """The whole stack, once for all end-to-end tests, with a small district for each."""
 
+import os
 from collections.abc import Iterator
 from datetime import date, timedelta
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from rollcall.conform import deploy
+from rollcall.settings import settings
 from rollcall.stack import StackState, down, up
 from simulator.night import Delivery, write_night
 from simulator.profile import Profile
@@ -49,6 +51,10 @@ def districts_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def stack(districts_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[StackState]:
     """PostgreSQL, SFTP and Airflow."""
     state_dir = tmp_path_factory.mktemp("stack")
+    clean = pytest.MonkeyPatch()
+    for name in [name for name in os.environ if name.startswith(("ROLLCALL_", "AIRFLOW_"))]:
+        clean.delenv(name)  # what the scenarios' world left is not this stack's
+    settings.cache_clear()
     state = up(
         state_dir,
         districts_dir=districts_dir,
@@ -60,6 +66,8 @@ def stack(districts_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Iter
     )
     yield state
     down(state_dir)
+    clean.undo()
+    settings.cache_clear()
 
 
 @pytest.fixture(scope="session")

@@ -139,12 +139,16 @@ def _config(state_dir: Path | None, districts_dir: Path | None) -> Settings:
     return config.model_copy(update={name: path for name, path in given.items() if path is not None})
 
 
+_OWN_CONNECTIONS = frozenset({"AIRFLOW_CONN_WAREHOUSE"})
+"""The stack brings its own warehouse: another one in the caller's environment is not this stack's."""
+
+
 def _kept_environment() -> dict[str, str]:
     settings = {f"ROLLCALL_{name.upper()}" for name in set(Settings.model_fields) - _OWN_SETTINGS}
     return {
         name: value
         for name, value in os.environ.items()
-        if value and (name in settings or name.startswith("AIRFLOW_CONN_"))
+        if value and (name in settings or (name.startswith("AIRFLOW_CONN_") and name not in _OWN_CONNECTIONS))
     }
 
 
