@@ -425,7 +425,7 @@ def _ids(world: World, district_id: str, mart: str) -> set[str]:
 
 def test_law_10_time_only_moves_forward(world: World) -> None:
     """Every way in which an older delivery may come after a newer one: late, held too long, or sent once more."""
-    world.settle_in("law-10")
+    world.settle_in("law-10", limits={"removed": {"percent": 40, "floor": 20}})
     profile, work = small_district("law-10", students=30), world.work / "law-10"
     oldest = world.play("law-10", write(profile, 1, work / "1").files, night=2)
     held = world.play("law-10", write(profile, 1, work / "2", truncate).files, night=3)
