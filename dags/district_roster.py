@@ -90,7 +90,7 @@ def gate(district_id: str, file_name: str) -> None:
 
     log.info("Great Expectations %s.", "came with the scheduler" if preloaded else "is imported by this task")
     delivery_id = delivery_in_work(district_id)
-    limit = district_of(district_id).limits.set_aside
+    limit = district_of(district_id).limits.of("set_aside", file_name)
     try:
         outcome = gate_file(warehouse_url(), delivery_id, file_name, limit)
     except LandedRowsGoneError as error:
@@ -110,9 +110,9 @@ def gate_delivery(district_id: str) -> None:
     from rollcall.warehouse import warehouse_url
 
     delivery_id = delivery_in_work(district_id)
-    limit = district_of(district_id).limits.set_aside
-    make_whole(delivery_id, limit, log=log.info)
-    outcome = check_delivery(warehouse_url(), delivery_id, limit)
+    limits = district_of(district_id).limits
+    make_whole(delivery_id, limits, log=log.info)
+    outcome = check_delivery(warehouse_url(), delivery_id, limits)
     log.info("The delivery as a whole: %s, %s rows set aside in all.", outcome.verdict, outcome.rows_set_aside)
 
 
@@ -123,7 +123,7 @@ def decide(district_id: str) -> str:
     from rollcall.landing import make_whole
 
     district, delivery_id = district_of(district_id), delivery_in_work(district_id)
-    make_whole(delivery_id, district.limits.set_aside, log=log.info)
+    make_whole(delivery_id, district.limits, log=log.info)
     decision = decide_on(district, delivery_id)
     log.info("Verdict: %s. %s", decision.verdict, " ".join(decision.reasons))
     if decision.verdict == "reject":

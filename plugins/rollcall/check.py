@@ -17,10 +17,10 @@ from rollcall.archive.inbox import TakenFile
 from rollcall.archive.receive import record_delivered
 from rollcall.archive.store import Archive
 from rollcall.arrival.listing import InboxFile, assess
+from rollcall.codes import message_of
 from rollcall.decision.decide import decide
 from rollcall.districts import DEFAULTS_FILE, District, load_district
 from rollcall.landing import land_all
-from rollcall.landing.land import MESSAGES
 from rollcall.ledger import Delivery
 from rollcall.oneroster import FILE_NAMES
 from rollcall.settings import settings
@@ -82,7 +82,7 @@ def check_path(path: Path, district_id: str | None = None) -> CheckVerdict:
             delivery = ledger.delivery(connection, delivery.delivery_id)
         if delivery.state == "rejected":
             return _verdict(delivery, "reject", (delivery.state_reason or "",))
-        land_all(delivery.delivery_id, district.limits.set_aside, log=_quiet)
+        land_all(delivery.delivery_id, district.limits, log=_quiet)
         decision = decide(district, delivery.delivery_id)
         return _verdict(delivery, decision.verdict, decision.reasons)
 
@@ -167,13 +167,10 @@ def _decision_finding(reason: str) -> Finding:
 
 def _findings(connection: Connection, delivery: Delivery) -> Iterator[Finding]:
     """Every finding, first the files that others refer to."""
-    from rollcall.gate.rules import all_rules
-
-    said = MESSAGES | {code: rule.message for code, rule in all_rules().items()}
     rows = connection.execute(
         """
         select check_result.file, row_finding.row_number, row_finding.sourced_id, row_finding.column_name,
-            check_result.severity, check_result.code
+            check_result.severity, check_result.code, coalesce(row_finding.detail, check_result.detail)
         from rollcall.check_result
         left join rollcall.row_finding using (delivery_id, file, code)
         where delivery_id = %s and check_result.rows_failed > 0
@@ -182,7 +179,7 @@ def _findings(connection: Connection, delivery: Delivery) -> Iterator[Finding]:
         """,
         (delivery.delivery_id, list(FILE_NAMES)),
     ).fetchall()
-    for file, row, sourced_id, column, severity, code in rows:
+    for file, row, sourced_id, column, severity, code, detail in rows:
         yield Finding.model_validate(
             {
                 "file": file,
@@ -191,7 +188,7 @@ def _findings(connection: Connection, delivery: Delivery) -> Iterator[Finding]:
                 "column": column,
                 "severity": severity,
                 "code": code,
-                "message": said.get(str(code), ""),
+                "message": message_of(str(code), str(detail) if detail else None),
             }
         )
 

@@ -12,7 +12,7 @@ import yaml
 from croniter import croniter
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from rollcall.oneroster import FILE_NAMES
+from rollcall.oneroster import FILE_NAMES, LANDED_FILE_NAMES
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
@@ -44,11 +44,61 @@ class Limit(_Strict):
         return count > self.floor and count * 100 > self.percent * of
 
 
+LimitName = Literal["removed", "added", "changed", "set_aside", "rekeyed"]
+
+
+class FileLimits(_Strict):
+    """Limits of one file that differ from the district's."""
+
+    removed: Limit | None = None
+    added: Limit | None = None
+    changed: Limit | None = None
+    set_aside: Limit | None = None
+    rekeyed: Limit | None = None
+
+
 class Limits(_Strict):
-    """The safeguards' limits, per file and per school."""
+    """The safeguards' limits, asked per file and per school.
+
+    Attributes:
+        removed: Published records that the delivery would remove.
+        added: Records that nobody has seen, against those published.
+        changed: Published records whose content would change.
+        set_aside: Records of a file that break a critical rule, against those of the file.
+        rekeyed: Vanished records that seem to come back under a new id, against those published.
+        files: What is different for a file, by the standard's name.
+    """
 
     removed: Limit
+    added: Limit
+    changed: Limit
     set_aside: Limit
+    rekeyed: Limit
+    files: dict[str, FileLimits] = Field(default_factory=dict)
+
+    @field_validator("files")
+    @classmethod
+    def _are_landed_files(cls, value: dict[str, FileLimits]) -> dict[str, FileLimits]:
+        unknown = sorted(set(value) - set(LANDED_FILE_NAMES))
+        if unknown:
+            raise ValueError(f"{', '.join(unknown)}: not among {', '.join(LANDED_FILE_NAMES)}")
+        return value
+
+    @classmethod
+    def alike(cls, limit: Limit) -> "Limits":
+        """The same limit for everything."""
+        return cls(removed=limit, added=limit, changed=limit, set_aside=limit, rekeyed=limit)
+
+    def of(self, name: LimitName, file: str) -> Limit:
+        """The limit that holds for a file: its own, else the district's.
+
+        Args:
+            name: Which limit.
+            file: The file, by the standard's name.
+        """
+        own: Limit | None = getattr(self.files.get(file), name, None)
+        general: Limit = getattr(self, name)
+        return own or general
 
 
 class Pause(_Strict):
@@ -75,6 +125,10 @@ class District(_Strict):
         files: The files that a complete delivery holds, by the standard's names.
         first_delivery: Whether the first delivery ever is accepted by itself or held for a person.
         enrollment_end_date: Whether a pupil still belongs to the class on the enrollment's end date.
+        inbox: Whether a delivery is taken out of the inbox once it is archived, or left there and not read again.
+        intraday: Whether a delivery that comes after the deadline is taken on arrival, or by the next night's run.
+        one_night_hours: How far apart the files of one night may be; a set from further apart is held.
+        roll_over_days: How many days around the district's first and last school days a new school year is expected.
     """
 
     district_id: str
@@ -88,6 +142,10 @@ class District(_Strict):
     files: tuple[str, ...] = FILE_NAMES
     first_delivery: Literal["accept", "hold"]
     enrollment_end_date: Literal["inclusive", "exclusive"]
+    inbox: Literal["remove", "keep"]
+    intraday: bool
+    one_night_hours: float = Field(gt=0)
+    roll_over_days: int = Field(ge=0)
     limits: Limits
     stable_after_seconds: float | None = Field(default=None, gt=0)
     poll_interval_seconds: float | None = Field(default=None, gt=0)

@@ -1,11 +1,17 @@
-"""The OneRoster 1.1 CSV binding as data: the seven rostering files and their columns.
+"""The OneRoster CSV binding as data: the rostering files and their columns.
 
-Source of every rule here: 1EdTech, OneRoster 1.1 CSV Tables.
+Source of every rule here: 1EdTech, OneRoster 1.1 CSV Tables; for what 1.2 moved, OneRoster CSV Binding 1.2; for what
+1.0 called differently, the remarks in both.
 """
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Literal, get_args
+
+Kind = Literal["text", "list", "id", "ids", "date", "datetime", "year", "boolean", "enumeration"]
+"""How a cell is read. ``id`` and ``ids`` name records, of this file or of another; ``list`` is comma-separated."""
 
 NEVER_LANDED = frozenset({"password"})
 """Columns that are dropped on landing: nobody downstream needs a pupil's password."""
@@ -20,10 +26,12 @@ class Column:
 
     Attributes:
         name: The header cell, as the standard spells it (``classSourcedId``).
+        kind: How its cells are read.
         required: Whether a bulk row must fill it.
     """
 
     name: str
+    kind: Kind = "text"
     required: bool = False
 
     @cached_property
@@ -66,47 +74,96 @@ def snake_case(name: str) -> str:
 
 
 def _file(name: str, header: str) -> File:
-    """A file from its header in shorthand: the standard's column names in order, ``*`` behind the required ones."""
-    return File(name, tuple(Column(cell.rstrip("*"), required=cell.endswith("*")) for cell in header.split()))
+    """A file from its header in shorthand.
 
+    Args:
+        name: The standard's name.
+        header: The column names in order, ``:kind`` behind those that are not text, ``*`` behind the required ones.
+    """
+    return File(name, tuple(_column(cell) for cell in f"{LEADING_COLUMNS} {header}".split()))
+
+
+def _column(cell: str) -> Column:
+    name, _, kind = cell.rstrip("*").partition(":")
+    known: dict[str, Kind] = {known: known for known in get_args(Kind)}
+    return Column(name, known[kind or "text"], required=cell.endswith("*"))
+
+
+LEADING_COLUMNS = "sourcedId:id* status:enumeration dateLastModified:datetime"
+"""The columns with which every file begins."""
 
 FILES: tuple[File, ...] = (
-    _file("orgs", "sourcedId* status dateLastModified name* type* identifier parentSourcedId"),
+    _file("orgs", "name* type:enumeration* identifier parentSourcedId:id"),
     _file(
         "academicSessions",
-        "sourcedId* status dateLastModified title* type* startDate* endDate* parentSourcedId schoolYear*",
+        "title* type:enumeration* startDate:date* endDate:date* parentSourcedId:id schoolYear:year*",
     ),
     _file(
         "courses",
-        "sourcedId* status dateLastModified schoolYearSourcedId title* courseCode grades orgSourcedId* subjects "
-        "subjectCodes",
+        "schoolYearSourcedId:id title* courseCode grades:list orgSourcedId:id* subjects:list subjectCodes:list",
     ),
     _file(
         "users",
-        "sourcedId* status dateLastModified enabledUser* orgSourcedIds* role* username* userIds givenName* "
-        "familyName* middleName identifier email sms phone agentSourcedIds grades password",
+        "enabledUser:boolean* orgSourcedIds:ids* role:enumeration* username* userIds:list givenName* familyName* "
+        "middleName identifier email sms phone agentSourcedIds:ids grades:list password",
     ),
     _file(
         "classes",
-        "sourcedId* status dateLastModified title* grades courseSourcedId* classCode classType* location "
-        "schoolSourcedId* termSourcedIds* subjects subjectCodes periods",
+        "title* grades:list courseSourcedId:id* classCode classType:enumeration* location schoolSourcedId:id* "
+        "termSourcedIds:ids* subjects:list subjectCodes:list periods:list",
     ),
     _file(
         "enrollments",
-        "sourcedId* status dateLastModified classSourcedId* schoolSourcedId* userSourcedId* role* primary beginDate "
-        "endDate",
+        "classSourcedId:id* schoolSourcedId:id* userSourcedId:id* role:enumeration* primary:boolean beginDate:date "
+        "endDate:date",
     ),
     _file(
         "demographics",
-        "sourcedId* status dateLastModified birthDate sex americanIndianOrAlaskaNative asian blackOrAfricanAmerican "
-        "nativeHawaiianOrOtherPacificIslander white demographicRaceTwoOrMoreRaces hispanicOrLatinoEthnicity "
-        "countryOfBirthCode stateOfBirthAbbreviation cityOfBirth publicSchoolResidenceStatus",
+        "birthDate:date sex:enumeration americanIndianOrAlaskaNative:boolean asian:boolean "
+        "blackOrAfricanAmerican:boolean nativeHawaiianOrOtherPacificIslander:boolean white:boolean "
+        "demographicRaceTwoOrMoreRaces:boolean hispanicOrLatinoEthnicity:boolean countryOfBirthCode "
+        "stateOfBirthAbbreviation cityOfBirth publicSchoolResidenceStatus",
     ),
 )
 """The seven rostering files, in the order in which their errors are best fixed: what others refer to comes first."""
 
-FILE_BY_NAME: dict[str, File] = {file.name: file for file in FILES}
-FILE_NAMES: tuple[str, ...] = tuple(FILE_BY_NAME)
+ROLES = _file(
+    "roles",
+    "userSourcedId:id* roleType:enumeration* role:enumeration* beginDate:date endDate:date orgSourcedId:id* "
+    "userProfileSourcedId:id",
+)
+"""OneRoster 1.2 says here what 1.1 says in users.csv: the roles of a person, and where."""
+
+LANDED_FILES: tuple[File, ...] = (*FILES, ROLES)
+"""Every file that is landed and gated; ``roles`` is then folded into ``users``, and conformed with it."""
+
+FILE_BY_NAME: dict[str, File] = {file.name: file for file in LANDED_FILES}
+FILE_NAMES: tuple[str, ...] = tuple(file.name for file in FILES)
+LANDED_FILE_NAMES: tuple[str, ...] = tuple(file.name for file in LANDED_FILES)
+
+NAMES_OF_1_0: Mapping[str, Mapping[str, str]] = {
+    "courses": {"schoolYearId": "schoolYearSourcedId", "grade": "grades"},
+    "users": {"userId": "userIds", "agents": "agentSourcedIds"},
+    "classes": {"grade": "grades", "termSourcedId": "termSourcedIds", "subject": "subjects"},
+    "demographics": {"userSourcedId": "sourcedId"},
+}
+"""What OneRoster 1.0 called columns of 1.1, per file."""
+
+NEW_IN_1_1: Mapping[str, frozenset[str]] = {
+    "academicSessions": frozenset({"schoolYear"}),
+    "users": frozenset({"enabledUser"}),
+}
+"""Required columns of 1.1 that 1.0 did not have, per file: a file without them can be read."""
+
+MOVED_IN_1_2: Mapping[str, frozenset[str]] = {"users": frozenset({"orgSourcedIds", "role"})}
+"""Required columns of 1.1 whose content 1.2 sends in another file, per file."""
+
+OTHER_FILES = frozenset(
+    {"categories", "classResources", "courseResources", "lineItems", "resources", "results", "userProfiles",
+     "userResources", "scoreScales", "lineItemScoreScales", "resultScoreScales", "lineItemLearningObjectiveIds",
+     "resultLearningObjectiveIds"}
+)  # fmt: skip
+"""Files of the standard that a roster has no use for."""
 
 MANIFEST = "manifest"
 MODES = ("bulk", "delta", "absent")

@@ -5,12 +5,13 @@ from collections.abc import Mapping, Sequence
 import psycopg
 from helpers.deliveries import FIRST_NIGHT, Files, execute, land, query
 
-from rollcall.districts import Limit
+from rollcall.districts import Limit, Limits
 from rollcall.oneroster import FILE_BY_NAME
 
 DISTRICT = "maple"
 NO_LIMIT = Limit(percent=100, floor=0)
 NO_ROW_MORE = Limit(percent=0, floor=0)
+NO_LIMITS, NO_ROWS_MORE = Limits.alike(NO_LIMIT), Limits.alike(NO_ROW_MORE)
 
 Ragged = tuple[str, int, str]
 

@@ -30,7 +30,17 @@ def district(district_id: str = "maple", **changes: Any) -> District:
         "files": ("orgs", "users"),
         "first_delivery": "accept",
         "enrollment_end_date": "inclusive",
-        "limits": Limits(removed=Limit(percent=10, floor=20), set_aside=Limit(percent=2, floor=10)),
+        "inbox": "remove",
+        "intraday": False,
+        "one_night_hours": 12,
+        "roll_over_days": 45,
+        "limits": Limits(
+            removed=Limit(percent=10, floor=20),
+            added=Limit(percent=25, floor=50),
+            changed=Limit(percent=40, floor=50),
+            set_aside=Limit(percent=2, floor=10),
+            rekeyed=Limit(percent=2, floor=10),
+        ),
     }
     return District(**(values | changes))
 

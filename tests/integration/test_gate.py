@@ -13,7 +13,9 @@ from helpers.gating import (
     DISTRICT,
     GOOD,
     NO_LIMIT,
+    NO_LIMITS,
     NO_ROW_MORE,
+    NO_ROWS_MORE,
     deliver,
     found,
     good,
@@ -21,7 +23,7 @@ from helpers.gating import (
     publish,
 )
 
-from rollcall.districts import Limit
+from rollcall.districts import Limit, Limits
 from rollcall.gate import GateError, findings, gate_delivery, gate_file
 from rollcall.gate.rules import suite_path
 from rollcall.oneroster import FILE_NAMES
@@ -115,7 +117,7 @@ def test_a_critical_failure_of_the_table_rejects_the_file(warehouse_url: str, su
     delivery_id = deliver(warehouse_url, {"orgs": orgs(1, 0)})
     assert gate_file(warehouse_url, delivery_id, "orgs", NO_LIMIT).verdict == "reject"
     assert file_row(warehouse_url, delivery_id, "orgs")[1:] == ("reject", "The file is too short.")
-    assert gate_delivery(warehouse_url, delivery_id, NO_LIMIT).verdict == "reject"
+    assert gate_delivery(warehouse_url, delivery_id, NO_LIMITS).verdict == "reject"
     # The gate's own rejection is not for ever: the suite may have been wrong.
     (suites / "orgs.json").write_text((suites / "orgs.json").read_text().replace('"min_value": 2', '"min_value": 1'))
     assert gate_file(warehouse_url, delivery_id, "orgs", NO_LIMIT).verdict == "accept"
@@ -133,7 +135,7 @@ def test_what_landing_rejected_stays_rejected(warehouse_url: str) -> None:
     execute(warehouse_url, "update rollcall.delivery_file set verdict = 'reject', verdict_reason = 'No column name.'")
     for outcome in (
         gate_file(warehouse_url, delivery_id, "orgs", NO_LIMIT),
-        gate_delivery(warehouse_url, delivery_id, NO_LIMIT).files[0],
+        gate_delivery(warehouse_url, delivery_id, NO_LIMITS).files[0],
     ):
         assert (outcome.verdict, outcome.findings) == ("reject", {"column_missing": 2})
     assert file_row(warehouse_url, delivery_id, "orgs")[1:] == ("reject", "No column name.")
@@ -159,7 +161,7 @@ def test_a_file_that_was_not_sent_is_passed_over(warehouse_url: str) -> None:
     for file in ("orgs", "users"):
         outcome = gate_file(warehouse_url, delivery_id, file, NO_ROW_MORE)
         assert (outcome.verdict, outcome.rows_set_aside, outcome.findings) == ("accept", 0, {})
-    assert gate_delivery(warehouse_url, delivery_id, NO_ROW_MORE).files == ()
+    assert gate_delivery(warehouse_url, delivery_id, NO_ROWS_MORE).files == ()
     assert query(warehouse_url, "select * from rollcall.check_result") == []
 
 
@@ -169,7 +171,7 @@ def test_nothing_is_accepted_when_landed_rows_are_gone(warehouse_url: str) -> No
     execute(warehouse_url, f"delete from delivery_{delivery_id}.orgs where sourced_id = '1'")
     for gate in (
         lambda: gate_file(warehouse_url, delivery_id, "orgs", NO_LIMIT),
-        lambda: gate_delivery(warehouse_url, delivery_id, NO_LIMIT),
+        lambda: gate_delivery(warehouse_url, delivery_id, NO_LIMITS),
     ):
         with pytest.raises(GateError, match=r"orgs\.csv: 3 rows were landed, 2 are there"):
             gate()
@@ -216,7 +218,7 @@ def bad_night() -> dict[str, list[dict[str, Any]]]:
 def gate_all(url: str, delivery_id: int, limit: Limit = NO_LIMIT) -> Any:
     for file in FILE_NAMES:
         gate_file(url, delivery_id, file, limit)
-    return gate_delivery(url, delivery_id, limit)
+    return gate_delivery(url, delivery_id, Limits.alike(limit))
 
 
 def test_what_is_set_aside_is_unknown_to_what_refers_to_it(warehouse_url: str) -> None:
@@ -245,7 +247,7 @@ def test_gating_again_leaves_the_same_ledger(warehouse_url: str) -> None:
     delivery_id = deliver(warehouse_url, bad_night(), ragged=[("users", 9, "x")])
     first = gate_all(warehouse_url, delivery_id)
     after = ledger(warehouse_url)
-    assert gate_delivery(warehouse_url, delivery_id, NO_LIMIT) == first
+    assert gate_delivery(warehouse_url, delivery_id, NO_LIMITS) == first
     assert ledger(warehouse_url) == after
     assert gate_all(warehouse_url, delivery_id) == first
     assert ledger(warehouse_url) == after
@@ -291,7 +293,7 @@ def test_references_resolve_in_what_is_published_unless_the_file_is_whole(
 ) -> None:
     publish(warehouse_url, "orgs", "990")
     delivery_id = deliver(warehouse_url, {**REFERRING, **sent}, modes=modes)
-    assert gate_delivery(warehouse_url, delivery_id, NO_ROW_MORE).verdict == verdict
+    assert gate_delivery(warehouse_url, delivery_id, NO_ROWS_MORE).verdict == verdict
 
 
 def test_references_do_not_resolve_in_what_is_no_longer_or_elsewhere_published(warehouse_url: str) -> None:
@@ -310,14 +312,14 @@ def test_references_do_not_resolve_in_what_is_no_longer_or_elsewhere_published(w
         "valid_from_seq = 1, district_id = 'other'",
     ):
         execute(warehouse_url, f"update history.hist_orgs set {change}")
-        assert gate_delivery(warehouse_url, delivery_id, NO_ROW_MORE).verdict == "hold", change
+        assert gate_delivery(warehouse_url, delivery_id, NO_ROWS_MORE).verdict == "hold", change
     execute(warehouse_url, "update history.hist_orgs set district_id = %s", DISTRICT)
-    assert gate_delivery(warehouse_url, delivery_id, NO_ROW_MORE).verdict == "accept"
+    assert gate_delivery(warehouse_url, delivery_id, NO_ROWS_MORE).verdict == "accept"
 
 
 def test_a_delivery_can_be_gated_before_there_is_any_history(warehouse_url: str) -> None:
     execute(warehouse_url, "drop schema history cascade")
-    assert gate_delivery(warehouse_url, deliver(warehouse_url, REFERRING), NO_ROW_MORE).verdict == "hold"
+    assert gate_delivery(warehouse_url, deliver(warehouse_url, REFERRING), NO_ROWS_MORE).verdict == "hold"
 
 
 def test_of_rows_only_warned_about_the_first_are_listed_and_all_are_counted(

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from helpers.deliveries import query
-from helpers.gating import GOOD, NO_LIMIT, deliver, found, good
+from helpers.gating import GOOD, NO_LIMIT, NO_LIMITS, deliver, found, good
 
 from rollcall.gate import gate_delivery, gate_file
 from rollcall.gate.rules import DELIVERY_SUITE, codes, suite_rules
@@ -273,7 +273,7 @@ def test_each_reference_is_looked_up(warehouse_url: str) -> None:
         files[file].append({**good(file, **{"sourced_id": f"gone{number}", **changes}), "status": "toBeDeleted"})
     delivery_id = deliver(warehouse_url, files)
 
-    outcome = gate_delivery(warehouse_url, delivery_id, NO_LIMIT)
+    outcome = gate_delivery(warehouse_url, delivery_id, NO_LIMITS)
 
     got = {
         (file, line): codes_found
@@ -291,4 +291,4 @@ def test_references_are_read_as_the_conform_reads_them(warehouse_url: str) -> No
         "users": [good("users", org_sourced_ids=" 990 , ")],
         "enrollments": [good("enrollments", class_sourced_id=" 990_1 ")],
     }
-    assert gate_delivery(warehouse_url, deliver(warehouse_url, files), NO_LIMIT).findings == {}
+    assert gate_delivery(warehouse_url, deliver(warehouse_url, files), NO_LIMITS).findings == {}

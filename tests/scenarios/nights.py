@@ -254,12 +254,12 @@ class Run:
         from rollcall.gate import gate_file
 
         for name in self.files:
-            gate_file(self.world.url, self.delivery_id, name, self.district.limits.set_aside)
+            gate_file(self.world.url, self.delivery_id, name, self.district.limits.of("set_aside", name))
 
     def gate_delivery(self) -> None:
         from rollcall.gate import gate_delivery
 
-        gate_delivery(self.world.url, self.delivery_id, self.district.limits.set_aside)
+        gate_delivery(self.world.url, self.delivery_id, self.district.limits)
 
     def decide(self) -> None:
         from rollcall.decision.decide import decide

@@ -15,8 +15,15 @@ deadline: "06:00"
 expected_weekdays: [monday, tuesday, wednesday, thursday, friday]
 first_delivery: hold
 enrollment_end_date: inclusive
+inbox: remove
+intraday: false
+one_night_hours: 12
+roll_over_days: 45
 limits:
   removed: {percent: 10, floor: 20}
+  added: {percent: 25, floor: 50}
+  changed: {percent: 40, floor: 50}
+  rekeyed: {percent: 2, floor: 10}
   set_aside: {percent: 2, floor: 10}
 """
 

@@ -2,8 +2,7 @@
 
 from pathlib import Path
 
-from rollcall.gate.rules import all_rules
-from rollcall.landing.land import MESSAGES
+from rollcall.codes import catalog
 from rollcall.settings import PROJECT_ROOT, Settings
 
 DOCS = Path(PROJECT_ROOT, "docs")
@@ -11,8 +10,7 @@ DOCS = Path(PROJECT_ROOT, "docs")
 
 def test_every_code_has_its_row() -> None:
     rules = (DOCS / "rules.md").read_text(encoding="utf-8")
-    codes = {*all_rules(), *MESSAGES}
-    assert {code for code in codes if f"`{code}`" not in rules} == set()
+    assert {code for code in catalog() if f"`{code}`" not in rules} == set()
 
 
 def test_every_setting_has_its_row() -> None:

@@ -137,9 +137,15 @@ def _missing(connection: Connection, delivery: Delivery) -> list[str]:
 
 def _set_aside_over_limit(files: list[DeliveryFile], district: District) -> list[HoldReason]:
     """The files that the gate wants held; files whose rows are all fine are not among them."""
-    limit = district.limits.set_aside
     return [
-        HoldReason("set_aside", file.file, None, file.rows_set_aside or 0, file.rows_landed or 0, limit.percent)
+        HoldReason(
+            "set_aside",
+            file.file,
+            None,
+            file.rows_set_aside or 0,
+            file.rows_landed or 0,
+            district.limits.of("set_aside", file.file).percent,
+        )
         for file in files
         if file.verdict == "hold"
     ]

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from rollcall.districts import Limit
+from rollcall.districts import Limit, Limits
 from rollcall.gate import findings, references
 from rollcall.gate.inspection import inspect
 from rollcall.gate.landed import LandedFile, landing_schema, lock_landed_files
@@ -39,7 +39,7 @@ def gate_file(warehouse_url: str, delivery_id: int, file_name: str, set_aside_li
         return recorded_outcome(ledger, delivery_id, file_name)
 
 
-def gate_delivery(warehouse_url: str, delivery_id: int, set_aside_limit: Limit) -> DeliveryOutcome:
+def gate_delivery(warehouse_url: str, delivery_id: int, limits: Limits) -> DeliveryOutcome:
     """Judge a delivery's files together, in the order in which errors are best fixed, after each was judged alone.
 
     A row that was set aside is unknown to the rows that refer to it. What was found is written in place of what an
@@ -48,7 +48,7 @@ def gate_delivery(warehouse_url: str, delivery_id: int, set_aside_limit: Limit) 
     Args:
         warehouse_url: The warehouse's ``postgresql://`` URL.
         delivery_id: The delivery.
-        set_aside_limit: How many records of a file may be set aside without a person being asked.
+        limits: The district's; how many records of each file may be set aside without a person being asked.
 
     Raises:
         GateError: a rule could not be evaluated, or landed rows are gone; the ledger was not changed.
@@ -63,7 +63,7 @@ def gate_delivery(warehouse_url: str, delivery_id: int, set_aside_limit: Limit) 
         if judged:
             _apply_delivery_suite(warehouse_url, ledger, delivery_id, landed, rules)
         for name in judged:
-            judge(ledger, delivery_id, name, set_aside_limit)
+            judge(ledger, delivery_id, name, limits.of("set_aside", name))
         return DeliveryOutcome(
             tuple(recorded_outcome(ledger, delivery_id, name) for name in FILE_NAMES if name in landed)
         )

@@ -4,12 +4,11 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
+from rollcall.codes import Code, Severity
 from rollcall.oneroster import FILE_NAMES
 from rollcall.settings import settings
-
-Severity = Literal["critical", "warning", "info"]
 
 DELIVERY_SUITE = "delivery"
 SUITES = (*FILE_NAMES, DELIVERY_SUITE)
@@ -26,6 +25,9 @@ class Rule:
         message: What is wrong and what to do about it, for a district's data manager.
         column: The column to look at, in the standard's spelling; None when it is not one column.
         expectation: The expectation as Great Expectations reads it.
+        example: A made-up row that breaks it.
+        fix: How to mend it in Aeries.
+        why: Why it has this severity.
     """
 
     code: str
@@ -34,6 +36,9 @@ class Rule:
     message: str
     column: str | None
     expectation: dict[str, Any]
+    example: str
+    fix: str
+    why: str
 
     @property
     def own_query(self) -> str | None:
@@ -57,6 +62,14 @@ def all_rules() -> dict[str, Rule]:
     return {rule.code: rule for suite in SUITES for rule in suite_rules(suite)}
 
 
+def rule_codes() -> tuple[Code, ...]:
+    """The suites' part of the catalog of codes."""
+    return tuple(
+        Code(rule.code, rule.file, rule.severity, rule.message, rule.example, rule.fix, rule.why)
+        for rule in all_rules().values()
+    )
+
+
 def suite_path(suite: str) -> Path:
     """Where a suite lies."""
     return settings().expectations_dir / f"{suite}.json"
@@ -76,4 +89,7 @@ def _rule(suite: str, expectation: dict[str, Any]) -> Rule:
         message=meta["message"],
         column=meta.get("column"),
         expectation=expectation,
+        example=meta.get("example", ""),
+        fix=meta.get("fix", ""),
+        why=meta.get("why", ""),
     )

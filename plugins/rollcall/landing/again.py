@@ -3,17 +3,17 @@
 from collections.abc import Callable
 
 from rollcall import ledger
-from rollcall.districts import DistrictFileError, Limit, load_district
+from rollcall.districts import DistrictFileError, Limit, Limits, load_district
 from rollcall.landing.land import land
 from rollcall.oneroster import FILE_NAMES
 from rollcall.settings import settings
 from rollcall.warehouse import connect, warehouse_url
 
 Log = Callable[[str], None]
-NO_LIMIT = Limit(percent=100, floor=0)
+NO_LIMITS = Limits.alike(Limit(percent=100, floor=0))
 
 
-def land_all(delivery_id: int, set_aside_limit: Limit, *, log: Log) -> None:
+def land_all(delivery_id: int, limits: Limits, *, log: Log) -> None:
     """Land and gate every file of a delivery from the archive, then the delivery as a whole.
 
     Raises:
@@ -26,11 +26,11 @@ def land_all(delivery_id: int, set_aside_limit: Limit, *, log: Log) -> None:
         held = {file.file for file in ledger.files_of(connection, delivery_id)}
     for name in (name for name in FILE_NAMES if name in held):
         land(delivery_id, name, log=log)
-        gate_file(warehouse_url(), delivery_id, name, set_aside_limit)
-    gate_delivery(warehouse_url(), delivery_id, set_aside_limit)
+        gate_file(warehouse_url(), delivery_id, name, limits.of("set_aside", name))
+    gate_delivery(warehouse_url(), delivery_id, limits)
 
 
-def make_whole(delivery_id: int, set_aside_limit: Limit, *, log: Log) -> None:
+def make_whole(delivery_id: int, limits: Limits, *, log: Log) -> None:
     """Land and gate a delivery once more if a crash of the database has emptied its unlogged tables."""
     from rollcall.gate.inspection import LandedRowsGoneError
     from rollcall.gate.landed import lock_landed_files
@@ -40,7 +40,7 @@ def make_whole(delivery_id: int, set_aside_limit: Limit, *, log: Log) -> None:
             lock_landed_files(connection, delivery_id, FILE_NAMES)
     except LandedRowsGoneError as error:
         log(f"{error} Doing so, from the archive.")
-        land_all(delivery_id, set_aside_limit, log=log)
+        land_all(delivery_id, limits, log=log)
 
 
 def land_again(delivery_id: int, *, log: Log) -> None:
@@ -48,12 +48,12 @@ def land_again(delivery_id: int, *, log: Log) -> None:
     with connect() as connection:
         district_id = ledger.delivery(connection, delivery_id).district_id
     log(f"The landed rows of delivery {delivery_id} are gone; landing them again from the archive.")
-    land_all(delivery_id, _limit(district_id), log=log)
+    land_all(delivery_id, _limits(district_id), log=log)
 
 
-def _limit(district_id: str) -> Limit:
-    """The district's limit for rows set aside; none when its file is gone, for the decision is made already."""
+def _limits(district_id: str) -> Limits:
+    """The district's limits; none when its file is gone, for the decision is made already."""
     try:
-        return load_district(settings().districts_dir / f"{district_id}.yaml").limits.set_aside
+        return load_district(settings().districts_dir / f"{district_id}.yaml").limits
     except DistrictFileError:
-        return NO_LIMIT
+        return NO_LIMITS

@@ -8,6 +8,7 @@ from psycopg import sql
 
 from rollcall import ledger
 from rollcall.archive.store import Archive
+from rollcall.landing.codes import READING
 from rollcall.landing.encoding import Encoding, detect, utf8_blocks
 from rollcall.landing.header import Header, read_header
 from rollcall.landing.records import LONGEST_RECORD_BYTES, RecordReader, UnreadableFileError
@@ -20,19 +21,8 @@ from rollcall.warehouse import Connection, connect
 Log = Callable[[str], None]
 
 HEADER_LINE = 1
-MESSAGES = {
-    "column_missing": "A required column is not in the header. Export the file with all columns of OneRoster 1.1.",
-    "column_optional_missing": "An optional column is not in the header. The standard wants it there, even when empty.",
-    "column_unknown": "A cell of the header names no column of the standard; it is ignored.",
-    "column_miscased": "A header cell is not in the standard's case; it is read all the same.",
-    "encoding_not_utf8": "The file is not UTF-8; it was converted. Export it as UTF-8.",
-    "file_unreadable": "The file is not a OneRoster CSV file: its first line does not name the standard's columns.",
-    "file_missing": "The delivery does not hold this file. Export all files of the set and send it again.",
-    "row_ragged": "The record has another number of cells than the header. Look for stray commas and quotation marks.",
-    "row_nul_byte": "The record holds a NUL byte: the file was damaged on its way, or is not text.",
-}
-"""What is found before the suites in expectations/ come to it, by code."""
-CODES = tuple(code for code in MESSAGES if not code.startswith(("row_", "file_missing")))
+CODES = tuple(code.code for code in READING if not code.code.startswith("row_"))
+"""The codes of what concerns the file as a whole; those of rows are the gate's to record."""
 
 
 class Finding(NamedTuple):

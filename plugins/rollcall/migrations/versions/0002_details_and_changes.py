@@ -1,0 +1,42 @@
+"""Details of findings, changes before they count, and landing templates with room for further columns."""
+
+from alembic import op
+
+from rollcall.migrations.landing import recreate_landing_templates
+
+revision = "0002"
+down_revision = "0001"
+
+DETAILS = """
+alter table rollcall.row_finding add column detail text;
+comment on column rollcall.row_finding.detail is
+    'What the code alone does not say, such as what a misspelt header cell looks like. Holds no values (law 7).';
+alter table rollcall.check_result add column detail text;
+comment on column rollcall.check_result.detail is
+    'What the code alone does not say. Holds no values (law 7).';
+"""
+
+EXPECTED_CHANGE = """
+create table rollcall.expected_change (
+    delivery_id bigint not null references rollcall.delivery,
+    file text not null,
+    school_source_id text,
+    published bigint not null,
+    added bigint not null,
+    changed bigint not null,
+    removed bigint not null,
+    set_aside bigint not null,
+    rekeyed bigint not null,
+    unique nulls not distinct (delivery_id, file, school_source_id)
+);
+comment on table rollcall.expected_change is
+    'What a delivery would change against the publication of the moment it was judged: a row per file for the district '
+    '(school_source_id null) and one per school. What it did change is in change_count.';
+"""
+
+
+def upgrade() -> None:
+    """Add what decisions and receipts tell beyond a code, and remake the (always empty) landing templates."""
+    op.execute(DETAILS)
+    op.execute(EXPECTED_CHANGE)
+    recreate_landing_templates()
