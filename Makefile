@@ -6,7 +6,7 @@ UV := .venv/bin/uv
 INSTALL = ins() { $(UV) pip install --quiet --system-certs --python .venv/bin/python --compile-bytecode "$$@" || .venv/bin/python -m pip install --quiet --disable-pip-version-check "$$@"; }; ins
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up down test lint types lock bench clean
+.PHONY: help demo up down test lint types rules lock bench clean
 
 help: ## What can be made
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 8
@@ -45,6 +45,9 @@ lint: .venv/.installed-dev ## ruff and sqlfluff
 
 types: .venv/.installed-dev ## mypy, strict, on the package
 	.venv/bin/mypy plugins/rollcall
+
+rules: .venv/.installed ## Write docs/rules/ from the rules
+	.venv/bin/python -m rollcall.rulebook
 
 lock: .venv/bin/uv ## Refresh requirements*.txt from pyproject.toml
 	$(UV) pip compile --quiet --universal --python-version 3.11 --no-annotate --no-header --upgrade pyproject.toml -o requirements.txt

@@ -24,6 +24,7 @@ class Code:
         example: A cell, a row or a file that breaks it. Made up.
         fix: How to mend it in Aeries, or whichever system sends.
         why: Why it has this severity.
+        column: The column to look at, in the standard's spelling; None when it is not one column.
     """
 
     code: str
@@ -33,6 +34,7 @@ class Code:
     example: str = ""
     fix: str = ""
     why: str = ""
+    column: str | None = None
 
 
 @lru_cache(maxsize=1)

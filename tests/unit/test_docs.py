@@ -1,16 +1,34 @@
-"""The docs name every code that the program can print, and every setting."""
+"""The docs explain every code that the program can print, and name every setting."""
 
 from pathlib import Path
 
-from rollcall.codes import catalog
+import pytest
+
+from rollcall import rulebook
+from rollcall.codes import Code, catalog
 from rollcall.settings import PROJECT_ROOT, Settings
 
 DOCS = Path(PROJECT_ROOT, "docs")
 
 
-def test_every_code_has_its_row() -> None:
-    rules = (DOCS / "rules.md").read_text(encoding="utf-8")
-    assert {code for code in catalog() if f"`{code}`" not in rules} == set()
+def test_the_rule_book_is_what_the_catalog_says() -> None:
+    committed = {path.name: path.read_text(encoding="utf-8") for path in (DOCS / "rules").iterdir()}
+    assert committed == rulebook.render(), "run `make rules` and commit docs/rules/"
+
+
+@pytest.mark.parametrize("code", catalog().values(), ids=lambda code: code.code)
+def test_a_code_is_explained(code: Code) -> None:
+    for sentence in (code.message, code.fix, code.why):
+        assert sentence.strip() == sentence != ""
+        assert sentence.endswith((".", ")", "?"))
+    assert code.example.strip()
+    assert "\n" not in code.message + code.example + code.fix + code.why
+
+
+def test_a_page_that_is_no_longer_needed_goes(tmp_path: Path) -> None:
+    (tmp_path / "lineItems.md").write_text("gone")
+    rulebook.write(tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == set(rulebook.render())
 
 
 def test_every_setting_has_its_row() -> None:

@@ -25,6 +25,7 @@ class Rule:
         message: What is wrong and what to do about it, for a district's data manager.
         column: The column to look at, in the standard's spelling; None when it is not one column.
         expectation: The expectation as Great Expectations reads it.
+        page: Where ``docs/rules/`` explains it.
         example: A made-up row that breaks it.
         fix: How to mend it in Aeries.
         why: Why it has this severity.
@@ -36,6 +37,7 @@ class Rule:
     message: str
     column: str | None
     expectation: dict[str, Any]
+    page: str
     example: str
     fix: str
     why: str
@@ -65,7 +67,7 @@ def all_rules() -> dict[str, Rule]:
 def rule_codes() -> tuple[Code, ...]:
     """The suites' part of the catalog of codes."""
     return tuple(
-        Code(rule.code, rule.file, rule.severity, rule.message, rule.example, rule.fix, rule.why)
+        Code(rule.code, rule.page, rule.severity, rule.message, rule.example, rule.fix, rule.why, rule.column)
         for rule in all_rules().values()
     )
 
@@ -82,13 +84,15 @@ def codes(rules: Iterable[Rule]) -> list[str]:
 
 def _rule(suite: str, expectation: dict[str, Any]) -> Rule:
     meta = expectation["meta"]
+    file = meta.get("file", suite)
     return Rule(
         code=meta["code"],
-        file=meta.get("file", suite),
+        file=file,
         severity=expectation["severity"],
         message=meta["message"],
         column=meta.get("column"),
         expectation=expectation,
+        page=meta.get("page", file),
         example=meta.get("example", ""),
         fix=meta.get("fix", ""),
         why=meta.get("why", ""),
