@@ -5,6 +5,9 @@ UV := .venv/bin/uv
 # uv is quick and trusts the system's certificates; pip is slower and knows what pip.conf says (a mirror, say).
 INSTALL = ins() { $(UV) pip install --quiet --system-certs --python .venv/bin/python --compile-bytecode "$$@" || .venv/bin/python -m pip install --quiet --disable-pip-version-check "$$@"; }; ins
 
+# Each worker has a PostgreSQL and an SFTP server of its own. The scheduler's tests run alone: they use every core.
+SIDE_BY_SIDE = --numprocesses logical --maxprocesses 4 --dist loadfile
+
 .DEFAULT_GOAL := help
 .PHONY: help demo up down test lint types rules lock bench clean
 
@@ -36,7 +39,8 @@ down: ## Stop what `make up` or `make demo` started
 	.venv/bin/rollcall down
 
 test: .venv/.installed-dev ## Every test, the fast ones first
-	.venv/bin/python -m pytest tests/unit tests/integration tests/scenarios tests/e2e
+	.venv/bin/python -m pytest $(SIDE_BY_SIDE) tests/unit tests/integration tests/scenarios
+	.venv/bin/python -m pytest tests/e2e
 
 lint: .venv/.installed-dev ## ruff and sqlfluff
 	.venv/bin/ruff check .
