@@ -207,7 +207,7 @@ def test_a_finding_holds_one_district_back_and_rows_that_were_lost_are_landed_ag
 def test_the_bookkeeping_audits_notice_what_they_are_for(warehouse_url: str) -> None:
     """Each is shown a history or a ledger that conform itself would never leave."""
     rows = school_district()
-    for district in ("dup", "ledger", "law5"):
+    for district in ("dup", "ledger", "law5", "torn"):
         accept(warehouse_url, district, 1, rows)
     build(warehouse_url)
     twice = deepcopy(rows)
@@ -237,6 +237,9 @@ def test_the_bookkeeping_audits_notice_what_they_are_for(warehouse_url: str) -> 
     changed["demographics"].append({"sourced_id": "TCH_994_1000", "sex": "female"})
     accept(warehouse_url, "ledger", 2, changed)
     accept(warehouse_url, "law5", 2, {**rows, "orgs": rows["orgs"][1:]}, no_evidence={"orgs"})
+    torn = deepcopy(rows)
+    torn["demographics"][0]["sourced_id"] = "what stood in the cell before"
+    accept(warehouse_url, "torn", 2, torn, set_aside={("demographics", 2)})
 
     (outcome,) = build(warehouse_url)
 
@@ -244,6 +247,7 @@ def test_the_bookkeeping_audits_notice_what_they_are_for(warehouse_url: str) -> 
         "dup": "every_candidate_row_has_an_origin: 1",
         "ledger": "every_candidate_row_has_an_origin: 1",
         "law5": "every_candidate_row_has_an_origin: 1; removals_are_evident: 1",
+        "torn": "removals_are_evident: 1",
     }
 
 

@@ -10,8 +10,9 @@ import pytest
 from helpers.deliveries import execute, land, query
 from helpers.inbox import district
 
+from rollcall import ledger
 from rollcall.decision.decide import accept, decide
-from rollcall.decision.settle import CannotSettleError, Hold, hold_of, settle
+from rollcall.decision.settle import CannotSettleError, Hold, hold_of, settle, supersede_holds
 from rollcall.ledger import UnknownDeliveryError
 from rollcall.warehouse import connect
 
@@ -349,6 +350,47 @@ def test_a_hold_that_is_approved_while_a_newer_delivery_is_decided_on_keeps_its_
     assert state_of(url, older) == "accepted"
 
 
+def test_an_approved_delivery_is_not_superseded_by_one_that_is_only_held(url: str) -> None:
+    older, newer = deliver(url), deliver(url, nights_later=1)
+    decide(district(first_delivery="hold"), older)
+    approve(url, older)
+    decide(district(first_delivery="hold"), newer)
+    assert accept(older).sequence == 1
+    assert hold(url, newer).is_open
+
+
+def test_law_10_an_approved_delivery_is_overtaken_by_a_newer_one_that_is_accepted_first(url: str) -> None:
+    older, newer = deliver(url), deliver(url, nights_later=1)
+    decide(district(first_delivery="hold"), older)
+    approve(url, older)
+    decide(district(), newer)
+    assert accept(newer).sequence == 1
+    assert accept(older).sequence is None
+    assert (state_of(url, older), hold(url, older).settlement) == ("superseded", "approved")
+
+
+@pytest.mark.parametrize("faster", ["approval", "delivery"])
+def test_an_approval_and_a_newer_delivery_at_the_same_moment_leave_one_outcome(url: str, faster: str) -> None:
+    """Whoever holds the delivery's row first decides; the other sees it and follows."""
+    older, newer = deliver(url), deliver(url, nights_later=1)
+    decide(district(first_delivery="hold"), older)
+    with connect(url) as first:
+        if faster == "approval":
+            settle(first, older, "approved", **BY_HAND)
+            other = threading.Thread(target=decide, args=[district(first_delivery="hold"), newer])
+        else:
+            supersede_holds(first, ledger.delivery(first, newer))
+            other = threading.Thread(target=approve, args=[url, older])
+        other.start()
+        other.join(timeout=1)
+        assert other.is_alive(), "it waits for the first"
+    other.join(timeout=30)
+    approved = faster == "approval"
+    assert hold(url, older).settlement == ("approved" if approved else "superseded")
+    assert (accept(older).sequence == 1) is approved
+    assert state_of(url, older) == ("accepted" if approved else "superseded")
+
+
 def test_law_10_approving_what_is_older_than_the_publication_is_refused(url: str) -> None:
     older, newer = deliver(url), deliver(url, nights_later=1)
     decide(district(first_delivery="hold"), older)
@@ -426,7 +468,9 @@ def let_through(request: pytest.FixtureRequest, url: str) -> Any:
     """Accepts a delivery: by itself, or after a person's approval."""
 
     def act(delivery_id: int) -> bool:
-        decide(district(first_delivery="hold" if request.param == "approved" else "accept"), delivery_id)
+        if request.param == "approved":
+            execute(url, "update rollcall.delivery_file set verdict = 'hold' where delivery_id = %s", delivery_id)
+        decide(district(), delivery_id)
         if request.param == "approved":
             approve(url, delivery_id)
         assert accept(delivery_id).sequence
@@ -449,11 +493,37 @@ def test_law_5_absence_from_a_header_alone_is_none(url: str, let_through: Any) -
 
 
 def test_law_5_a_row_set_aside_under_its_id_leaves_the_others_evidence(url: str, let_through: Any) -> None:
-    delivery_id = deliver(url)
-    finding(url, delivery_id, "u1")
+    ids = publish(url, SCHOOLS)
+    delivery_id = deliver(url, ids)
+    finding(url, delivery_id, f" {ids[0]} ")
     finding(url, delivery_id, None, severity="warning")
+    finding(url, delivery_id, "nobody", severity="warning")
     finding(url, delivery_id, None, row=1)
     assert let_through(delivery_id)
+
+
+@pytest.mark.parametrize("shifted", ["", "active"])
+def test_law_5_a_torn_row_set_aside_under_what_is_no_published_id_may_be_anyones(
+    url: str, let_through: Any, shifted: str
+) -> None:
+    """Its cells have moved one to the right, its last one was empty: it still fits the header."""
+    ids = publish(url, SCHOOLS)
+    delivery_id = deliver(url, [shifted, *ids[1:]])
+    finding(url, delivery_id, shifted)
+    assert let_through(delivery_id) is let_through.approved
+
+
+def test_law_5_an_id_that_is_published_no_more_or_elsewhere_tells_nothing(url: str) -> None:
+    ids = publish(url, SCHOOLS)
+    execute(url, "update history.hist_users set valid_to_seq = 1 where source_id = %s", ids[0])
+    execute(url, "insert into rollcall.district values ('oak', 'Oak')")
+    execute(url, "update history.hist_users set district_id = 'oak' where source_id = %s", ids[1])
+    for gone in ids[:2]:
+        delivery_id = deliver(url, ids)
+        finding(url, delivery_id, gone)
+        decide(district(), delivery_id)
+        assert accept(delivery_id).sequence
+        assert not evidence(url, delivery_id)
 
 
 def test_law_5_a_row_set_aside_without_an_id_may_be_anyones_unless_a_person_approved(

@@ -56,6 +56,14 @@ def with_a_torn_record(folder: Path) -> None:
     path.write_bytes(b"\r\n".join([lines[0], b"torn," + lines[1] + b",more", *lines[2:]]))
 
 
+def with_a_record_moved_by_a_cell(folder: Path) -> None:
+    """A demographics record torn at its front, whose last cell was blank: it fits the header under a wrong id."""
+    path = folder / "demographics.csv"
+    lines = path.read_bytes().split(b"\r\n")
+    assert lines[1].endswith(b",")
+    path.write_bytes(b"\r\n".join([lines[0], b"active," + lines[1][:-1], *lines[2:]]))
+
+
 def a_pupil(folder: Path) -> str:
     return min(user["sourcedId"] for user in records(folder, "users") if user["role"] == "student")
 
@@ -145,6 +153,10 @@ STORIES: dict[str, tuple[Night, ...]] = {
             spoiled=(with_a_pupil_whose_role_is_nonsense, with_a_torn_record),
             stands_for=2,
         ),
+    ),
+    "a record under a wrong id": (
+        Night(1, "published", shows=1),
+        Night(1, "published", shows=1, spoiled=(with_a_record_moved_by_a_cell,), stands_for=2),
     ),
     "an older night after a newer one": (
         Night(1, "published", shows=1),
@@ -402,6 +414,18 @@ def test_a_row_set_aside_leaves_its_last_good_version(story: Story) -> None:
         " where delivery_id = %s and file = 'users' and severity = 'critical'",
         run.delivery_id,
     ) == [("users_role_invalid", pupil)]
+
+
+@only("a record under a wrong id")
+def test_a_torn_record_that_fits_the_header_is_no_evidence_that_anybody_left(story: Story) -> None:
+    assert set(story.seen[1].changes["removed"].values()) == {0}
+    run = story.runs[1]
+    assert run
+    assert story.world.query(
+        "select rows_set_aside, absence_is_evidence from rollcall.delivery_file"
+        " where delivery_id = %s and file = 'demographics'",
+        run.delivery_id,
+    ) == [(1, False)]
 
 
 @only("rows set aside")

@@ -1,5 +1,5 @@
 -- Records that this build removed as missing although their file is no evidence of absence, or tonight's row was only
--- set aside (law 5).
+-- set aside, or may be any row that was set aside under an id that nobody ever saw (law 5).
 with
 
 deliveries as (
@@ -17,6 +17,36 @@ set_aside as (
         btrim(row_finding.sourced_id) as source_id
     from {{ source('rollcall', 'row_finding') }} as row_finding
     where row_finding.severity = 'critical' and row_finding.sourced_id is not null
+),
+
+-- Rows that were set aside without a sourcedId, or under one that was never published, and no person approved them.
+doubtful_files as (
+    {%- for entity in conformed_entities() %}
+    select
+        row_finding.delivery_id,
+        row_finding.file
+    from deliveries
+    inner join {{ source('rollcall', 'row_finding') }} as row_finding
+        on deliveries.delivery_id = row_finding.delivery_id
+    where
+        row_finding.file = '{{ entity.file }}'
+        and row_finding.severity = 'critical'
+        and row_finding.row_number > 1
+        and not exists (
+            select
+            from {{ ref(entity.history) }} as version
+            where
+                version.district_id = deliveries.district_id
+                and version.source_id = btrim(row_finding.sourced_id)
+                and version.valid_from_seq < deliveries.sequence
+        )
+        and not exists (
+            select
+            from {{ source('rollcall', 'hold') }} as hold
+            where hold.delivery_id = deliveries.delivery_id and hold.settlement = 'approved'
+        )
+    {{ 'union' if not loop.last }}
+    {%- endfor %}
 ),
 
 removed as (
@@ -47,5 +77,11 @@ where
             set_aside.delivery_id = deliveries.delivery_id
             and set_aside.file = removed.file
             and set_aside.source_id = removed.source_id
+    )
+    or (deliveries.delivery_id, removed.file) in (
+        select
+            doubtful_files.delivery_id,
+            doubtful_files.file
+        from doubtful_files
     )
 group by deliveries.district_id

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from rollcall import ledger
+from rollcall.decision.evidence import has_doubtful_rows, names_all_it_has
 from rollcall.decision.safeguards import HoldReason, removals_over_limit
 from rollcall.decision.settle import Hold, discard_open_hold, hold_of, newest_accepted, supersede, supersede_holds
 from rollcall.districts import District
@@ -175,21 +176,16 @@ def _record(connection: Connection, delivery: Delivery, decision: Decision, reas
 def _judge_absences(connection: Connection, delivery: Delivery, *, approved: bool) -> None:
     """Say for each file whether what it does not name is to be removed (law 5).
 
-    Only a bulk file with records is evidence. While it holds rows that were set aside and cannot be told by their
-    sourcedId, any absent record may be one of them: nothing is removed, unless a person approved the delivery.
+    Only a bulk file with records is evidence, and while it holds rows that may be anybody's, only if a person approved
+    the delivery.
     """
-    connection.execute(
-        """
-        update rollcall.delivery_file as f
-        set absence_is_evidence = f.mode = 'bulk' and f.rows_landed > 0 and (%(approved)s or not exists (
-            select from rollcall.row_finding as r
-            where r.delivery_id = f.delivery_id and r.file = f.file
-                and r.severity = 'critical' and r.row_number > 1 and r.sourced_id is null
-        ))
-        where f.delivery_id = %(delivery_id)s and f.file = any(%(files)s)
-        """,
-        {"approved": approved, "delivery_id": delivery.delivery_id, "files": list(FILE_NAMES)},
-    )
+    for sent in ledger.files_of(connection, delivery.delivery_id):
+        if sent.file in FILE_NAMES:
+            believed = names_all_it_has(sent) and (approved or not has_doubtful_rows(connection, sent))
+            connection.execute(
+                "update rollcall.delivery_file set absence_is_evidence = %s where delivery_id = %s and file = %s",
+                (believed, delivery.delivery_id, sent.file),
+            )
 
 
 def _next_sequence(connection: Connection, delivery: Delivery) -> int:

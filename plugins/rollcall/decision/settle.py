@@ -90,12 +90,19 @@ def settle(
 
 
 def supersede_holds(connection: Connection, newer: Delivery) -> list[int]:
-    """Settle the open holds of a district that a newer delivery makes pointless; returns their deliveries' ids."""
+    """Settle the open holds of a district that a newer delivery makes pointless; returns their deliveries' ids.
+
+    One that a person approved is not among them, though it is not accepted yet: only a newer *accepted* delivery
+    overtakes it.
+    """
     superseded = []
     for seen in ledger.deliveries_in_state(connection, newer.district_id, ["held"]):
-        # Looked at again under its lock: it may have been approved and accepted meanwhile.
+        if seen.age >= newer.age:
+            continue
+        # Looked at again under its lock: it may have been approved meanwhile.
         held = ledger.delivery(connection, seen.delivery_id, lock=True)
-        if held.state == "held" and held.delivery_id != newer.delivery_id and held.age < newer.age:
+        hold = hold_of(connection, held.delivery_id)
+        if held.state == "held" and (hold is None or hold.is_open):
             supersede(connection, held, newer)
             superseded.append(held.delivery_id)
     return superseded

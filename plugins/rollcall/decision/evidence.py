@@ -1,0 +1,37 @@
+"""When a record that a file does not name is gone, and when it may only be unreadable (law 5)."""
+
+from psycopg import sql
+
+from rollcall.gate.published import published_ids
+from rollcall.ledger import DeliveryFile
+from rollcall.oneroster import FILE_BY_NAME
+from rollcall.warehouse import Connection
+
+
+def names_all_it_has(sent: DeliveryFile) -> bool:
+    """Whether a file claims to name every record there is: it is bulk and holds records."""
+    return sent.mode == "bulk" and bool(sent.rows_landed)
+
+
+def has_doubtful_rows(connection: Connection, sent: DeliveryFile) -> bool:
+    """Whether rows of a file were set aside that cannot be told by their sourcedId.
+
+    Such a row has no id, or one that readers do not see: the cells of a torn record may have moved, and what stands
+    where the id should be is something else. The record that it meant may be any of those that the file does not name.
+    """
+    row = connection.execute(
+        sql.SQL(
+            """
+            select exists (
+                select from rollcall.row_finding as finding
+                where finding.delivery_id = %(delivery_id)s and finding.file = %(file)s
+                    and finding.severity = 'critical' and finding.row_number > 1
+                    and not exists (
+                        select from ({published}) as published where published.id = btrim(finding.sourced_id)
+                    )
+            )
+            """
+        ).format(published=published_ids(connection, sent.delivery_id, FILE_BY_NAME[sent.file])),
+        {"delivery_id": sent.delivery_id, "file": sent.file},
+    ).fetchone()
+    return bool(row and row[0])
