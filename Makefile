@@ -39,7 +39,7 @@ down: ## Stop what `make up` or `make demo` started
 	.venv/bin/rollcall down
 
 test: .venv/.installed-dev ## Every test, the fast ones first
-	.venv/bin/python -m pytest $(SIDE_BY_SIDE) tests/unit tests/integration tests/scenarios
+	.venv/bin/python -m pytest $(SIDE_BY_SIDE) tests/unit tests/integration tests/properties tests/scenarios
 	.venv/bin/python -m pytest tests/e2e
 
 lint: .venv/.installed-dev ## ruff and sqlfluff

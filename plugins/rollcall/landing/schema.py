@@ -3,18 +3,23 @@
 from psycopg import sql
 
 from rollcall.ledger import Delivery
+from rollcall.oneroster import LANDED_FILES
 from rollcall.warehouse import Connection
 
 
 def make_schema(connection: Connection, delivery: Delivery) -> None:
     """Make a delivery's schema, if there is none; one at a time, because seven landings at once would race for it.
 
+    It has a table for every file, empty until the file is landed: a build reads those that were not sent, too.
     Commits: the lock must not be held while rows are copied.
     """
     connection.execute("select pg_advisory_xact_lock(hashtextextended(%s, 0))", (delivery.landing_schema,))
     schema = sql.Identifier(delivery.landing_schema)
     connection.execute(sql.SQL("create schema if not exists {}").format(schema))
-    connection.execute(
-        sql.SQL("create unlogged table if not exists {}.ragged_row (like staging.ragged_row)").format(schema)
-    )
+    for table in ("ragged_row", *(file.table_name for file in LANDED_FILES)):
+        connection.execute(
+            sql.SQL("create unlogged table if not exists {} (like {})").format(
+                sql.Identifier(delivery.landing_schema, table), sql.Identifier("staging", table)
+            )
+        )
     connection.commit()

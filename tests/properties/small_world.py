@@ -1,0 +1,112 @@
+"""The way of the data on a real PostgreSQL, without Airflow and without an inbox: bytes in, a published roster out.
+
+Many districts live in one warehouse, because one build serves them all: a property test draws a batch of them, judges
+their deliveries one by one, and builds once.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from helpers.deliveries import query
+
+from rollcall import ledger
+from rollcall.archive.inbox import TakenFile
+from rollcall.archive.receive import _compare, record_delivered
+from rollcall.archive.store import Archive
+from rollcall.arrival.listing import InboxFile, assess
+from rollcall.conform import BuildOutcome, conform
+from rollcall.decision.decide import accept, decide
+from rollcall.districts import District
+from rollcall.landing import land_again, land_all
+from rollcall.oneroster import FILES
+from rollcall.settings import settings
+from rollcall.warehouse import connect
+
+HISTORY = tuple(f"history.hist_{file.table_name}" for file in FILES)
+BLOCK_BYTES = 1 << 20
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one delivery.
+
+    Attributes:
+        verdict: What ``decide`` said; the delivery's state where it was settled before anything was landed.
+        state: The delivery's state.
+        said: Every sentence that was said about it: log lines, reasons.
+    """
+
+    delivery_id: int
+    district_id: str
+    verdict: str
+    state: str
+    said: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class SmallWorld:
+    """One warehouse and one archive; the environment of this process points at them.
+
+    Attributes:
+        url: The warehouse.
+    """
+
+    url: str
+
+    def deliver(self, district: District, files: Mapping[str, bytes], service_date: date) -> Outcome:
+        """A night of a district up to the decision, as its DAG has it; accepted where nothing speaks against it.
+
+        Args:
+            files: What lies in the inbox, by name.
+            service_date: The night.
+        """
+        with connect() as connection:
+            ledger.record_district(connection, district)
+            delivery = ledger.open_delivery(
+                connection, district.district_id, service_date, f"run__{service_date}", "inbox"
+            )
+        archive = Archive(settings().archive_root, district.district_id)
+        record_delivered(archive, district, delivery, self._taken(archive, district, files))
+        with connect() as connection:
+            delivery = ledger.delivery(connection, delivery.delivery_id)
+            if delivery.state == "received":
+                _compare(connection, delivery)
+                delivery = ledger.delivery(connection, delivery.delivery_id)
+        if delivery.state not in ("received", "held"):
+            return self._outcome(delivery.delivery_id, delivery.state, ())
+        said: list[str] = []
+        land_all(delivery.delivery_id, district.limits, log=said.append)
+        decision = decide(district, delivery.delivery_id)
+        accept(delivery.delivery_id)  # obeys the ledger: a delivery that is held or rejected stays so
+        return self._outcome(delivery.delivery_id, decision.verdict, (*said, *decision.reasons))
+
+    def conform(self) -> list[BuildOutcome]:
+        """Build and publish what was accepted of all districts."""
+        return conform(self.url, reland=_reland, log=lambda _: None)
+
+    def query(self, statement: str, *parameters: Any) -> list[tuple[Any, ...]]:
+        return query(self.url, statement, *parameters)
+
+    def _outcome(self, delivery_id: int, verdict: str, said: Iterable[str]) -> Outcome:
+        with connect() as connection:
+            delivery = ledger.delivery(connection, delivery_id)
+        return Outcome(delivery_id, delivery.district_id, verdict, delivery.state, tuple(said))
+
+    def _taken(self, archive: Archive, district: District, files: Mapping[str, bytes]) -> list[TakenFile]:
+        listing = [InboxFile(name, len(content), 0) for name, content in files.items()]
+        return [
+            TakenFile(file.name, file, asyncio.run(archive.keep(_blocks(files[file.name]))))
+            for file in assess(listing, district.files).files
+        ]
+
+
+def _reland(delivery_id: int) -> None:
+    land_again(delivery_id, log=lambda _: None)
+
+
+async def _blocks(content: bytes) -> AsyncIterator[bytes]:
+    for at in range(0, len(content), BLOCK_BYTES):
+        yield content[at : at + BLOCK_BYTES]
