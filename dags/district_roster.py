@@ -125,9 +125,9 @@ def decide(district_id: str) -> str:
     district, delivery_id = district_of(district_id), delivery_in_work(district_id)
     make_whole(delivery_id, district.limits, log=log.info)
     decision = decide_on(district, delivery_id)
-    log.info("Verdict: %s. %s", decision.verdict, " ".join(decision.reasons))
+    log.info("Verdict: %s. %s", decision.verdict, " ".join(decision.sentences))
     if decision.verdict == "reject":
-        raise AirflowFailException(" ".join(decision.reasons))
+        raise AirflowFailException(" ".join(decision.sentences))
     return decision.verdict
 
 

@@ -19,6 +19,7 @@ from rollcall.archive.store import Archive
 from rollcall.arrival.listing import InboxFile, assess
 from rollcall.codes import message_of
 from rollcall.decision.decide import decide
+from rollcall.decision.reasons import Reason
 from rollcall.districts import DEFAULTS_FILE, District, load_district
 from rollcall.landing import land_all
 from rollcall.ledger import Delivery
@@ -81,7 +82,7 @@ def check_path(path: Path, district_id: str | None = None) -> CheckVerdict:
         with connect() as connection:
             delivery = ledger.delivery(connection, delivery.delivery_id)
         if delivery.state == "rejected":
-            return _verdict(delivery, "reject", (delivery.state_reason or "",))
+            return _verdict(delivery, "reject", (Reason("decision", delivery.state_reason or ""),))
         land_all(delivery.delivery_id, district.limits, log=_quiet)
         decision = decide(district, delivery.delivery_id)
         return _verdict(delivery, decision.verdict, decision.reasons)
@@ -139,7 +140,7 @@ async def _blocks(path: Path) -> AsyncIterator[bytes]:
             yield block
 
 
-def _verdict(delivery: Delivery, verdict: Any, reasons: tuple[str, ...]) -> CheckVerdict:
+def _verdict(delivery: Delivery, verdict: Any, reasons: tuple[Reason, ...]) -> CheckVerdict:
     """The ledger's rows of the delivery, as the contract prints them."""
     with connect() as connection:
         files = [file for file in ledger.files_of(connection, delivery.delivery_id) if file.file in FILE_NAMES]
@@ -159,9 +160,15 @@ def _verdict(delivery: Delivery, verdict: Any, reasons: tuple[str, ...]) -> Chec
     )
 
 
-def _decision_finding(reason: str) -> Finding:
+def _decision_finding(reason: Reason) -> Finding:
     return Finding(
-        file="delivery", row=None, sourced_id=None, column=None, severity="critical", code="decision", message=reason
+        file=reason.file or "delivery",
+        row=None,
+        sourced_id=None,
+        column=None,
+        severity="critical",
+        code=reason.code,
+        message=reason.sentence,
     )
 
 

@@ -144,13 +144,13 @@ def test_too_many_removals_in_the_district_hold_it(url: str) -> None:
     delivery_id = deliver(url, without(ids, "994", 21))
     decision = decide(district(), delivery_id)
     assert decision.verdict == "hold"
-    assert decision.reasons == ("users: 21 of 200 records would be removed (10.5 %, the limit is 10 %).",)
+    assert decision.sentences == ("users: 21 of 200 records would be removed (10.5 %, the limit is 10 %).",)
 
 
 def test_too_many_removals_in_one_school_hold_the_delivery(url: str) -> None:
     ids = publish(url, {"994": 950, "995": 50})
-    decision = decide(district(), deliver(url, without(ids, "995", 21)))
-    assert decision.reasons == ("users of school 995: 21 of 50 records would be removed (42.0 %, the limit is 10 %).",)
+    sentences = decide(district(), deliver(url, without(ids, "995", 21))).sentences
+    assert sentences == ("users of school 995: 21 of 50 records would be removed (42.0 %, the limit is 10 %).",)
 
 
 @pytest.mark.parametrize("gone", [0, 20])
@@ -163,7 +163,7 @@ def test_records_marked_for_deletion_count_as_removals_in_bulk_and_in_delta(url:
     ids = publish(url, SCHOOLS)
     marked = dict(zip(ids, ["ToBeDeleted "] * 15 + ["inactive"] * 15, strict=False))
     for mode, sent in (("bulk", ids), ("delta", ids[:40])):
-        assert decide(district(), deliver(url, sent, mode=mode, status=marked)).reasons == (
+        assert decide(district(), deliver(url, sent, mode=mode, status=marked)).sentences == (
             "users: 30 of 200 records would be removed (15.0 %, the limit is 10 %).",
         )
 
@@ -203,13 +203,14 @@ def test_law_6_another_districts_records_do_not_count(url: str) -> None:
 def test_a_file_that_the_gate_wants_held_holds_the_delivery(url: str) -> None:
     decision = decide(district(), deliver(url, [str(number) for number in range(10)], verdict="hold"))
     assert decision.verdict == "hold"
-    assert decision.reasons == ("users: 7 of 10 records were set aside (70.0 %, the limit is 2 %).",)
+    assert decision.sentences == ("users: 7 of 10 records were set aside (70.0 %, the limit is 2 %).",)
 
 
 def test_a_rejected_file_rejects_the_delivery(url: str) -> None:
     delivery_id = deliver(url, verdict="reject")
     decision = decide(district(), delivery_id)
-    assert (decision.verdict, decision.reasons) == ("reject", ("users.csv is not right.",))
+    assert (decision.verdict, decision.sentences) == ("reject", ("users.csv is not right.",))
+    assert [(reason.code, reason.file) for reason in decision.reasons] == [("file_rejected", "users")]
     assert state_of(url, delivery_id) == "rejected"
 
 
@@ -218,9 +219,32 @@ def test_a_missing_file_rejects_the_delivery_by_name(url: str) -> None:
     missing = "insert into rollcall.check_result values (%s, %s, 'file_missing', %s, null, 1)"
     execute(url, missing, delivery_id, "orgs", "critical")
     execute(url, missing, delivery_id, "demographics", "info")
-    assert decide(district(), delivery_id).reasons == (
-        "The delivery holds no orgs.csv. Export all files of the set and send it again.",
+    decision = decide(district(), delivery_id)
+    assert decision.sentences == ("The delivery holds no orgs.csv. Export all files of the set and send it again.",)
+    assert [(reason.code, reason.file) for reason in decision.reasons] == [("file_missing", "orgs")]
+
+
+def test_a_rejected_file_is_told_by_the_checks_that_it_failed_as_a_whole(url: str) -> None:
+    delivery_id = deliver(url, verdict="reject")
+    for code, severity in (("column_missing", "critical"), ("users_role_invalid", "critical"), ("test", "warning")):
+        execute(
+            url,
+            "insert into rollcall.check_result (delivery_id, file, code, severity, rows_failed)"
+            " values (%s, 'users', %s, %s, 1)",
+            delivery_id,
+            code,
+            severity,
+        )
+    execute(
+        url,
+        "insert into rollcall.row_finding (delivery_id, file, code, severity, row_number, column_name) values"
+        " (%(d)s, 'users', 'column_missing', 'critical', 1, 'role'),"
+        " (%(d)s, 'users', 'users_role_invalid', 'critical', 2, 'role')".replace("%(d)s", str(delivery_id)),
     )
+    reasons = decide(district(), delivery_id).reasons
+    assert [(reason.code, reason.file, reason.sentence) for reason in reasons] == [
+        ("column_missing", "users", "users.csv is not right.")
+    ]
 
 
 def test_law_4_deciding_again_gives_the_same_answer(url: str) -> None:

@@ -266,7 +266,7 @@ class Run:
 
         decision = decide(self.district, self.delivery_id)
         if decision.verdict == "reject":
-            self.failed["decide"] = " ".join(decision.reasons)
+            self.failed["decide"] = " ".join(decision.sentences)
 
     def accept(self) -> None:
         """The DAG parks before it while a hold is open; then it would say no, and does so here at once."""

@@ -342,12 +342,12 @@ def test_law_08_every_decision_is_a_row(world: World) -> None:
     assert len(codes(rules)) > 100
     found = world.query("select code from rollcall.row_finding where delivery_id = %s", run.delivery_id)
     assert ("users_role_invalid",) in found
-    assert _hold(world, run) == ("removed", None, None, None, None)
+    assert _hold(world, run) == ("hold_removed", None, None, None, None)
 
     run.settle("approved", by="Ines of operations", why="the district confirmed it by telephone")
     world.conform()
     assert _hold(world, run) == (
-        "removed", "approved", "Ines of operations", "the district confirmed it by telephone", True,
+        "hold_removed", "approved", "Ines of operations", "the district confirmed it by telephone", True,
     )  # fmt: skip
     assert world.query(
         "select sequence, delivery_id, build_id is not null, published_at is not null from rollcall.publication_event"
@@ -368,7 +368,7 @@ def _a_wizard(folder: Path) -> None:
 
 def _hold(world: World, run: Run) -> tuple[Any, ...]:
     (row,) = world.query(
-        "select reasons -> 0 ->> 'rule', settlement, settled_by, settled_why, settled_at > opened_at"
+        "select reasons -> 0 ->> 'code', settlement, settled_by, settled_why, settled_at > opened_at"
         " from rollcall.hold where delivery_id = %s",
         run.delivery_id,
     )

@@ -366,22 +366,22 @@ def test_a_header_alone_removes_nothing(story: Story) -> None:
 
 @only("a school that was not ticked")
 def test_a_school_that_vanishes_is_held_by_the_limit_of_removals(story: Story) -> None:
-    assert held_because(story) == {"removed"}
+    assert held_because(story) == {"hold_removed"}
 
 
 @only("people under other ids")
 def test_people_under_other_ids_are_held_by_the_limit_of_removals(story: Story) -> None:
-    assert held_because(story) == {"removed"}
+    assert held_because(story) == {"hold_removed"}
 
 
 def held_because(story: Story) -> set[str]:
     run = story.runs[1]
     assert run
     rows = story.world.query(
-        "select reason ->> 'rule' from rollcall.hold, jsonb_array_elements(reasons) as reason where delivery_id = %s",
+        "select reason ->> 'code' from rollcall.hold, jsonb_array_elements(reasons) as reason where delivery_id = %s",
         run.delivery_id,
     )
-    return {rule for (rule,) in rows}
+    return {code for (code,) in rows}
 
 
 @only("a pupil who vanishes and returns")

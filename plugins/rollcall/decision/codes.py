@@ -22,6 +22,15 @@ SAFEGUARDS = (
         why="One cause is behind many rows; the roster would be half old, half new.",
     ),
     Code(
+        "file_rejected",
+        "safeguards",
+        "critical",
+        "The file as a whole cannot be used, so the delivery does not count.",
+        example="A users.csv in which every row names the same sourcedId.",
+        fix="Mend what the findings of the file say, and send the whole set again.",
+        why="A roster of one night must not be made of one night's classes and another night's pupils.",
+    ),
+    Code(
         "hold_first_delivery",
         "safeguards",
         "critical",

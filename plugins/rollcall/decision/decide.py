@@ -5,11 +5,13 @@ from dataclasses import dataclass
 from typing import Literal
 
 from rollcall import ledger
+from rollcall.codes import message_of
 from rollcall.decision.evidence import has_doubtful_rows, names_all_it_has
-from rollcall.decision.safeguards import HoldReason, removals_over_limit
+from rollcall.decision.reasons import Reason, reasons_to_reject
+from rollcall.decision.safeguards import removals_over_limit, set_aside_over_limit
 from rollcall.decision.settle import Hold, discard_open_hold, hold_of, newest_accepted, supersede, supersede_holds
 from rollcall.districts import District
-from rollcall.ledger import Delivery, DeliveryFile
+from rollcall.ledger import Delivery
 from rollcall.oneroster import FILE_NAMES
 from rollcall.warehouse import Connection, connect
 
@@ -20,10 +22,21 @@ Verdict = Literal["accept", "hold", "reject", "superseded", "discarded", "done"]
 
 @dataclass(frozen=True)
 class Decision:
-    """A verdict and its reasons, as an operator reads them."""
+    """A verdict and why.
+
+    Attributes:
+        reasons: Why the delivery is held or rejected, each with its code.
+        note: What else an operator is to read: who settled it, what overtook it.
+    """
 
     verdict: Verdict
-    reasons: tuple[str, ...]
+    reasons: tuple[Reason, ...] = ()
+    note: str | None = None
+
+    @property
+    def sentences(self) -> tuple[str, ...]:
+        """All of it, as an operator reads it."""
+        return (*(reason.sentence for reason in self.reasons), *([self.note] if self.note else []))
 
 
 @dataclass(frozen=True)
@@ -47,19 +60,19 @@ def decide(district: District, delivery_id: int) -> Decision:
     with connect() as connection:
         delivery = ledger.delivery(connection, delivery_id, lock=True)
         if delivery.state not in ledger.IN_WORK:
-            return Decision("done", (f"Delivery {delivery_id} is {delivery.state}.",))
+            return Decision("done", note=f"Delivery {delivery_id} is {delivery.state}.")
         overtaken = _overtaken(connection, delivery)
         if overtaken:
-            return Decision("superseded", (overtaken,))
+            return Decision("superseded", note=overtaken)
         hold = hold_of(connection, delivery_id)
         if hold is not None and not hold.is_open:
             if hold.settlement == "approved":  # also when its build failed since: the approval stands
                 ledger.set_state(connection, delivery_id, "received", decided=True)
             return _as_settled(hold)
-        decision, hold_reasons = _judge(connection, district, delivery)
+        decision = _judge(connection, district, delivery)
         if hold is not None and decision.verdict == "accept":
-            return Decision("hold", hold.sentences)  # once held, a person releases it
-        _record(connection, delivery, decision, hold_reasons)
+            return Decision("hold", hold.reasons)  # once held, a person releases it
+        _record(connection, delivery, decision)
     return decision
 
 
@@ -102,59 +115,28 @@ def _overtaken(connection: Connection, delivery: Delivery) -> str | None:
 
 
 def _as_settled(hold: Hold) -> Decision:
-    reason = f"{hold.settlement} by {hold.settled_by}: {hold.settled_why}"
+    note = f"{hold.settlement} by {hold.settled_by}: {hold.settled_why}"
     if hold.settlement == "approved":
-        return Decision("accept", (reason,))
-    return Decision("discarded" if hold.settlement == "discarded" else "superseded", (reason,))
+        return Decision("accept", note=note)
+    return Decision("discarded" if hold.settlement == "discarded" else "superseded", note=note)
 
 
-def _judge(connection: Connection, district: District, delivery: Delivery) -> tuple[Decision, list[HoldReason]]:
+def _judge(connection: Connection, district: District, delivery: Delivery) -> Decision:
     """The verdict on a delivery that nobody has settled yet."""
-    files = [file for file in ledger.files_of(connection, delivery.delivery_id) if file.file in FILE_NAMES]
-    rejected = _missing(connection, delivery) + [
-        file.verdict_reason or f"{file.file}.csv was rejected." for file in files if file.verdict == "reject"
-    ]
+    rejected = reasons_to_reject(connection, delivery)
     if rejected:
-        return Decision("reject", tuple(rejected)), []
-    reasons = _set_aside_over_limit(files, district)
+        return Decision("reject", tuple(rejected))
+    files = [file for file in ledger.files_of(connection, delivery.delivery_id) if file.file in FILE_NAMES]
+    reasons = set_aside_over_limit(files, district.limits)
     reasons += removals_over_limit(connection, delivery, files, district.limits)
     if district.first_delivery == "hold" and ledger.published_delivery(connection, district.district_id) is None:
-        reasons.append(HoldReason("first_delivery"))
-    if reasons:
-        return Decision("hold", tuple(reason.sentence for reason in reasons)), reasons
-    return Decision("accept", ()), []
+        reasons.append(Reason("hold_first_delivery", message_of("hold_first_delivery")))
+    return Decision("hold" if reasons else "accept", tuple(reasons))
 
 
-def _missing(connection: Connection, delivery: Delivery) -> list[str]:
-    rows = connection.execute(
-        """
-        select file from rollcall.check_result
-        where delivery_id = %s and code = 'file_missing' and severity = 'critical' order by file
-        """,
-        (delivery.delivery_id,),
-    ).fetchall()
-    return [f"The delivery holds no {row[0]}.csv. Export all files of the set and send it again." for row in rows]
-
-
-def _set_aside_over_limit(files: list[DeliveryFile], district: District) -> list[HoldReason]:
-    """The files that the gate wants held; files whose rows are all fine are not among them."""
-    return [
-        HoldReason(
-            "set_aside",
-            file.file,
-            None,
-            file.rows_set_aside or 0,
-            file.rows_landed or 0,
-            district.limits.of("set_aside", file.file).percent,
-        )
-        for file in files
-        if file.verdict == "hold"
-    ]
-
-
-def _record(connection: Connection, delivery: Delivery, decision: Decision, reasons: list[HoldReason]) -> None:
+def _record(connection: Connection, delivery: Delivery, decision: Decision) -> None:
     """Write the verdict down: the delivery's state, the hold, the older holds that it makes pointless."""
-    text = " ".join(decision.reasons)
+    text = " ".join(decision.sentences)
     if decision.verdict == "reject":
         discard_open_hold(connection, delivery, text)
         ledger.set_state(connection, delivery.delivery_id, "rejected", text)
@@ -169,7 +151,7 @@ def _record(connection: Connection, delivery: Delivery, decision: Decision, reas
         insert into rollcall.hold (delivery_id, reasons) values (%s, %s)
         on conflict (delivery_id) do update set reasons = excluded.reasons where hold.settlement is null
         """,
-        (delivery.delivery_id, json.dumps([reason.as_row() for reason in reasons])),
+        (delivery.delivery_id, json.dumps([reason.as_row() for reason in decision.reasons])),
     )
 
 

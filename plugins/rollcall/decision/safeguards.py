@@ -1,10 +1,9 @@
 """The safeguards: what a delivery would remove, per file and per school, against what is published."""
 
-from dataclasses import asdict, dataclass
-
 from psycopg import sql
 
 from rollcall import ledger
+from rollcall.decision.reasons import Reason
 from rollcall.districts import Limit, Limits
 from rollcall.ledger import Delivery, DeliveryFile
 from rollcall.oneroster import FILE_BY_NAME
@@ -18,53 +17,40 @@ SCHOOL_OF: dict[str, str] = {
 """For each file whose records belong to a school: where the history says which."""
 
 
-@dataclass(frozen=True)
-class HoldReason:
-    """Why a delivery waits for a person.
+def _over_limit(code: str, verb: str, file: str, school_id: str | None, count: int, of: int, limit: Limit) -> Reason:
+    """A reason with counts."""
+    where = f" of school {school_id}" if school_id else ""
+    share = 100 * count / of if of else 100.0
+    sentence = f"{file}{where}: {count:,} of {of:,} records {verb} ({share:.1f} %, the limit is {limit.percent:g} %)."
+    return Reason(code, sentence, file, school_id, count, of, limit.percent)
 
-    Attributes:
-        rule: ``removed``, ``set_aside`` or ``first_delivery``.
-        file: The file concerned, by the standard's name; None when it is the whole delivery.
-        school_source_id: The school concerned; None when it is the whole district.
-        count: How many records.
-        of: Out of how many.
-        limit_percent: The district's limit.
-    """
 
-    rule: str
-    file: str | None = None
-    school_source_id: str | None = None
-    count: int = 0
-    of: int = 0
-    limit_percent: float = 0.0
-
-    @property
-    def sentence(self) -> str:
-        """The reason as an operator reads it."""
-        if self.rule == "first_delivery":
-            return "This is the district's first delivery: a person releases it."
-        where = f" of school {self.school_source_id}" if self.school_source_id else ""
-        verb = "would be removed" if self.rule == "removed" else "were set aside"
-        share = 100 * self.count / self.of if self.of else 100.0
-        return (
-            f"{self.file}{where}: {self.count:,} of {self.of:,} records {verb} "
-            f"({share:.1f} %, the limit is {self.limit_percent:g} %)."
+def set_aside_over_limit(files: list[DeliveryFile], limits: Limits) -> list[Reason]:
+    """The files that the gate wants held; files whose rows are all fine are not among them."""
+    return [
+        _over_limit(
+            "hold_set_aside",
+            "were set aside",
+            file.file,
+            None,
+            file.rows_set_aside or 0,
+            file.rows_landed or 0,
+            limits.of("set_aside", file.file),
         )
-
-    def as_row(self) -> dict[str, object]:
-        """The reason as the ledger keeps it."""
-        return {**asdict(self), "sentence": self.sentence}
+        for file in files
+        if file.verdict == "hold"
+    ]
 
 
 def removals_over_limit(
     connection: Connection, delivery: Delivery, files: list[DeliveryFile], limits: Limits
-) -> list[HoldReason]:
+) -> list[Reason]:
     """Where the delivery no longer names more of the published records than is ordinary.
 
     Every published record counts that the file marks for deletion, or that a bulk file does not name, whether or not
     its absence would be believed. A file that was not sent, or holds a header only, names nothing and removes nothing.
     """
-    reasons: list[HoldReason] = []
+    reasons: list[Reason] = []
     if ledger.published_delivery(connection, delivery.district_id) is None:
         return reasons
     for file in files:
@@ -73,7 +59,7 @@ def removals_over_limit(
     return reasons
 
 
-def _removed_from(connection: Connection, delivery: Delivery, sent: DeliveryFile, limit: Limit) -> list[HoldReason]:
+def _removed_from(connection: Connection, delivery: Delivery, sent: DeliveryFile, limit: Limit) -> list[Reason]:
     """The district as a whole first; schools only where the district as a whole is within its limit."""
     file = sent.file
     table = FILE_BY_NAME[file].table_name
@@ -109,9 +95,9 @@ def _removed_from(connection: Connection, delivery: Delivery, sent: DeliveryFile
     counts = [(str(key) if key is not None else None, int(str(of)), int(str(gone))) for key, of, gone in rows]
     total, gone = sum(of for _, of, _ in counts), sum(gone for _, _, gone in counts)
     if limit.exceeded(gone, total):
-        return [HoldReason("removed", file, None, gone, total, limit.percent)]
+        return [_over_limit("hold_removed", "would be removed", file, None, gone, total, limit)]
     return [
-        HoldReason("removed", file, school_id, gone, of, limit.percent)
+        _over_limit("hold_removed", "would be removed", file, school_id, gone, of, limit)
         for school_id, of, gone in sorted(counts, key=lambda row: row[0] or "")
         if school_id is not None and limit.exceeded(gone, of)
     ]

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from rollcall import ledger
+from rollcall.decision.reasons import Reason
 from rollcall.ledger import Delivery
 from rollcall.warehouse import Connection
 
@@ -20,14 +21,19 @@ class Hold:
     """One row of ``rollcall.hold``.
 
     Attributes:
-        sentences: Why the delivery is held, as an operator reads it.
+        reasons: Why the delivery is held.
     """
 
     delivery_id: int
-    sentences: tuple[str, ...]
+    reasons: tuple[Reason, ...]
     settlement: Settlement | None
     settled_by: str | None
     settled_why: str | None
+
+    @property
+    def sentences(self) -> tuple[str, ...]:
+        """Why the delivery is held, as an operator reads it."""
+        return tuple(reason.sentence for reason in self.reasons)
 
     @property
     def is_open(self) -> bool:
@@ -39,16 +45,15 @@ def hold_of(connection: Connection, delivery_id: int) -> Hold | None:
     """The hold of a delivery, if it was ever held."""
     row = connection.execute(
         """
-        select delivery_id, array(select reason ->> 'sentence' from jsonb_array_elements(reasons) as reason),
-            settlement, settled_by, settled_why
+        select delivery_id, reasons, settlement, settled_by, settled_why
         from rollcall.hold where delivery_id = %s
         """,
         (delivery_id,),
     ).fetchone()
     if row is None:
         return None
-    number, sentences, settlement, by, why = row
-    return Hold(number, tuple(sentences), settlement, by, why)  # type: ignore[arg-type]  # as the table is declared
+    number, reasons, settlement, by, why = row
+    return Hold(number, tuple(Reason(**reason) for reason in reasons), settlement, by, why)  # type: ignore[arg-type, attr-defined]  # as the table is declared
 
 
 def settle(
