@@ -71,6 +71,7 @@ class DeliveryFile:
     sent_at: datetime | None = None
     mode: str = "bulk"
     encoding: str | None = None
+    format: str | None = None
     rows_landed: int | None = None
     rows_ragged: int | None = None
     rows_set_aside: int | None = None

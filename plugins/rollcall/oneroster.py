@@ -158,6 +158,14 @@ NEW_IN_1_1: Mapping[str, frozenset[str]] = {
 MOVED_IN_1_2: Mapping[str, frozenset[str]] = {"users": frozenset({"orgSourcedIds", "role"})}
 """Required columns of 1.1 whose content 1.2 sends in another file, per file."""
 
+COLUMNS_OF_1_2: Mapping[str, frozenset[str]] = {
+    "users": frozenset(
+        {"userMasterIdentifier", "resourceSourcedIds", "preferredGivenName", "preferredMiddleName",
+         "preferredFamilyName", "primaryOrgSourcedId", "pronouns"}
+    ),
+}  # fmt: skip
+"""Columns that 1.2 added, per file: they are kept like any further column, and are nothing to speak of."""
+
 OTHER_FILES = frozenset(
     {"categories", "classResources", "courseResources", "lineItems", "resources", "results", "userProfiles",
      "userResources", "scoreScales", "lineItemScoreScales", "resultScoreScales", "lineItemLearningObjectiveIds",

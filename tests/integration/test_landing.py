@@ -2,6 +2,7 @@
 
 import asyncio
 import csv
+import gzip
 import os
 import traceback
 from collections.abc import AsyncIterator, Iterator
@@ -16,6 +17,7 @@ from rollcall.archive.inbox import TakenFile
 from rollcall.archive.receive import record_delivered
 from rollcall.archive.store import Archive
 from rollcall.arrival.listing import InboxFile
+from rollcall.codes import message_of
 from rollcall.landing import land
 from rollcall.landing.encoding import BLOCK_BYTES
 from rollcall.oneroster import FILE_BY_NAME, FILE_NAMES
@@ -73,6 +75,17 @@ def findings(url: str, delivery_id: int) -> dict[str, str]:
     return dict(query(url, statement, delivery_id))  # type: ignore[arg-type]
 
 
+def details(url: str, delivery_id: int) -> dict[str, str]:
+    """What the findings say beyond their codes."""
+    told = query(
+        url,
+        "select code, coalesce(f.detail, c.detail) from rollcall.check_result as c"
+        " left join rollcall.row_finding as f using (delivery_id, file, code) where delivery_id = %s",
+        delivery_id,
+    )
+    return {code: detail for code, detail in told if detail}
+
+
 def columns_found(url: str, delivery_id: int, code: str) -> list[str]:
     statement = "select column_name from rollcall.row_finding where delivery_id = %s and code = %s and row_number = 1"
     return sorted(row[0] for row in query(url, statement, delivery_id, code))
@@ -103,7 +116,13 @@ def test_a_simulated_night_lands_cell_by_cell(warehouse_url: str, tmp_path: Path
 
 @pytest.mark.parametrize(
     ("encoding", "recorded"),
-    [("utf-8-sig", "utf-8"), ("utf-16", "utf-16"), ("cp1252", "windows-1252"), ("utf-8", "utf-8")],
+    [
+        ("utf-8-sig", "utf-8"),
+        ("utf-16", "utf-16"),
+        ("utf-16-le", "utf-16-le"),
+        ("cp1252", "windows-1252"),
+        ("utf-8", "utf-8"),
+    ],
 )
 @pytest.mark.parametrize("line_end", ["\r\n", "\n", "\r"])
 def test_encodings_and_line_ends_land_alike(warehouse_url: str, encoding: str, recorded: str, line_end: str) -> None:
@@ -112,6 +131,19 @@ def test_encodings_and_line_ends_land_alike(warehouse_url: str, encoding: str, r
     assert file_row(warehouse_url, delivery_id, "encoding") == (recorded,)
     told = {} if recorded == "utf-8" else {"encoding_not_utf8": "warning"}
     assert findings(warehouse_url, delivery_id) == told
+    if told:
+        name = "It is Windows-1252." if encoding == "cp1252" else "It is UTF-16."
+        assert details(warehouse_url, delivery_id) == {"encoding_not_utf8": name}
+
+
+def test_a_record_that_cannot_be_decoded_is_set_aside_by_its_row(warehouse_url: str) -> None:
+    content = ORGS.encode() + b"3,,,Jos\xe9,school,,1\n4,,,Elm,school,,1\n"
+    delivery_id = land_orgs(content)
+    assert landed(warehouse_url, delivery_id, "_row, sourced_id") == [(2, "1"), (3, "2"), (5, "4")]
+    assert query(warehouse_url, f"select _row, code, first_cell from delivery_{delivery_id}.ragged_row") == [
+        (4, "row_undecodable", "3")
+    ]
+    assert file_row(warehouse_url, delivery_id, "encoding, rows_landed, rows_ragged") == ("utf-8", 4, 1)
 
 
 def test_blank_cells_are_null_quoted_or_not(warehouse_url: str) -> None:
@@ -136,8 +168,77 @@ def test_columns_are_landed_by_name_whatever_their_order_and_case(warehouse_url:
     content = "TYPE,extra,Name,parentSourcedId,sourcedID\ndistrict,x,Maple,,1\nschool,x,Zoë's,1,2\n"
     delivery_id = land_orgs(content)
     assert landed(warehouse_url, delivery_id) == LANDED
-    assert columns_found(warehouse_url, delivery_id, "column_unknown") == ["cell 2"]
+    assert columns_found(warehouse_url, delivery_id, "column_unknown") == ["extra"]
     assert columns_found(warehouse_url, delivery_id, "column_miscased") == ["name", "sourcedId", "type"]
+    assert columns_found(warehouse_url, delivery_id, "column_order") == ["name"]
+    assert landed(warehouse_url, delivery_id, "_metadata::jsonb") == [({"extra": "x"},)] * 2
+
+
+def test_further_columns_are_kept_as_json_and_legal_when_they_stand_last(warehouse_url: str) -> None:
+    content = (
+        f'{HEADER},metadata.city,metadata.adminPassword\n1,,,Maple,district,,,"Oak, ""CA""",pw\n2,,,Oak,school,,1,,\n'
+    )
+    delivery_id = land_orgs(content)
+    assert landed(warehouse_url, delivery_id, "_metadata::jsonb") == [({"metadata.city": 'Oak, "CA"'},), (None,)]
+    assert findings(warehouse_url, delivery_id) == {}
+    delivery_id = land_orgs(HEADER.replace(",name", ",metadata.x,name") + "\n1,,,y,Maple,district,,\n")
+    assert findings(warehouse_url, delivery_id) == {"column_unknown": "info"}
+    assert details(warehouse_url, delivery_id) == {
+        "column_unknown": "Columns that begin with metadata. are to stand last."
+    }
+
+
+def test_a_misspelt_column_gets_a_suggestion(warehouse_url: str) -> None:
+    delivery_id = land_orgs(HEADER.replace("dateLast", "dataLast") + "\n1,,,Maple,district,,\n")
+    assert details(warehouse_url, delivery_id) == {
+        "column_unknown": "`dataLastModified` looks like `dateLastModified`.",
+    }
+    delivery_id = land_orgs(HEADER.replace("sourcedId,", "sourceId,", 1) + "\n1,,,Maple,district,,\n")
+    assert file_row(warehouse_url, delivery_id, "verdict, verdict_reason") == (
+        "reject",
+        "orgs.csv has no column sourcedId. Export it with all columns of OneRoster 1.1."
+        " `sourceId` looks like `sourcedId`.",
+    )
+    delivery_id = land_orgs("sourcedId,type,names\n1,district,Maple\n")
+    assert details(warehouse_url, delivery_id)["column_missing"] == "Cell 3 looks like `name`."
+
+
+def test_a_column_that_is_there_twice(warehouse_url: str) -> None:
+    delivery_id = land_orgs(f"{HEADER},identifier\n1,,,Maple,district,5,,6\n")
+    assert findings(warehouse_url, delivery_id) == {"column_optional_duplicate": "warning"}
+    assert landed(warehouse_url, delivery_id, "identifier, _metadata") == [("5", None)]
+    delivery_id = land_orgs(f"{HEADER},Name\n1,,,Maple,district,5,,Oak\n")
+    assert findings(warehouse_url, delivery_id) == {"column_duplicate": "critical"}
+    assert file_row(warehouse_url, delivery_id, "verdict") == ("reject",)
+
+
+def test_invisible_characters_in_a_header_are_passed_over_and_told(warehouse_url: str) -> None:
+    delivery_id = land_orgs(ORGS.replace("status", "\u200bsta\u00adtus ").replace(",name", ", name"))
+    assert landed(warehouse_url, delivery_id) == LANDED
+    assert columns_found(warehouse_url, delivery_id, "column_invisible_characters") == ["name", "status"]
+
+
+def test_a_header_may_have_empty_cells_at_its_end_and_blank_lines_above(warehouse_url: str) -> None:
+    delivery_id = land_orgs(f"\n \n{HEADER},,\n1,,,Maple,district,,,,\n,,,,,,,,\n2,torn\n")
+    assert landed(warehouse_url, delivery_id, "_row, sourced_id") == [(4, "1")]
+    assert query(warehouse_url, f"select _row from delivery_{delivery_id}.ragged_row") == [(6,)]
+    assert file_row(warehouse_url, delivery_id) == (2, 1, None)
+
+
+def test_headers_of_1_0_are_read(warehouse_url: str) -> None:
+    content = b"userSourcedId,status,dateLastModified,birthdate,sex\n7,,,2012-02-29,female\n"
+    sessions = b"sourcedId,status,dateLastModified,title,type,startDate,endDate\nT,,,Fall,term,2026-08-12,2026-12-18\n"
+    delivery_id = deliver({"demographics.csv": content, "academicSessions.csv": sessions})
+    assert [land(delivery_id, name, log=print) for name in ("demographics", "academicSessions")] == [1, 1]
+    table = f"delivery_{delivery_id}.demographics"
+    assert query(warehouse_url, f"select sourced_id, birth_date from {table}") == [("7", "2012-02-29")]
+    told = details(warehouse_url, delivery_id)
+    assert told["column_name_of_1_0"] == "It is called userSourcedId."
+    assert findings(warehouse_url, delivery_id)["column_new_in_1_1"] == "warning"
+    assert (
+        query(warehouse_url, "select verdict, format from rollcall.delivery_file where delivery_id = %s", delivery_id)
+        == [(None, "OneRoster 1.0")] * 2
+    )
 
 
 def test_a_missing_required_column_rejects_the_file_by_name(warehouse_url: str) -> None:
@@ -161,25 +262,73 @@ def test_a_missing_optional_column_is_a_warning(warehouse_url: str) -> None:
     ]
 
 
-@pytest.mark.parametrize(
-    "content",
-    [
-        b"",
-        b"\n\n",
-        b"Ann Alder,ann@example.org,2012-02-29\n",
-        b"<html><body>Session expired</body></html>",
-        b"\x89PNG\r\n\x1a\n\x00\x00",
-        "sourcedId,name\n".encode("utf-16-le"),  # without its mark
-        b"x" * (17 << 20),
-        f"{HEADER}\n1,,,Maple,district,,\n".encode() + b"x" * (18 << 20),
-    ],
-    ids=["empty", "blank", "no header", "html", "binary", "utf-16 unmarked", "one long line", "a long line below"],
-)
-def test_what_is_not_a_roster_rejects_the_file_and_lands_nothing(warehouse_url: str, content: bytes) -> None:
-    delivery_id = land_orgs(content)
-    assert findings(warehouse_url, delivery_id)["file_unreadable"] == "critical"
-    assert file_row(warehouse_url, delivery_id) == (0, 0, "reject")
-    assert landed(warehouse_url, delivery_id) == []
+SDS_USERS = b"sourcedId,orgSourcedIds,givenName,familyName,username,password,role,grade\n1,2,A,B,c,d,Student,6\n"
+SDS_2_1_USERS = b"sourcedId,username,givenName,familyName,password,activeDirectoryMatchId,email,phone,sms\n"
+SDS_2_1_SESSIONS = b"sourcedId,title,type,schoolYear,startDate,endDate\nS,2027,schoolYear,2027,2026-08-01,2027-07-01\n"
+TABLE = b"id,first_name,last_name,school_id,created_at\n1,Ann,Alder,5,2026-01-01 00:00:00\n"
+NOT_ONEROSTER: dict[str, tuple[str, bytes, str, str | None]] = {
+    "empty": ("orgs", b"", "file_empty", None),
+    "blank": ("orgs", b"\n\n", "file_empty", None),
+    "bom only": ("orgs", b"\xef\xbb\xbf", "file_empty", None),
+    "no header": ("orgs", b"Ann Alder,ann@example.org,2012-02-29\n", "file_no_header", None),
+    "other columns": ("orgs", b"first,second,third\nx,y,z\n", "file_unreadable", None),
+    "html": ("orgs", b"\n<!DOCTYPE html>\n<html><body>Session expired</body></html>", "file_html", None),
+    "html, commented": ("orgs", b"<!-- x --> <HTML><body>Session expired</body></html>", "file_html", None),
+    "xml": ("orgs", b'<?xml version="1.0"?><orgs/>', "file_xml", None),
+    "json": ("orgs", b'{"orgs": [{"sourcedId": "1"}]}', "file_json", None),
+    "json list": ("orgs", b'[\n {"sourcedId": "1"}]', "file_json", None),
+    "xlsx": ("orgs", b"PK\x03\x04\x14\0\x06\0[Content_Types].xml", "file_excel", None),
+    "xls": ("orgs", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(600), "file_excel", None),
+    "pdf": ("orgs", b"%PDF-1.7\n%\xe2\xe3", "file_pdf", None),
+    "zip": ("orgs", b"PK\x03\x04\x14\0\x06\0orgs.csv", "file_compressed", "It is a zip archive."),
+    "gzip": ("orgs", gzip.compress(ORGS.encode()), "file_compressed", "It is compressed with gzip."),
+    "7z": ("orgs", b"7z\xbc\xaf\x27\x1c\0\x04", "file_compressed", "It is a 7z archive."),
+    "pg_dump": ("orgs", b"--\n-- PostgreSQL database dump\n--\n", "file_database_dump", "It was made by pg_dump."),
+    "mysqldump": ("orgs", b"-- MySQL dump 10.13\n", "file_database_dump", "It was made by mysqldump."),
+    "sql": ("orgs", b"INSERT INTO orgs VALUES (1, 'Oak');\n", "file_database_dump", "It begins with SQL."),
+    "sqlite": ("orgs", b"SQLite format 3\0\x10\0", "file_database_dump", "It is a SQLite database."),
+    "database table": ("users", TABLE, "file_database_table", None),
+    "sds v1": ("users", b"SIS ID,School SIS ID,Username\n", "file_microsoft_sds", "It is version 1 (Classic)."),
+    "sds v2 users": ("users", SDS_USERS, "file_microsoft_sds", "It is version 2."),
+    "sds v2 classes": ("classes", b"sourcedId,orgSourcedId,title\n", "file_microsoft_sds", "It is version 2."),
+    "sds v2.1 users": ("users", SDS_2_1_USERS, "file_microsoft_sds", "It is version 2.1."),
+    "sds v2.1 sessions": ("academicSessions", SDS_2_1_SESSIONS, "file_microsoft_sds", "It is version 2.1."),
+    "sds enrollments": (
+        "enrollments",
+        b"classSourcedId,userSourcedId,role\n1,2,Student\n",
+        "file_microsoft_sds",
+        "It is version 2 or 2.1.",
+    ),
+    "clever": ("enrollments", b"School_id,Section_id,Student_id\n1,2,3\n", "file_clever", None),
+    "semicolons": ("orgs", ORGS.replace(",", ";").encode(), "file_separator", "It is separated by semicolons."),
+    "tabs": ("orgs", ORGS.replace(",", "\t").encode("utf-16"), "file_separator", "It is separated by tabs."),
+    "binary": ("orgs", b"\x89PNG\r\n\x1a\n\x00\x00", "file_unreadable", None),
+    "zeros": ("orgs", bytes(5000), "file_unreadable", None),
+    "too many columns": ("orgs", b"x," * 5000, "file_unreadable", None),
+    "one long line": ("orgs", b"x" * (17 << 20), "file_line_too_long", None),
+    "a long line below": ("orgs", ORGS.encode() + b"5,torn\n" + b"x" * (18 << 20), "file_line_too_long", None),
+}
+
+
+@pytest.mark.parametrize("kind", NOT_ONEROSTER)
+def test_what_is_not_a_roster_is_named_and_lands_nothing(warehouse_url: str, kind: str) -> None:
+    file, content, code, detail = NOT_ONEROSTER[kind]
+    delivery_id = deliver({f"{file}.csv": content})
+    assert land(delivery_id, file, log=print) == 0
+    assert findings(warehouse_url, delivery_id) == {code: "critical"}
+    assert details(warehouse_url, delivery_id) == ({code: detail} if detail else {})
+    ((rows, ragged, verdict, reason, name),) = query(
+        warehouse_url,
+        "select rows_landed, rows_ragged, verdict, verdict_reason, format from rollcall.delivery_file"
+        " where delivery_id = %s",
+        delivery_id,
+    )
+    assert (rows, ragged, verdict) == (0, 0, "reject")
+    assert reason == f"{file}.csv: {message_of(code, detail)}"
+    assert not (name or "").startswith("OneRoster")
+    schema = f"delivery_{delivery_id}"
+    assert query(warehouse_url, f"select count(*) from {schema}.{FILE_BY_NAME[file].table_name}") == [(0,)]
+    assert query(warehouse_url, f"select count(*) from {schema}.ragged_row") == [(0,)]
 
 
 def test_law_7_a_file_without_a_header_is_not_quoted(warehouse_url: str) -> None:
@@ -198,6 +347,19 @@ def test_rows_are_numbered_by_physical_line_and_torn_ones_kept_apart(warehouse_u
         (7, "orgs", "row_nul_byte", "4"),
     ]
     assert file_row(warehouse_url, delivery_id) == (4, 2, None)
+
+
+def test_more_torn_rows_than_fit_into_a_batch_are_all_kept_apart(warehouse_url: str) -> None:
+    torn = "".join(f"{number},torn\n" for number in range(25_000))
+    delivery_id = land_orgs(f"{HEADER}\n{torn}1,,,Maple,district,,\n")
+    for _ in range(2):
+        assert file_row(warehouse_url, delivery_id) == (25_001, 25_000, None)
+        assert query(
+            warehouse_url,
+            "select count(*), bool_and(_row = first_cell::int + 2 and code = 'row_ragged')"
+            f" from delivery_{delivery_id}.ragged_row",
+        ) == [(25_000, True)]
+        land(delivery_id, "orgs", log=print)
 
 
 def test_a_file_of_many_blocks_keeps_every_row_and_its_line(warehouse_url: str) -> None:

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import json
 import time
 from collections.abc import Iterator
 
@@ -10,8 +11,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from rollcall.landing import records
+from rollcall.landing.encoding import UNDECODABLE, detect, utf8_blocks
 from rollcall.landing.header import Header, read_header
-from rollcall.landing.records import RecordReader, UnreadableFileError
+from rollcall.landing.records import LineTooLongError, RaggedRow, RecordReader
 from rollcall.oneroster import Column, File
 
 THREE = read_header(b"a,b,c", File("x", (Column("a"), Column("b"), Column("c"))))
@@ -22,11 +24,13 @@ Records = list[tuple[int, list[str]]]
 
 def read(blocks: list[bytes], header: Header = THREE) -> tuple[Records, list[tuple[int, str, str]]]:
     """What would land, and what is set aside."""
-    reader = RecordReader(header)
+    torn: list[RaggedRow] = []
+    reader = RecordReader(header, torn.append)
     out = b"".join(reader.copy_data(iter(blocks))).decode()
     landed = [(int(row[0]), row[1:]) for row in csv.reader(io.StringIO(out, newline=""))]
-    ragged = [(row.line, row.code, row.first_cell) for row in reader.ragged]
+    ragged = [(row.line, row.code, row.first_cell) for row in torn]
     assert reader.rows == len(landed) + len(ragged)
+    assert reader.ragged == len(ragged)
     return landed, ragged
 
 
@@ -46,7 +50,7 @@ def plainly(text: str) -> Records:
         cells = next(reader, None)
         if cells is None:
             return found
-        if "".join(cells).strip() or len(cells) > 1:
+        if any(cells) and (len(cells) > 1 or cells[0].strip()):
             found.append((start, cells))
 
 
@@ -70,7 +74,7 @@ def test_whatever_csv_writes_comes_out_the_same_wherever_blocks_end(
     landed, ragged = read(blocks)
     assert ragged == []
     assert landed == plainly(content.decode())
-    assert [cells for _, cells in landed] == rows
+    assert [cells for _, cells in landed] == [cells for cells in rows if any(cells)]
 
 
 TORN = b'''1,Ann,x
@@ -117,8 +121,9 @@ def test_blank_lines_are_no_records_but_lines() -> None:
     assert read([b"\n1,2,3\n\n  \n4,5,6\n\n"]) == ([(3, ["1", "2", "3"]), (6, ["4", "5", "6"])], [])
 
 
-def test_empty_cells_are_a_record() -> None:
-    assert read([b",,\n"]) == ([(2, ["", "", ""])], [])
+@pytest.mark.parametrize("line", [b",,", b'"",,""', b",,,,"])
+def test_a_line_of_empty_cells_is_a_blank_line(line: bytes) -> None:
+    assert read([b"1,2,3\n" + line + b"\n4,5,6\n"]) == ([(2, ["1", "2", "3"]), (4, ["4", "5", "6"])], [])
 
 
 @pytest.mark.parametrize("line", [b"2,\0,c", b'2,"\0",c', b"2,b,c\0"])
@@ -126,6 +131,48 @@ def test_a_nul_byte_sets_its_record_aside(line: bytes) -> None:
     landed, ragged = read([b"1,b,c\n" + line + b"\n3,b,c\n"])
     assert [line for line, _ in landed] == [2, 4]
     assert ragged == [(3, "row_nul_byte", "2")]
+
+
+def test_bytes_that_are_no_character_set_their_record_aside() -> None:
+    damaged = f"2,Zo{UNDECODABLE},c".encode()
+    landed, ragged = read([b"1,b,c\n" + damaged + b"\n3,b,c\n"])
+    assert [line for line, _ in landed] == [2, 4]
+    assert ragged == [(3, "row_undecodable", "2")]
+
+
+def test_the_id_of_a_torn_record_is_looked_for_where_the_header_puts_it() -> None:
+    id_last = read_header(b"name,sourcedId", File("x", (Column("sourcedId"), Column("name"))))
+    assert read([b"Oak, 7,990\nOak\n"], id_last)[1] == [(2, "row_ragged", " 7"), (3, "row_ragged", "")]
+
+
+def test_further_columns_land_as_one_object_without_blank_cells() -> None:
+    further = read_header(b"a,metadata.x,b,y,c", File("x", (Column("a"), Column("b"), Column("c"))))
+    landed, _ = read([b'1,,2,,3\n1,"o, p",2,\xc3\xab,3\n'], further)
+    assert landed[0] == (2, ["1", "2", "3", ""])
+    assert landed[1][1][:3] == ["1", "2", "3"]
+    assert json.loads(landed[1][1][3]) == {"metadata.x": "o, p", "y": "ë"}
+
+
+def test_any_number_of_torn_records_is_told_and_none_is_kept() -> None:
+    torn: list[RaggedRow] = []
+    reader = RecordReader(THREE, torn.append)
+    for out in reader.copy_data(iter([b"1,2\n" * 1000] * 3)):
+        assert out == b""
+        assert len(torn) % 1000 == 0
+        assert torn
+    assert (reader.rows, reader.ragged, len(torn)) == (3000, 3000, 3000)
+
+
+@given(content=st.binary(max_size=300), size=st.integers(1, 64), header=st.sampled_from([THREE, SECOND_IS_SECRET]))
+def test_any_bytes_end_as_records_or_set_aside(content: bytes, size: int, header: Header) -> None:
+    source = io.BytesIO(content)
+    encoding = detect(source)
+    source.seek(0)
+    text = b"".join(utf8_blocks(source, encoding))
+    landed, _ = read(blocks_of(text, size), header)
+    width = len(header.positions)
+    assert all(len(cells) == width and UNDECODABLE not in "".join(cells) for _, cells in landed)
+    assert "\0" not in "".join(cell for _, cells in landed for cell in cells)
 
 
 def test_columns_without_a_place_to_land_are_left_out() -> None:
@@ -143,7 +190,7 @@ def test_nothing_below_the_header_is_no_record() -> None:
 
 def test_a_line_longer_than_any_rosters_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(records, "LONGEST_RECORD_BYTES", 10)
-    with pytest.raises(UnreadableFileError):
+    with pytest.raises(LineTooLongError):
         read(blocks_of(b"1,2,3\n" + b"x" * 30, 4))
 
 
@@ -162,7 +209,8 @@ def test_a_quotation_mark_that_nothing_closes_is_given_up_at_the_longest_record(
     monkeypatch.setattr(records, "LONGEST_RECORD_BYTES", 10_000)
     before = csv.field_size_limit(10_000)
     lines = b"".join(b"%d,b,c\n" % number for number in range(10_000))
-    reader = RecordReader(THREE)
+    torn: list[RaggedRow] = []
+    reader = RecordReader(THREE, torn.append)
     given: list[int] = []
     landed = 0
     for out in reader.copy_data(iter(blocks_of(b'a,b,"c\n' + lines, 1000))):
@@ -170,5 +218,5 @@ def test_a_quotation_mark_that_nothing_closes_is_given_up_at_the_longest_record(
         given.append(landed)
     csv.field_size_limit(before)
     assert landed == 10_000
-    assert [row.line for row in reader.ragged] == [2]
+    assert [row.line for row in torn] == [2]
     assert given[-10] > 5_000, "the file was kept in memory to its end"

@@ -12,8 +12,8 @@ from rollcall.warehouse import Connection
 ROWS_LISTED = 10_000
 """How many rows of a check that sets nothing aside are listed; its count is always whole."""
 
-RAGGED_CODES = ("row_ragged", "row_nul_byte")
-"""The codes that landing gives to records that it could not split into columns."""
+RAGGED_CODES = ("row_ragged", "row_nul_byte", "row_undecodable")
+"""The codes that landing gives to records that it could not read."""
 
 LEDGER = sql.Identifier("rollcall", "row_finding")
 

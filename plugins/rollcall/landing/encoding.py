@@ -1,41 +1,54 @@
 """Which encoding a file is in, and its content as UTF-8 with plain line ends, block by block."""
 
 import codecs
+import re
 from collections.abc import Iterator
 from typing import IO, Literal
 
 BLOCK_BYTES = 1024 * 1024
-Encoding = Literal["utf-8", "utf-16", "windows-1252"]
-CODECS: dict[Encoding, str] = {"utf-8": "utf-8-sig", "utf-16": "utf-16", "windows-1252": "cp1252"}
+Encoding = Literal["utf-8", "utf-16", "utf-16-le", "utf-16-be", "windows-1252"]
+CODECS: dict[Encoding, str] = {"windows-1252": "cp1252"}
+
+UNDECODABLE = "\uffff"
+"""What stands in the place of bytes that are no character; Unicode keeps it free for such uses."""
+
+AT_REST = (b"", 0)
+"""The state of a decoder that waits for the rest of no character."""
+STRAY = re.compile("[\udc80-\udcff]")
+"""What Python makes of bytes that are not UTF-8, when it is to keep them."""
+
+
+def _replace(error: UnicodeError) -> tuple[str, int]:
+    if not isinstance(error, UnicodeDecodeError):
+        raise error
+    return UNDECODABLE, error.end
+
+
+codecs.register_error("rollcall.undecodable", _replace)
 
 
 def detect(source: IO[bytes]) -> Encoding:
-    """The encoding of a file: by its byte order mark, else UTF-8 when every byte fits, else Windows-1252.
+    """The encoding of a file: by its byte order mark, else by its bytes.
 
-    A character that the file's end cuts in two speaks for a broken-off upload, not for another encoding.
+    Zero bytes at every other place are UTF-16. Otherwise the file is UTF-8, unless it holds more bytes that are not
+    UTF-8 than characters of several bytes that are: Windows-1252 text hardly ever looks like the latter, and a UTF-8
+    file with some damage must not become gibberish as a whole.
 
     Args:
-        source: Read to its end, or to the first byte that is not UTF-8.
+        source: Read to its end, block by block.
     """
-    decoder = codecs.getincrementaldecoder("utf-8")()
     block = source.read(BLOCK_BYTES)
     if block.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return "utf-16"
     if block.startswith(codecs.BOM_UTF8):
         return "utf-8"
-    try:
-        while block:
-            decoder.decode(block)
-            block = source.read(BLOCK_BYTES)
-    except UnicodeDecodeError:
-        return "windows-1252"
-    return "utf-8"
+    return _utf_16_without_mark(block) or _by_counting(block, source)
 
 
 def utf8_blocks(source: IO[bytes], encoding: Encoding) -> Iterator[bytes]:
     """The file's content as UTF-8 without a byte order mark, every line end a line feed.
 
-    Bytes that the encoding does not define become the replacement character.
+    Bytes that are no character of the encoding become `UNDECODABLE`.
     """
     ends_in_return = False
     for block in _as_utf8(source, encoding):
@@ -51,8 +64,43 @@ def utf8_blocks(source: IO[bytes], encoding: Encoding) -> Iterator[bytes]:
         yield b"\n"
 
 
+def _utf_16_without_mark(block: bytes) -> Encoding | None:
+    """UTF-16 whose mark is missing: the first line, which is plain English, has a zero byte at every other place."""
+    sample = block[:200]
+    first, second = sample[0::2].count(0), sample[1::2].count(0)
+    most = 0.9 * len(sample) / 2
+    if len(sample) > 3 and second >= most and not first:
+        return "utf-16-le"
+    if len(sample) > 3 and first >= most and not second:
+        return "utf-16-be"
+    return None
+
+
+def _by_counting(block: bytes, source: IO[bytes]) -> Encoding:
+    """UTF-8 or Windows-1252. A character that the file's end cuts in two counts for neither."""
+    decoder = codecs.getincrementaldecoder("utf-8")(errors="surrogateescape")
+    characters = strays = 0
+    while block:
+        if not (block.isascii() and decoder.getstate() == AT_REST):
+            text = decoder.decode(block)
+            found = len(text) - len(STRAY.sub("", text))
+            strays += found
+            characters += len(text) - len(text.encode("ascii", errors="ignore")) - found
+        block = source.read(BLOCK_BYTES)
+    return "windows-1252" if strays > characters else "utf-8"
+
+
 def _as_utf8(source: IO[bytes], encoding: Encoding) -> Iterator[bytes]:
-    decoder = codecs.getincrementaldecoder(CODECS[encoding])(errors="replace")
+    decoder = codecs.getincrementaldecoder(CODECS.get(encoding, encoding))(errors="rollcall.undecodable")
+    mark = codecs.BOM_UTF8.decode()
+    first = True
     while block := source.read(BLOCK_BYTES):
-        yield decoder.decode(block).encode()
+        if encoding == "utf-8" and block.isascii() and decoder.getstate() == AT_REST:
+            yield block
+            first = False
+            continue
+        text = decoder.decode(block)
+        if text:
+            yield (text.removeprefix(mark) if first else text).encode()
+            first = False
     yield decoder.decode(b"", final=True).encode()

@@ -2,35 +2,67 @@
 
 import itertools
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
+from dataclasses import dataclass, field
 
 from psycopg import sql
 
 from rollcall import ledger
 from rollcall.archive.store import Archive
-from rollcall.landing.codes import READING
+from rollcall.landing import formats
 from rollcall.landing.encoding import Encoding, detect, utf8_blocks
+from rollcall.landing.findings import Finding, record_findings
 from rollcall.landing.header import Header, read_header
-from rollcall.landing.records import LONGEST_RECORD_BYTES, RecordReader, UnreadableFileError
+from rollcall.landing.header_findings import header_findings
+from rollcall.landing.ragged import clear_ragged_rows, ragged_rows
+from rollcall.landing.records import LONGEST_RECORD_BYTES, LineTooLongError, RecordReader
 from rollcall.landing.schema import make_schema
 from rollcall.ledger import Delivery, DeliveryFile
-from rollcall.oneroster import FILE_BY_NAME, File
+from rollcall.oneroster import FILE_BY_NAME, ROLES, File
 from rollcall.settings import settings
 from rollcall.warehouse import Connection, connect
 
 Log = Callable[[str], None]
 
-HEADER_LINE = 1
-CODES = tuple(code.code for code in READING if not code.code.startswith("row_"))
-"""The codes of what concerns the file as a whole; those of rows are the gate's to record."""
+MOST_COLUMNS = 1000
+"""A first line of more cells is no header."""
 
 
-class Finding(NamedTuple):
-    """One of landing's checks that did not pass."""
+@dataclass
+class Landing:
+    """One file on its way into the delivery's schema.
 
-    code: str
-    severity: str
-    columns: tuple[str, ...] = ()
+    Attributes:
+        connection: The transaction in which everything happens but what concerns ragged records.
+        entry: The file as the ledger has it.
+        has_roles: Whether the delivery holds roles.csv.
+        findings: What was found about the file as a whole, so far.
+        format: What the file is: ``OneRoster 1.1``, ``an Excel workbook``.
+        rows: Records, ragged ones included.
+        ragged: Ragged records.
+    """
+
+    connection: Connection
+    delivery: Delivery
+    entry: DeliveryFile
+    file: File
+    has_roles: bool
+    encoding: Encoding = "utf-8"
+    findings: list[Finding] = field(default_factory=list)
+    format: str | None = None
+    header_line: int = 1
+    rows: int = 0
+    ragged: int = 0
+
+    @property
+    def table(self) -> sql.Identifier:
+        """The file's table."""
+        return sql.Identifier(self.delivery.landing_schema, self.file.table_name)
+
+    def refuse(self, finding: Finding) -> None:
+        """Note that the file is not a OneRoster CSV file; nothing of it counts."""
+        self.findings = [finding]
+        self.format = formats.NAMES.get(finding.code)
+        self.rows = self.ragged = 0
 
 
 def land(delivery_id: int, file_name: str, *, log: Log) -> int:
@@ -47,171 +79,126 @@ def land(delivery_id: int, file_name: str, *, log: Log) -> int:
         FileNotFoundError: the archive does not hold what the ledger says.
         WarehouseError: PostgreSQL refused.
     """
-    file = FILE_BY_NAME[file_name]
     with connect() as connection:
-        delivery = ledger.delivery(connection, delivery_id)
-        entry = _entry(connection, delivery, file_name)
-        make_schema(connection, delivery)
-        archive = Archive(settings().archive_root, delivery.district_id)
-        with archive.open(entry.archive_path) as source:
-            encoding = detect(source)
-        with archive.open(entry.archive_path) as source:
-            rows = _land_blocks(connection, delivery, file, encoding, utf8_blocks(source, encoding))
-    log(f"Landed {rows:,} records of {file.file_name} ({encoding}).")
-    return rows
+        landing = _begin(connection, delivery_id, file_name)
+        archive = Archive(settings().archive_root, landing.delivery.district_id)
+        _make_table(landing)
+        with archive.open(landing.entry.archive_path) as source:
+            foreign = formats.of_bytes(source.read(formats.HEAD_BYTES))
+        if foreign:
+            landing.refuse(foreign)
+        else:
+            _land(landing, archive)
+        _record(landing)
+    log(f"Landed {landing.rows:,} records of {landing.file.file_name} ({landing.encoding}).")
+    return landing.rows
 
 
-def _entry(connection: Connection, delivery: Delivery, file_name: str) -> DeliveryFile:
-    for entry in ledger.files_of(connection, delivery.delivery_id):
-        if entry.file == file_name:
-            return entry
-    raise ledger.UnknownDeliveryError(f"Delivery {delivery.delivery_id} holds no {file_name}.csv.")
+def _begin(connection: Connection, delivery_id: int, file_name: str) -> Landing:
+    """What the ledger knows of the file, and a schema to land it in."""
+    delivery = ledger.delivery(connection, delivery_id)
+    entries = {entry.file: entry for entry in ledger.files_of(connection, delivery_id)}
+    if file_name not in entries:
+        raise ledger.UnknownDeliveryError(f"Delivery {delivery_id} holds no {file_name}.csv.")
+    make_schema(connection, delivery)
+    return Landing(connection, delivery, entries[file_name], FILE_BY_NAME[file_name], ROLES.name in entries)
 
 
-def _land_blocks(
-    connection: Connection, delivery: Delivery, file: File, encoding: Encoding, blocks: Iterator[bytes]
-) -> int:
-    """Header, table, records, findings."""
-    table = _make_table(connection, delivery, file)
-    findings = [Finding("encoding_not_utf8", "warning")] if encoding != "utf-8" else []
-    reader: RecordReader | None = None
-    try:
-        line, rest = _first_line(blocks)
-        header = read_header(line, file)
-        findings += _header_findings(header)
-        if not any(finding.code == "file_unreadable" for finding in findings):
-            reader = RecordReader(header)
-            _copy(connection, table, reader, header, itertools.chain([rest], blocks))
-    except UnreadableFileError:
-        reader = None
-        findings.append(Finding("file_unreadable", "critical"))
-    _record(connection, delivery, file, encoding, reader, findings)
-    return reader.rows if reader else 0
+def _make_table(landing: Landing) -> None:
+    """The file's table, empty, in the delivery's own schema."""
+    template = sql.Identifier("staging", landing.file.table_name)
+    clear_ragged_rows(landing.connection, landing.delivery, landing.file)
+    landing.connection.commit()  # the connection that keeps ragged records must not wait for this one
+    landing.connection.execute(sql.SQL("drop table if exists {} cascade").format(landing.table))
+    landing.connection.execute(sql.SQL("create unlogged table {} (like {})").format(landing.table, template))
 
 
-def _first_line(blocks: Iterator[bytes]) -> tuple[bytes, bytes]:
-    """The header line, and what of the blocks read so far follows it."""
-    data = b""
+def _land(landing: Landing, archive: Archive) -> None:
+    """Encoding, header, records."""
+    with archive.open(landing.entry.archive_path) as source:
+        landing.encoding = detect(source)
+    with archive.open(landing.entry.archive_path) as source:
+        blocks = utf8_blocks(source, landing.encoding)
+        try:
+            line, landing.header_line, rest = _first_line(blocks)
+            header = _header(landing, line, rest)
+            if header:
+                _copy(landing, header, itertools.chain([rest], blocks))
+        except LineTooLongError:
+            clear_ragged_rows(landing.connection, landing.delivery, landing.file)
+            landing.refuse(Finding("file_line_too_long"))
+
+
+def _first_line(blocks: Iterator[bytes]) -> tuple[bytes, int, bytes]:
+    """The first line that is not blank, its number, and what of the blocks read so far follows it."""
+    data, number = b"", 1
     for block in blocks:
         data += block
-        if b"\n" in data:
-            line, _, rest = data.partition(b"\n")
-            return line, rest
+        while b"\n" in data:
+            line, _, data = data.partition(b"\n")
+            if line.strip():
+                return line, number, data
+            number += 1
         if len(data) > LONGEST_RECORD_BYTES:
-            raise UnreadableFileError("a line is longer than 16 MiB: this is not a CSV file")
-    return data, b""
+            raise LineTooLongError
+    return data, number, b""
 
 
-def _make_table(connection: Connection, delivery: Delivery, file: File) -> sql.Identifier:
-    """The file's table, empty, in the delivery's own schema."""
-    table = sql.Identifier(delivery.landing_schema, file.table_name)
-    template = sql.Identifier("staging", file.table_name)
-    connection.execute(sql.SQL("drop table if exists {} cascade").format(table))
-    connection.execute(sql.SQL("create unlogged table {} (like {})").format(table, template))
-    return table
+def _header(landing: Landing, line: bytes, rest: bytes) -> Header | None:
+    """The header, and what is wrong with it; none when the file is not a OneRoster CSV file."""
+    text = (line[: formats.HEAD_BYTES] + b"\n" + rest[: formats.HEAD_BYTES]).decode("utf-8", errors="replace")
+    header = read_header(line, landing.file, landing.header_line)
+    foreign = formats.of_text(text) or formats.of_header(text.partition("\n")[0], header)
+    if not foreign and (header.width > MOST_COLUMNS or not (header.names_id or header.is_recognised)):
+        foreign = formats.without_header(header)
+    if foreign:
+        landing.refuse(foreign)
+        return None
+    landing.format = f"OneRoster {formats.version_of(header)}"
+    if landing.encoding != "utf-8":
+        name = "UTF-16" if landing.encoding.startswith("utf-16") else "Windows-1252"
+        landing.findings.append(Finding("encoding_not_utf8", detail=f"It is {name}."))
+    landing.findings += header_findings(header, has_roles=landing.has_roles)
+    return header
 
 
-def _copy(
-    connection: Connection, table: sql.Identifier, reader: RecordReader, header: Header, blocks: Iterator[bytes]
-) -> None:
+def _copy(landing: Landing, header: Header, blocks: Iterator[bytes]) -> None:
     """Stream the records into the table; a blank cell, quoted or not, becomes null."""
-    columns = [sql.Identifier(column.column_name) for column, _ in header.positions]
-    statement = sql.SQL("copy {} ({}) from stdin (format csv, force_null ({}))").format(
-        table,
-        sql.SQL(", ").join([sql.Identifier("_row"), *columns]),
-        sql.SQL(", ").join(columns),
+    names = [column.column_name for column, _ in header.positions] + ["_metadata"] * bool(header.further)
+    if not names:
+        return
+    columns = sql.SQL(", ").join(map(sql.Identifier, names))
+    statement = sql.SQL("copy {} (_row, {}) from stdin (format csv, force_null ({}))").format(
+        landing.table, columns, columns
     )
-    # A savepoint: when the reader gives up, what landing saw is still to be written down.
-    with connection.transaction(), connection.cursor() as cursor, cursor.copy(statement) as copy:
-        for data in reader.copy_data(blocks):
-            copy.write(data)
+    with ragged_rows(landing.delivery, landing.file) as ragged:
+        reader = RecordReader(header, ragged.add)
+        # A savepoint: when the reader gives up, what landing saw is still to be written down.
+        with landing.connection.transaction(), landing.connection.cursor() as cursor, cursor.copy(statement) as copy:
+            for data in reader.copy_data(blocks):
+                copy.write(data)
+    landing.rows, landing.ragged = reader.rows, reader.ragged
 
 
-def _header_findings(header: Header) -> list[Finding]:
-    """What is wrong with the header. Its cells are never quoted: without a header they are a pupil's."""
-    if not any(column.name == "sourcedId" for column, _ in header.positions):
-        return [Finding("file_unreadable", "critical")]
-    found = [
-        Finding("column_missing", "critical", tuple(column.name for column in header.missing)),
-        Finding("column_optional_missing", "warning", tuple(column.name for column in header.missing_optional)),
-        Finding("column_unknown", "info", tuple(f"cell {index + 1}" for index in header.unknown)),
-        Finding("column_miscased", "warning", tuple(column.name for column in header.miscased)),
-    ]
-    return [finding for finding in found if finding.columns]
-
-
-def _record(
-    connection: Connection,
-    delivery: Delivery,
-    file: File,
-    encoding: Encoding,
-    reader: RecordReader | None,
-    findings: list[Finding],
-) -> None:
+def _record(landing: Landing) -> None:
     """Write what landing saw into the ledger, in place of what an earlier landing saw."""
-    key = (delivery.delivery_id, file.name)
-    connection.execute(
-        "delete from rollcall.check_result where delivery_id = %s and file = %s and code = any(%s)",
-        (*key, list(CODES)),
-    )
-    connection.execute(
-        "delete from rollcall.row_finding where delivery_id = %s and file = %s and code = any(%s)",
-        (*key, list(CODES)),
-    )
-    for finding in findings:
-        _record_finding(connection, key, finding)
-    _record_ragged(connection, delivery, file, reader)
-    failed = [finding for finding in findings if finding.severity == "critical"]
-    connection.execute(
+    record_findings(landing.connection, landing.entry, landing.findings, landing.header_line)
+    failed = [finding.sentence(landing.file) for finding in landing.findings if finding.is_critical]
+    landing.connection.execute(
         """
         update rollcall.delivery_file
-        set encoding = %s, rows_landed = %s, rows_ragged = %s, rows_set_aside = null, verdict = %s, verdict_reason = %s
+        set encoding = %s, format = %s, rows_landed = %s, rows_ragged = %s, rows_set_aside = null, verdict = %s,
+            verdict_reason = %s
         where delivery_id = %s and file = %s
         """,
         (
-            encoding,
-            reader.rows if reader else 0,
-            len(reader.ragged) if reader else 0,
+            landing.encoding,
+            landing.format,
+            landing.rows,
+            landing.ragged,
             "reject" if failed else None,
-            " ".join(_sentence(finding, file) for finding in failed) or None,
-            *key,
+            " ".join(failed) or None,
+            landing.entry.delivery_id,
+            landing.entry.file,
         ),
     )
-
-
-def _record_finding(connection: Connection, key: tuple[int, str], finding: Finding) -> None:
-    connection.execute(
-        """
-        insert into rollcall.check_result (delivery_id, file, code, severity, rows_failed)
-        values (%s, %s, %s, %s, %s)
-        """,
-        (*key, finding.code, finding.severity, max(len(finding.columns), 1)),
-    )
-    for column in finding.columns:
-        connection.execute(
-            """
-            insert into rollcall.row_finding (delivery_id, file, code, severity, row_number, column_name)
-            values (%s, %s, %s, %s, %s, %s)
-            """,
-            (*key, finding.code, finding.severity, HEADER_LINE, column),
-        )
-
-
-def _record_ragged(connection: Connection, delivery: Delivery, file: File, reader: RecordReader | None) -> None:
-    """Keep the ragged records' places in the delivery's schema, where the gate finds them."""
-    table = sql.Identifier(delivery.landing_schema, "ragged_row")
-    connection.execute(sql.SQL("delete from {} where file = %s").format(table), (file.name,))
-    if reader is None or not reader.ragged:
-        return
-    statement = sql.SQL("copy {} (_row, file, code, first_cell) from stdin").format(table)
-    with connection.cursor() as cursor, cursor.copy(statement) as copy:
-        for row in reader.ragged:
-            copy.write_row((row.line, file.name, row.code, row.first_cell))
-
-
-def _sentence(finding: Finding, file: File) -> str:
-    if finding.code == "column_missing":
-        return (
-            f"{file.file_name} has no column {', '.join(finding.columns)}. Export it with all columns of OneRoster 1.1."
-        )
-    return f"{file.file_name} is not a OneRoster file: its first line does not name the standard's columns."

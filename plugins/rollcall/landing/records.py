@@ -5,33 +5,35 @@ Lines without quotation marks are passed on as they stand; only the others go th
 
 import csv
 import io
-import itertools
-from collections.abc import Iterator
+import json
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from rollcall.landing.encoding import UNDECODABLE
 from rollcall.landing.header import Header
 
 if TYPE_CHECKING:
     import _csv
 
 LONGEST_RECORD_BYTES = 16 * 1024 * 1024
+MARK = UNDECODABLE.encode()
 
 csv.field_size_limit(LONGEST_RECORD_BYTES)
 
 
-class UnreadableFileError(Exception):
-    """The file is not lines of text."""
+class LineTooLongError(Exception):
+    """A line is longer than any roster's: the file is not lines of text, or its line ends are lost."""
 
 
 @dataclass(frozen=True, slots=True)
 class RaggedRow:
-    """A record that does not fit the header.
+    """A record that does not fit the header, or is damaged.
 
     Attributes:
-        line: The physical line on which it starts; the header is line 1.
+        line: The physical line on which it starts; the file's first is line 1.
         code: Why it was set aside.
-        first_cell: Its first cell, perhaps a sourcedId; never leaves the delivery's schema.
+        first_cell: The cell where its sourcedId should stand; never leaves the delivery's schema.
     """
 
     line: int
@@ -44,27 +46,32 @@ class RecordReader:
 
     Args:
         header: What the columns are.
+        set_aside: Told of each record that does not fit.
 
     Attributes:
         rows: Records read so far, ragged ones included.
-        ragged: The ragged ones.
+        ragged: How many of them are.
     """
 
-    def __init__(self, header: Header) -> None:
+    def __init__(self, header: Header, set_aside: Callable[[RaggedRow], None]) -> None:
         self._header = header
         self._indexes = [index for _, index in header.positions]
-        self._line = 1  # the last physical line that was consumed
+        self._further = header.further
+        self._tell = set_aside
+        self._line = header.line  # the last physical line that was consumed
+        self._blank = b"," * (header.width - 1)
+        self._is_suspicious = False  # whether the lines at hand hold a byte that no cell may hold
         self.rows = 0
-        self.ragged: list[RaggedRow] = []
+        self.ragged = 0
 
     def copy_data(self, blocks: Iterator[bytes]) -> Iterator[bytes]:
-        """CSV data for COPY: the line number, then the landed cells in the header's order.
+        """CSV data for COPY: the line number, the landed cells in the header's order, the further ones as JSON.
 
         Args:
             blocks: What follows the header line; UTF-8, line ends plain.
 
         Raises:
-            UnreadableFileError: a line is longer than any roster's.
+            LineTooLongError: a line is longer than any roster's.
         """
         rest, is_open = b"", False
         for block in blocks:
@@ -78,7 +85,7 @@ class RecordReader:
                 yield out
                 rest, is_open = open_record + begun, bool(open_record)
             if len(begun) > LONGEST_RECORD_BYTES:
-                raise UnreadableFileError("a line is longer than 16 MiB: this is not a CSV file")
+                raise LineTooLongError
         if rest:
             out, _ = self._records(rest.removesuffix(b"\n"), more_may_come=False)
             yield out
@@ -86,9 +93,10 @@ class RecordReader:
     def _records(self, whole: bytes, *, more_may_come: bool) -> tuple[bytes, bytes]:
         """Whole lines in; whole records out, and the lines of a last record that may go on below them."""
         lines = whole.split(b"\n")
-        if self._header.lands_whole_lines and b'"' not in whole and b"\0" not in whole:
+        self._is_suspicious = b"\0" in whole or MARK in whole
+        if self._header.lands_whole_lines and not self._is_suspicious and b'"' not in whole:
             commas, start = self._header.width - 1, self._line + 1
-            if all(line.count(b",") == commas for line in lines) and all(lines):
+            if all(line.count(b",") == commas for line in lines) and all(lines) and self._blank not in lines:
                 self._line += len(lines)
                 self.rows += len(lines)
                 return b"".join([b"%d,%s\n" % numbered for numbered in enumerate(lines, start)]), b""
@@ -108,7 +116,7 @@ class RecordReader:
     def _parse_from(
         self, texts: list[str], position: int, writer: "_csv.Writer", *, more_may_come: bool
     ) -> tuple[int, bool]:
-        """Parse records from a line on, until one does not fit, or is still inside quotation marks at the end.
+        """Parse records from a line on, until one is torn, or is still inside quotation marks at the end.
 
         Returns:
             The line to go on with, and whether it starts a record that may go on below these lines.
@@ -123,43 +131,61 @@ class RecordReader:
             except csv.Error:
                 if feed.is_exhausted and more_may_come:
                     return start, True
-                self._set_aside(texts[start].partition(",")[0].strip('"\n'), line, "row_ragged")
+                self._set_aside([cell.strip('"\n') for cell in texts[start].split(",")], line)
                 return start + 1, False
-            if not self._write(cells, line, writer):
-                return start + 1, False
+            fits = self._write(cells, line, writer)
+            if not fits and position + reader.line_num > start + 1:
+                return start + 1, False  # its further lines may be records of their own
         return len(texts), False
 
     def _write(self, cells: list[str], line: int, writer: "_csv.Writer") -> bool:
-        """Pass a record on, or note it as ragged; a blank line is neither."""
-        if len(cells) < 2 and not "".join(cells).strip():
+        """Pass a record on, or set it aside; a blank line, and one of commas only, is neither."""
+        if not any(cells) or (len(cells) == 1 and not cells[0].strip()):
             return True
         width = self._header.width
-        fits = len(cells) >= width and not any(cells[width:])
-        nul = any("\0" in cell for cell in cells)
-        if nul or not fits:
-            self._set_aside(cells[0], line, "row_nul_byte" if nul else "row_ragged")
-            return False
+        fits = len(cells) >= width and not "".join(cells[width:]).strip()
+        if not fits or (self._is_suspicious and any("\0" in cell or UNDECODABLE in cell for cell in cells)):
+            self._set_aside(cells, line)
+            return fits
         self.rows += 1
-        writer.writerow([line, *(cells[index] for index in self._indexes)])
+        landed = [cells[index] for index in self._indexes]
+        if self._further:
+            landed.append(self._metadata(cells))
+        writer.writerow([line, *landed])
         return True
 
-    def _set_aside(self, first_cell: str, line: int, code: str) -> None:
+    def _metadata(self, cells: list[str]) -> str:
+        """The cells of the columns that the standard does not know, as a JSON object; blank when all of them are."""
+        filled = {name: cells[index] for name, index in self._further if cells[index].strip()}
+        return json.dumps(filled, ensure_ascii=False) if filled else ""
+
+    def _set_aside(self, cells: list[str], line: int) -> None:
+        code = "row_ragged"
+        if self._is_suspicious and any("\0" in cell for cell in cells):
+            code = "row_nul_byte"
+        elif self._is_suspicious and any(UNDECODABLE in cell for cell in cells):
+            code = "row_undecodable"
+        place = self._header.id_index
+        first_cell = cells[place] if place < len(cells) else ""
         self.rows += 1
-        self.ragged.append(RaggedRow(line, code, first_cell.replace("\0", "")))
+        self.ragged += 1
+        self._tell(RaggedRow(line, code, first_cell.replace("\0", "")))
 
 
 class _Feed:
     """Hands lines to the CSV parser, and knows whether it asked for more than there are."""
 
     def __init__(self, texts: list[str], position: int) -> None:
-        self._texts = itertools.islice(texts, position, None)
+        self._texts = texts
+        self._next = position
         self.is_exhausted = False
 
     def __iter__(self) -> Iterator[str]:
         return self
 
     def __next__(self) -> str:
-        for text in self._texts:
-            return text
-        self.is_exhausted = True
-        raise StopIteration
+        if self._next == len(self._texts):
+            self.is_exhausted = True
+            raise StopIteration
+        self._next += 1
+        return self._texts[self._next - 1]

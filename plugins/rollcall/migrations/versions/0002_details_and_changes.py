@@ -16,6 +16,12 @@ comment on column rollcall.check_result.detail is
     'What the code alone does not say. Holds no values (law 7).';
 """
 
+FORMAT = """
+alter table rollcall.delivery_file add column format text;
+comment on column rollcall.delivery_file.format is
+    'What the file is: "OneRoster 1.1", or what else it was recognised as; null until it is landed.';
+"""
+
 EXPECTED_CHANGE = """
 create table rollcall.expected_change (
     delivery_id bigint not null references rollcall.delivery,
@@ -38,5 +44,6 @@ comment on table rollcall.expected_change is
 def upgrade() -> None:
     """Add what decisions and receipts tell beyond a code, and remake the (always empty) landing templates."""
     op.execute(DETAILS)
+    op.execute(FORMAT)
     op.execute(EXPECTED_CHANGE)
     recreate_landing_templates()

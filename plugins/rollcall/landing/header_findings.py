@@ -1,0 +1,64 @@
+"""What is wrong with a header."""
+
+from collections.abc import Iterable, Iterator
+
+from rollcall.landing.findings import Finding, Place
+from rollcall.landing.header import METADATA, Header
+from rollcall.oneroster import MOVED_IN_1_2, NEW_IN_1_1, Column
+
+
+def header_findings(header: Header, *, has_roles: bool) -> list[Finding]:
+    """What is wrong with a header, the worst first.
+
+    Args:
+        header: The header.
+        has_roles: Whether the delivery holds roles.csv, in which OneRoster 1.2 says what 1.1 says in users.csv.
+    """
+    moved = MOVED_IN_1_2.get(header.file.name, frozenset())
+    fine = moved if has_roles else frozenset()
+    new = NEW_IN_1_1.get(header.file.name, frozenset())
+    missing = [column for column in header.missing if column.name not in fine]
+    required = [column for column in missing if column.required and column.name not in new]
+    lenient = [column for column in missing if column.name in new]
+    found = [
+        Finding("column_missing", tuple(_missing(header, column, moved) for column in required)),
+        Finding("column_duplicate", _places(column for column in header.duplicated if column.required)),
+        Finding("column_new_in_1_1", tuple(_missing(header, column, moved) for column in lenient)),
+        Finding("column_optional_missing", _places(column for column in missing if not column.required)),
+        Finding("column_optional_duplicate", _places(column for column in header.duplicated if not column.required)),
+        Finding("column_name_of_1_0", tuple(Place(new.name, f"It is called {old}.") for new, old in header.renamed)),
+        Finding("column_invisible_characters", tuple(Place(header.name_of(index)) for index in header.unclean)),
+        Finding("column_miscased", _places(header.miscased)),
+        Finding("column_order", _places([header.out_of_order] if header.out_of_order else [])),
+        Finding("column_unknown", tuple(_unknown(header))),
+    ]  # fmt: skip
+    return [finding for finding in found if finding.places]
+
+
+def _places(columns: Iterable[Column]) -> tuple[Place, ...]:
+    return tuple(Place(column.name) for column in columns)
+
+
+def _missing(header: Header, column: Column, moved: frozenset[str]) -> Place:
+    """A column that is not there, with what may explain it."""
+    for index in header.unknown:
+        if header.looks_like(index) == column:
+            return Place(column.name, f"{_quoted(header, index)} looks like `{column.name}`.")
+    if column.name in moved:
+        return Place(column.name, "OneRoster 1.2 says it in roles.csv, which the delivery does not hold.")
+    return Place(column.name)
+
+
+def _unknown(header: Header) -> Iterator[Place]:
+    """The cells that name no column, with the column that they may mean."""
+    for index in sorted({*header.unknown, *header.misplaced}):
+        column = header.looks_like(index)
+        detail = f"{_quoted(header, index)} looks like `{column.name}`." if column else None
+        if index in header.misplaced:
+            detail = f"Columns that begin with {METADATA} are to stand last."
+        yield Place(header.name_of(index), detail)
+
+
+def _quoted(header: Header, index: int) -> str:
+    name = header.name_of(index)
+    return f"`{name}`" if header.is_recognised else name.capitalize()
