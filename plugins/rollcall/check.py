@@ -82,7 +82,7 @@ def check_path(path: Path, district_id: str | None = None) -> CheckVerdict:
         with connect() as connection:
             delivery = ledger.delivery(connection, delivery.delivery_id)
         if delivery.state == "rejected":
-            return _verdict(delivery, "reject", (Reason("decision", delivery.state_reason or ""),))
+            return _verdict(delivery, "reject", ())  # the reason is among the findings
         land_all(delivery.delivery_id, district.limits, log=_quiet)
         decision = decide(district, delivery.delivery_id)
         return _verdict(delivery, decision.verdict, decision.reasons)

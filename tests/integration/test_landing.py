@@ -71,7 +71,10 @@ def land_orgs(content: str | bytes) -> int:
 
 
 def findings(url: str, delivery_id: int) -> dict[str, str]:
-    statement = "select code, severity from rollcall.check_result where delivery_id = %s and code <> 'file_missing'"
+    statement = (
+        "select code, severity from rollcall.check_result join rollcall.delivery_file using (delivery_id, file)"
+        " where delivery_id = %s"
+    )
     return dict(query(url, statement, delivery_id))  # type: ignore[arg-type]
 
 

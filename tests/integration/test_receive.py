@@ -22,6 +22,7 @@ from rollcall.archive import inbox as inbox_module
 from rollcall.archive.inbox import IncompleteInboxError, empty, take
 from rollcall.archive.receive import Receipt, receive
 from rollcall.archive.store import Archive, ArchiveError
+from rollcall.codes import catalog
 from rollcall.ledger import UnknownDeliveryError
 from rollcall.settings import settings
 from rollcall.sftp import SftpError, SftpRefusedError
@@ -142,46 +143,122 @@ def test_receiving_again_gives_the_same_delivery_and_leaves_a_new_upload_alone(
     assert query(warehouse_url, "select count(*) from rollcall.delivery") == [(1,)]
 
 
+def noted(url: str, receipt: Receipt) -> dict[str, dict[str, str]]:
+    """The codes that the ledger has of a delivery, per file, with their severities."""
+    found: dict[str, dict[str, str]] = {}
+    statement = "select file, code, severity from rollcall.check_result where delivery_id = %s and rows_failed > 0"
+    for file, code, severity in query(url, statement, receipt.delivery.delivery_id):
+        found.setdefault(file, {})[code] = severity
+    return found
+
+
+NO_MANIFEST = {"manifest": {"manifest_missing": "info"}}
+
+
 def test_missing_files_of_a_zip_are_recorded(take_in: TakeIn, inbox: Path, warehouse_url: str) -> None:
     put(inbox, {"night.zip": zipped({"orgs.csv": FILES["orgs.csv"]})})
-    assert take_in(files=("orgs", "users", "classes")).files == ("orgs",)
-    assert query(warehouse_url, "select file, severity from rollcall.check_result order by 1") == [
-        ("classes", "critical"),
-        ("users", "critical"),
-    ]
+    receipt = take_in(files=("orgs", "users", "classes"))
+    assert receipt.files == ("orgs",)
+    missing = {"file_missing": "critical"}
+    assert noted(warehouse_url, receipt) == NO_MANIFEST | {"classes": missing, "users": missing}
 
 
 def test_a_file_that_the_manifest_calls_absent_is_no_failure(take_in: TakeIn, inbox: Path, warehouse_url: str) -> None:
     put(inbox, {"night.zip": zipped(FILES | {"manifest.csv": MANIFEST})})
-    take_in(files=("orgs", "users", "classes"))
-    assert query(warehouse_url, "select file, severity from rollcall.check_result") == [("classes", "info")]
+    found = noted(warehouse_url, take_in(files=("orgs", "users", "classes")))
+    assert found == {
+        "classes": {"file_missing": "info"},
+        "manifest": {"manifest_property_missing": "warning"},
+    }
 
 
 @pytest.mark.parametrize(
-    ("content", "reason"),
+    ("content", "code"),
     [
-        (b"not a zip", "night.zip cannot be unpacked"),
-        (zipped({"readme.txt": b"x"}), "The delivery holds none of orgs.csv"),
-        (zipped({"users.csv": b"x", "USERS.csv": b"y"}), "users was sent more than once"),
+        (b"not a zip", "zip_broken"),
+        (zipped({"../orgs.csv": b"x"}), "zip_path"),
+        (zipped({"inner.zip": b"x"}), "zip_nested"),
+        (zipped({"readme.txt": b"x"}), "no_roster_files"),
+        (zipped({"School.csv": b"x", "Student.csv": b"x", "Section.csv": b"x"}), "format_sds_v1"),
+        (zipped({"schools.csv": b"x", "students.csv": b"x", "enrollments.csv": b"x"}), "format_clever"),
+        (zipped({"users.csv": b"x", "USERS.csv": b"y"}), "file_twice"),
     ],
 )
 def test_a_zip_that_cannot_be_used_is_kept_rejected_and_taken_from_the_inbox(
-    take_in: TakeIn, inbox: Path, archive: Path, content: bytes, reason: str
+    take_in: TakeIn, inbox: Path, archive: Path, warehouse_url: str, content: bytes, code: str
 ) -> None:
     put(inbox, {"night.zip": content})
     receipt = take_in()
     assert (receipt.delivery.state, receipt.files) == ("rejected", ())
-    assert reason in str(receipt.delivery.state_reason)
+    assert noted(warehouse_url, receipt)["delivery"][code] == "critical"
+    assert str(receipt.delivery.state_reason).startswith(catalog()[code].message)
     assert content in archived(archive)
     assert everything_in(inbox) == {}
 
 
-def test_loose_twins_are_rejected_and_not_stuck(take_in: TakeIn, inbox: Path, archive: Path) -> None:
+def test_loose_twins_are_rejected_and_not_stuck(
+    take_in: TakeIn, inbox: Path, archive: Path, warehouse_url: str
+) -> None:
     put(inbox, FILES | {"USERS.CSV": b"other"})
     receipt = take_in()
     assert (receipt.delivery.state, receipt.files) == ("rejected", ())
+    assert noted(warehouse_url, receipt) == {"delivery": {"file_twice": "critical"}}
     assert archived(archive) == {*FILES.values(), b"other"}
     assert everything_in(inbox) == {}
+
+
+def test_what_lies_beside_the_roster_is_said_and_changes_nothing(
+    take_in: TakeIn, inbox: Path, warehouse_url: str
+) -> None:
+    put(inbox, FILES)
+    plain = take_in("run_1").delivery
+    put(inbox, {"Orgs.csv": FILES["orgs.csv"], "USERS.CSV": FILES["users.csv"], "results.csv": b"", "pupils.csv": b""})
+    receipt = take_in("run_2")
+    assert noted(warehouse_url, receipt) == NO_MANIFEST | {
+        "delivery": {"file_not_used": "info", "file_unknown": "info"},
+        "orgs": {"file_name_case": "warning"},
+        "users": {"file_name_case": "warning"},
+    }
+    assert receipt.delivery.content_hash == plain.content_hash
+    details = "select detail from rollcall.check_result where delivery_id = %s and file = 'delivery' order by code"
+    assert query(warehouse_url, details, receipt.delivery.delivery_id) == [
+        ("Found: results.csv.",),
+        ("Found: pupils.csv.",),
+    ]
+
+
+ALL_ABSENT = b"propertyName,value\nmanifest.version,1.0\nfile.orgs,absent\nfile.users,absent\n"
+
+
+def test_a_manifest_alone_says_that_nothing_changed(take_in: TakeIn, inbox: Path, warehouse_url: str) -> None:
+    put(inbox, FILES)
+    first = take_in("run_1").delivery
+    publish(warehouse_url, first.delivery_id)
+    put(inbox, {"night.zip": zipped({"manifest.csv": ALL_ABSENT})})
+    receipt = take_in("run_2", NIGHT + timedelta(days=1))
+    assert (receipt.delivery.state, receipt.files) == ("unchanged", ())
+    assert noted(warehouse_url, receipt)["delivery"] == {"no_changes": "info"}
+    assert query(warehouse_url, "select delivery_id, effective_date from rollcall.publication") == [
+        (first.delivery_id, NIGHT + timedelta(days=1))
+    ]
+
+
+def test_a_manifest_alone_as_the_first_delivery_is_rejected(take_in: TakeIn, inbox: Path, warehouse_url: str) -> None:
+    put(inbox, {"night.zip": zipped({"manifest.csv": ALL_ABSENT})})
+    receipt = take_in()
+    assert (receipt.delivery.state, receipt.files) == ("rejected", ())
+    assert noted(warehouse_url, receipt)["delivery"]["no_changes_to_nothing"] == "critical"
+
+
+def test_a_manifest_that_announces_files_which_are_not_there_is_no_quiet_night(
+    take_in: TakeIn, inbox: Path, warehouse_url: str
+) -> None:
+    put(inbox, FILES)
+    publish(warehouse_url, take_in("run_1").delivery.delivery_id)
+    put(inbox, {"night.zip": zipped({"manifest.csv": MANIFEST})})
+    receipt = take_in("run_2")
+    assert receipt.delivery.state == "rejected"
+    assert noted(warehouse_url, receipt)["delivery"] == {"no_roster_files": "critical"}
 
 
 def test_older_zips_are_archived_with_the_newest_and_do_not_come_back(
@@ -344,7 +421,7 @@ def test_law_1_without_renaming_a_file_that_was_replaced_meanwhile_survives(
             taken = await take(session, store, 1, ("orgs", "users"))
             put(inbox, {"users.csv": FILES["users.csv"].replace(b"7", b"8")})
             os.utime(inbox / "users.csv", (1_700_000_000, 1_700_000_000))
-            await empty(session, 1, delivered_files(store, 1, taken))
+            await empty(session, 1, delivered_files(store, 1, taken).files)
 
     asyncio.run(take_while_uploading())
     assert everything_in(inbox) == {"users.csv": FILES["users.csv"].replace(b"7", b"8")}
@@ -439,6 +516,8 @@ def test_what_was_judged_before_gets_the_same_verdict(
     receipt = take_in("run_2", NIGHT + timedelta(days=1))
     assert (receipt.delivery.state, receipt.files) == (after, ())
     assert f"equals delivery {first.delivery_id}" in str(receipt.delivery.state_reason)
+    codes = noted(warehouse_url, receipt).get("delivery", {})
+    assert codes == ({"equals_rejected": "critical"} if before == "rejected" else {})
     assert take_in("run_2", NIGHT + timedelta(days=1)) == receipt
 
 
@@ -488,9 +567,7 @@ def test_what_is_taken_again_is_asked_for_the_files_that_are_expected_now(
     put(inbox, FILES)
     first = take_in("run_1").delivery
     again = take_in("run_2", source=f"archive/{first.delivery_id}", files=("orgs", "users", "classes"))
-    assert query(
-        warehouse_url, "select file, code from rollcall.check_result where delivery_id = %s", again.delivery.delivery_id
-    ) == [("classes", "file_missing")]
+    assert noted(warehouse_url, again) == NO_MANIFEST | {"classes": {"file_missing": "critical"}}
 
 
 @pytest.mark.parametrize("source", ["archive/999", "archive/", "archive/x", "elsewhere"])

@@ -3,42 +3,128 @@
 Source: 1EdTech, OneRoster 1.1 CSV Tables, section on the manifest file.
 """
 
+import codecs
 import csv
-import io
-from collections.abc import Mapping
-from dataclasses import replace
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
 
+from rollcall.archive.notes import Note, named
 from rollcall.ledger import DeliveryFile
-from rollcall.oneroster import FILE_NAMES, MODES
+from rollcall.oneroster import FILE_NAMES, LANDED_FILE_NAMES, MANIFEST, MODES, OTHER_FILES
 
 MOST_BYTES = 1024 * 1024
+KNOWN_VERSION = re.compile(r"1\.[012](\.\d+)*")
+VERSION = "oneroster.version"
+OTHERS_OF_1_1 = ("categories", "classResources", "courseResources", "lineItems", "resources", "results")
+REQUIRED = ("manifest.version", VERSION, *(f"file.{name}" for name in (*FILE_NAMES, *OTHERS_OF_1_1)))
+"""Properties that every manifest of 1.1 has."""
 
 
-def read_modes(content: bytes) -> Mapping[str, str]:
-    """The ``file.*`` properties of a manifest: the standard's file name to ``bulk``, ``delta`` or ``absent``.
+@dataclass(frozen=True)
+class Manifest:
+    """What a manifest says.
 
-    Lenient: a byte order mark, any case, blanks around cells; a property with another value is left out.
+    Attributes:
+        modes: The standard's file name to ``bulk``, ``delta`` or ``absent``; without those on which it is not clear.
+        notes: What is wrong with it, looked at alone.
+        is_readable: Whether anything in it was understood.
+    """
+
+    modes: Mapping[str, str]
+    notes: tuple[Note, ...]
+    is_readable: bool
+
+    @property
+    def announces_nothing(self) -> bool:
+        """Whether it can be read and names no file of the roster as bulk or delta."""
+        return self.is_readable and not any(self.modes.get(name, "absent") != "absent" for name in LANDED_FILE_NAMES)
+
+
+def read_manifest(content: bytes) -> Manifest:
+    """Read a manifest, leniently: a byte order mark, any case, blanks around cells do not matter.
 
     Args:
         content: The manifest's bytes; what lies past the first mebibyte is not read.
     """
-    text = content[:MOST_BYTES].decode("utf-8-sig", errors="replace")
+    values = _properties(content)
+    if not values:
+        return Manifest({}, (Note("manifest_unreadable", MANIFEST),), is_readable=False)
+    by_name = {name.lower(): name for name in (*LANDED_FILE_NAMES, *OTHER_FILES)}
     modes: dict[str, str] = {}
-    for cells in csv.reader(io.StringIO(text)):
-        if len(cells) >= 2 and cells[0].strip().lower().startswith("file."):
-            modes[cells[0].strip()[len("file.") :].lower()] = cells[1].strip().lower()
-    return {name: modes[name.lower()] for name in FILE_NAMES if modes.get(name.lower()) in MODES}
+    notes: list[Note] = []
+    for key, found in values.items():
+        file = by_name.get(key.removeprefix("file.")) if key.startswith("file.") else None
+        if file is None:
+            continue
+        if len(found) > 1:
+            notes.append(Note("manifest_property_twice", file))
+        elif found <= set(MODES):
+            modes[file] = next(iter(found))
+        else:
+            notes.append(Note("manifest_mode_unknown", file))
+    missing = [name for name in REQUIRED if name.lower() not in values]
+    if missing:
+        notes.append(Note("manifest_property_missing", MANIFEST, f"Missing: {', '.join(missing)}."))
+    if any(not KNOWN_VERSION.fullmatch(version) for version in values.get(VERSION, ())):
+        notes.append(Note("manifest_version", MANIFEST))
+    return Manifest(modes, tuple(notes), is_readable=True)
 
 
-def with_modes(files: list[DeliveryFile], modes: Mapping[str, str]) -> list[DeliveryFile]:
-    """The files with the manifest's modes.
+def with_modes(files: Sequence[DeliveryFile], manifest: Manifest | None) -> list[DeliveryFile]:
+    """The files with the manifest's modes; without a manifest, all are ``bulk``.
 
-    A file that is there although the manifest says ``absent``, or does not list it, is read as ``delta``: its rows
-    count, but what it does not name is not removed. Never lenient where it could delete.
+    A file that is there although the manifest says ``absent``, or does not clearly list it, is read as ``delta``: its
+    rows count, but what it does not name is not removed. Never lenient where it could delete.
     """
+    if manifest is None:
+        return list(files)
     return [
-        replace(file, mode="delta" if modes.get(file.file, "absent") == "absent" else modes[file.file])
-        if file.file in FILE_NAMES
+        replace(file, mode="delta" if manifest.modes.get(file.file) != "bulk" else "bulk")
+        if file.file in LANDED_FILE_NAMES
         else file
         for file in files
     ]
+
+
+def disagreements(files: Sequence[DeliveryFile], manifest: Manifest) -> Iterator[Note]:
+    """Where the manifest and the files that are there say different things; the files win."""
+    present = {file.file for file in files}
+    unclear = {note.file for note in manifest.notes}
+    for name in LANDED_FILE_NAMES:
+        mode = manifest.modes.get(name, "absent")
+        if name in present and mode == "absent" and name not in unclear and manifest.is_readable:
+            yield Note("manifest_file_not_listed", name)
+        if name not in present and mode != "absent":
+            yield Note("manifest_file_missing", name)
+    others = [
+        name
+        for name in OTHER_FILES
+        if manifest.modes.get(name, "absent") != "absent" and f"{name}.csv".lower() not in map(str.lower, present)
+    ]
+    if others:
+        yield Note("manifest_file_missing", MANIFEST, f"Missing: {named(others)}.")
+
+
+def _properties(content: bytes) -> dict[str, set[str]]:
+    """The properties by name, in lower case, with every value that each is given; blank ones are none."""
+    text = content[:MOST_BYTES].decode(_encoding(content), errors="replace").replace("\0", "")
+    values: dict[str, set[str]] = {}
+    for cells in _lines(text):
+        key, value = ([cell.strip().lower() for cell in cells] + ["", ""])[:2]
+        if value and key.startswith(("file.", "manifest.", "oneroster.", "source.")):
+            values.setdefault(key, set()).add(value)
+    return values
+
+
+def _lines(text: str) -> Iterator[list[str]]:
+    """The manifest's lines as cells, up to one that no CSV reader takes."""
+    with suppress(csv.Error):
+        yield from csv.reader(text.splitlines())
+
+
+def _encoding(content: bytes) -> str:
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return "utf-16"
+    return "utf-8-sig"

@@ -3,20 +3,24 @@
 import asyncio
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
+from pathlib import PurePosixPath
 
 from rollcall import ledger
 from rollcall.archive.inbox import TakenFile, empty, take
-from rollcall.archive.manifest import read_modes, with_modes
+from rollcall.archive.manifest import MOST_BYTES, Manifest, disagreements, read_manifest, with_modes
+from rollcall.archive.notes import Note, UnusableDeliveryError, add_note, named, record_notes
 from rollcall.archive.store import Archive
-from rollcall.archive.unpack import UnusableDeliveryError, as_sent, delivered_files
+from rollcall.archive.unpack import Delivered, as_sent, delivered_files
+from rollcall.arrival.formats import foreign_format
+from rollcall.arrival.listing import is_standard
 from rollcall.decision.settle import supersede_holds
 from rollcall.districts import District
 from rollcall.ledger import Delivery, DeliveryFile
-from rollcall.oneroster import FILE_NAMES, MANIFEST
+from rollcall.oneroster import FILE_NAMES, LANDED_FILE_NAMES, MANIFEST
 from rollcall.publish import move_effective_date
 from rollcall.settings import settings
 from rollcall.sftp import SftpAccount
@@ -24,6 +28,7 @@ from rollcall.warehouse import Connection, connect
 
 Log = Callable[[str], None]
 
+NO_CHANGES = "no_changes"
 JUDGED: tuple[ledger.DeliveryState, ...] = ("held", "discarded", "rejected", "published")
 
 
@@ -112,18 +117,19 @@ def _receive_from_inbox(district: District, account: SftpAccount, delivery: Deli
 
 
 def record_delivered(
-    archive: Archive, district: District, delivery: Delivery, taken: list[TakenFile]
+    archive: Archive, district: District, delivery: Delivery, taken: Sequence[TakenFile]
 ) -> list[DeliveryFile]:
     """Write what was archived into the ledger as the delivery's content; what cannot be used is rejected."""
-    rejected: str | None = None
     try:
-        files = delivered_files(archive, delivery.delivery_id, taken)
+        delivered = delivered_files(archive, delivery.delivery_id, taken)
     except UnusableDeliveryError as error:
-        files, rejected = [as_sent(delivery.delivery_id, item) for item in taken], str(error)
-    _write_index(archive, delivery, files)
-    modes = _manifest_modes(archive, files)
-    _record(delivery, district, with_modes(files, modes) if modes else files, modes, rejected)
-    return files
+        delivered = Delivered(tuple(as_sent(delivery.delivery_id, item) for item in taken))
+        _write_index(archive, delivery, delivered.files)
+        _record(delivery, delivered.files, [], rejected=error.note)
+    else:
+        _write_index(archive, delivery, delivered.files)
+        _record_content(archive, district, delivery, delivered)
+    return list(delivered.files)
 
 
 def _receive_from_archive(district: District, delivery: Delivery) -> None:
@@ -138,20 +144,34 @@ def _receive_from_archive(district: District, delivery: Delivery) -> None:
         files = ledger.files_of(connection, original.delivery_id)
     if not files:
         raise ledger.UnknownDeliveryError(f"Delivery {earlier} was never archived: there is nothing to take again.")
-    modes = _manifest_modes(Archive(settings().archive_root, district.district_id), files)
-    _record(delivery, district, files, modes)
+    archive = Archive(settings().archive_root, district.district_id)
+    _record_content(archive, district, delivery, Delivered(tuple(files)))
+
+
+def _record_content(archive: Archive, district: District, delivery: Delivery, delivered: Delivered) -> None:
+    """Write down files that can be told apart, and what is to be noted about them."""
+    manifest = _manifest(archive, delivered.files)
+    files = with_modes(delivered.files, manifest)
+    foreign = foreign_format(file.sent_name for file in files)
+    if foreign is not None:  # under their own names nothing reads them, not even the one that both formats have
+        _record(delivery, [replace(file, file=file.sent_name) for file in files], [], Note(foreign))
+        return
+    names = {file.file for file in files}
+    notes = [*delivered.notes, *_file_notes(files), *_manifest_notes(files, manifest)]
+    rejected = None
+    if names & set(FILE_NAMES):
+        notes += _missing(district, names, manifest)
+    elif manifest is not None and manifest.announces_nothing:
+        notes.append(Note(NO_CHANGES))
+    else:
+        rejected = Note("no_roster_files")
+    _record(delivery, files, notes, rejected)
 
 
 def _record(
-    delivery: Delivery,
-    district: District,
-    files: list[DeliveryFile],
-    modes: Mapping[str, str],
-    rejected: str | None = None,
+    delivery: Delivery, files: Sequence[DeliveryFile], notes: Sequence[Note], rejected: Note | None = None
 ) -> None:
     """Write the delivery's content into the ledger; from here on the archive's copy is the delivery."""
-    if rejected is None and not any(file.file in FILE_NAMES for file in files):
-        rejected = f"The delivery holds none of {', '.join(f'{name}.csv' for name in FILE_NAMES)}."
     packaging = "zip" if any(file.file.lower().endswith(".zip") for file in files) else "loose"
     with connect() as connection:
         ledger.record_files(connection, delivery.delivery_id, files)
@@ -159,50 +179,65 @@ def _record(
             "update rollcall.delivery set content_hash = %s, packaging = %s where delivery_id = %s",
             (content_hash(files), packaging, delivery.delivery_id),
         )
-        _record_missing(connection, delivery, district, files, modes)
-        ledger.set_state(connection, delivery.delivery_id, "rejected" if rejected else "received", rejected)
+        record_notes(connection, delivery.delivery_id, [*notes, *([rejected] if rejected else [])])
+        state: ledger.DeliveryState = "rejected" if rejected else "received"
+        ledger.set_state(connection, delivery.delivery_id, state, rejected.sentence if rejected else None)
 
 
-def content_hash(files: list[DeliveryFile]) -> str:
+def content_hash(files: Sequence[DeliveryFile]) -> str:
     """One hash for what a delivery says: the standard's files, not how they were packed nor what lay beside them.
 
     A delivery of none of them says what its bytes say.
     """
-    standard = [file for file in files if file.file in (*FILE_NAMES, MANIFEST)]
+    standard = [file for file in files if file.file in (*LANDED_FILE_NAMES, MANIFEST)]
     lines = sorted(f"{file.file} {file.sha256}" for file in standard or files)
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
-def _manifest_modes(archive: Archive, files: list[DeliveryFile]) -> Mapping[str, str]:
-    """The modes that the delivery's manifest gives; none without a manifest."""
-    manifest = next((file for file in files if file.file == MANIFEST), None)
+def _manifest(archive: Archive, files: Sequence[DeliveryFile]) -> Manifest | None:
+    """What the delivery's manifest says, if it has one."""
+    sent = next((file for file in files if file.file == MANIFEST), None)
+    if sent is None:
+        return None
+    with archive.open(sent.archive_path) as source:
+        return read_manifest(source.read(MOST_BYTES))
+
+
+def _manifest_notes(files: Sequence[DeliveryFile], manifest: Manifest | None) -> list[Note]:
     if manifest is None:
-        return {}
-    with archive.open(manifest.archive_path) as source:
-        return read_modes(source.read())
+        return [Note("manifest_missing", MANIFEST)]
+    return [*manifest.notes, *disagreements(files, manifest)]
 
 
-def _record_missing(
-    connection: Connection,
-    delivery: Delivery,
-    district: District,
-    files: list[DeliveryFile],
-    modes: Mapping[str, str],
-) -> None:
-    """Write down the expected files that are not there; one that the manifest calls absent is no failure."""
-    for name in sorted(set(district.files) - {file.file for file in files}):
-        severity = "info" if modes.get(name) == "absent" else "critical"
-        connection.execute(
-            """
-            insert into rollcall.check_result (delivery_id, file, code, severity, rows_failed)
-            values (%s, %s, 'file_missing', %s, 1) on conflict do nothing
-            """,
-            (delivery.delivery_id, name, severity),
-        )
+def _file_notes(files: Sequence[DeliveryFile]) -> Iterator[Note]:
+    """Names that are not quite the standard's, and files that a roster has no use for."""
+    csvs = [file for file in files if not file.file.lower().endswith(".zip") and "/" not in file.file]
+    for file in csvs:
+        name = PurePosixPath(file.sent_name).name
+        if file.file in (*LANDED_FILE_NAMES, MANIFEST) and name != f"{file.file}.csv":
+            yield Note("file_name_case", file.file, f"Sent as {named([name])}.")
+    others = [file for file in csvs if file.file not in (*LANDED_FILE_NAMES, MANIFEST)]
+    unused = [file.sent_name for file in others if is_standard(file.file)]
+    unknown = [file.sent_name for file in others if not is_standard(file.file)]
+    if unused:
+        yield Note("file_not_used", detail=f"Found: {named(unused)}.")
+    if unknown:
+        yield Note("file_unknown", detail=f"Found: {named(unknown)}.")
+
+
+def _missing(district: District, names: set[str], manifest: Manifest | None) -> list[Note]:
+    """The expected files that are not there; one that the manifest calls absent is no failure."""
+    return [
+        Note("file_missing", name, severity="info" if manifest and manifest.modes.get(name) == "absent" else None)
+        for name in sorted(set(district.files) - names)
+    ]
 
 
 def _compare(connection: Connection, delivery: Delivery) -> None:
     """Finish a delivery at once when its content is known: published already, held, discarded or rejected."""
+    if _says_no_changes(connection, delivery):
+        _nothing_changed(connection, delivery)
+        return
     if ledger.deliveries_in_state(connection, delivery.district_id, ["accepted"]):
         return  # what will be published next is not what is published now: let it take the whole way
     published = ledger.published_delivery(connection, delivery.district_id)
@@ -220,6 +255,28 @@ def _compare(connection: Connection, delivery: Delivery) -> None:
             return
 
 
+def _says_no_changes(connection: Connection, delivery: Delivery) -> bool:
+    row = connection.execute(
+        "select exists (select from rollcall.check_result where delivery_id = %s and code = %s)",
+        (delivery.delivery_id, NO_CHANGES),
+    ).fetchone()
+    return bool(row and row[0])
+
+
+def _nothing_changed(connection: Connection, delivery: Delivery) -> None:
+    """A manifest alone: what is published, or accepted and about to be, counts for this night too."""
+    published = ledger.published_delivery(connection, delivery.district_id)
+    accepted = ledger.deliveries_in_state(connection, delivery.district_id, ["accepted"])
+    if published is None and not accepted:
+        note = Note("no_changes_to_nothing")
+        add_note(connection, delivery.delivery_id, note)
+        ledger.set_state(connection, delivery.delivery_id, "rejected", note.sentence)
+        return
+    if published and not accepted and delivery.service_date >= published.service_date:
+        move_effective_date(connection, delivery.district_id, delivery.delivery_id, delivery.service_date)
+    ledger.set_state(connection, delivery.delivery_id, "unchanged", Note(NO_CHANGES).sentence)
+
+
 def _follow(connection: Connection, delivery: Delivery, known: Delivery) -> None:
     """Give a delivery the verdict of an equal one."""
     state: ledger.DeliveryState = "same_as_held" if known.state == "held" else known.state
@@ -228,6 +285,10 @@ def _follow(connection: Connection, delivery: Delivery, known: Delivery) -> None
         "discarded": f"Its content equals delivery {known.delivery_id}, which was discarded.",
         "rejected": f"Its content equals delivery {known.delivery_id}, which was rejected: {known.state_reason}",
     }[known.state]
+    if state == "rejected":
+        add_note(
+            connection, delivery.delivery_id, Note("equals_rejected", detail=f"It was delivery {known.delivery_id}.")
+        )
     ledger.set_state(connection, delivery.delivery_id, state, reason, same_as=known.delivery_id)
 
 
@@ -249,7 +310,7 @@ def _empty_inbox(account: SftpAccount, delivery: Delivery, files: list[DeliveryF
     asyncio.run(empty_it())
 
 
-def _write_index(archive: Archive, delivery: Delivery, files: list[DeliveryFile]) -> None:
+def _write_index(archive: Archive, delivery: Delivery, files: Sequence[DeliveryFile]) -> None:
     """Name the delivery's files beside their content."""
     index = {
         "district_id": delivery.district_id,

@@ -3,7 +3,7 @@
 import hashlib
 import uuid
 from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, cast
 
@@ -30,6 +30,21 @@ class StoredBytes:
     size: int
 
 
+@dataclass(frozen=True)
+class Incoming:
+    """Something that was written down and is not filed yet.
+
+    Attributes:
+        path: Where it waits.
+        sha256: The content's SHA-256, in hexadecimal.
+        size: In bytes.
+    """
+
+    path: "ObjectStoragePath"
+    sha256: str
+    size: int
+
+
 class Archive:
     """One district's part of the archive.
 
@@ -47,36 +62,61 @@ class Archive:
     async def keep(self, blocks: AsyncIterator[bytes]) -> StoredBytes:
         """Write a stream down and file it under its hash; content that is there already is kept once.
 
-        A process killed in here leaves at most a file in ``incoming/``, which nobody reads.
+        Raises:
+            ArchiveError: the store refused.
+        """
+        return self.file(await self.write(blocks))
+
+    async def write(self, blocks: AsyncIterator[bytes]) -> Incoming:
+        """Write a stream down, to be filed or dropped later.
+
+        A stream that breaks off leaves nothing; a process killed in here leaves at most a file in ``incoming/``, which
+        nobody reads.
 
         Raises:
             ArchiveError: the store refused.
         """
-        incoming = self._root / self._district_id / "incoming" / uuid.uuid4().hex
+        path = self._root / self._district_id / "incoming" / uuid.uuid4().hex
         digest, size = hashlib.sha256(), 0
         with self._refusals():
-            incoming.parent.mkdir(parents=True, exist_ok=True)
-            sink = incoming.open("wb")
-        async for block in blocks:
-            digest.update(block)
-            size += len(block)
-            with self._refusals():
-                sink.write(block)
-        sha256 = digest.hexdigest()
-        path = f"{self._district_id}/{sha256[:2]}/{sha256}"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            sink = path.open("wb")
+        try:
+            async for block in blocks:
+                digest.update(block)
+                size += len(block)
+                with self._refusals():
+                    sink.write(block)
+        except BaseException:
+            with suppress(OSError):
+                sink.close()
+                path.unlink()
+            raise
         with self._refusals():
             sink.close()
-            self._file(incoming, self._root / path)
-        return StoredBytes(path, sha256, size)
+        return Incoming(path, digest.hexdigest(), size)
+
+    def file(self, incoming: Incoming) -> StoredBytes:
+        """Put what was written in its place, unless the same content lies there already.
+
+        Raises:
+            ArchiveError: the store refused.
+        """
+        path = f"{self._district_id}/{incoming.sha256[:2]}/{incoming.sha256}"
+        target = self._root / path
+        with self._refusals():
+            if target.exists():
+                incoming.path.unlink()
+            else:
+                target.parent.mkdir(parents=True, exist_ok=True)
+                incoming.path.rename(target)
+        return StoredBytes(path, incoming.sha256, incoming.size)
 
     @staticmethod
-    def _file(incoming: "ObjectStoragePath", target: "ObjectStoragePath") -> None:
-        """Put a written file in its place, unless the same content lies there already."""
-        if target.exists():
-            incoming.unlink()
-        else:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            incoming.rename(target)
+    def drop(incoming: Incoming) -> None:
+        """Forget what was written, unless it was filed."""
+        with suppress(OSError):
+            incoming.path.unlink(missing_ok=True)
 
     @contextmanager
     def _refusals(self) -> Iterator[None]:

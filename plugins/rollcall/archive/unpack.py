@@ -2,43 +2,51 @@
 
 import asyncio
 import zipfile
-import zlib
-from collections.abc import AsyncIterator
-from dataclasses import replace
-from pathlib import PurePosixPath
+from collections.abc import AsyncIterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
 from typing import IO
 
 from rollcall.archive.inbox import TakenFile
-from rollcall.archive.store import Archive, StoredBytes
-from rollcall.arrival.listing import canonical_name, is_finished
+from rollcall.archive.notes import Note, UnusableDeliveryError, named
+from rollcall.archive.store import Archive, Incoming, StoredBytes
+from rollcall.archive.zips import BLOCK_BYTES, BROKEN, look_into, member_name, open_zip
+from rollcall.arrival.listing import canonical_name
 from rollcall.ledger import DeliveryFile
 
-BLOCK_BYTES = 1024 * 1024
-MOST_BYTES_OF_A_MEMBER = 16 * 1024**3
-HIGHEST_RATIO = 200
-BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, UnicodeDecodeError)
+
+@dataclass(frozen=True)
+class Delivered:
+    """What was delivered.
+
+    Attributes:
+        files: One entry per CSV, with a zip itself as an entry of its own.
+        notes: What is to be noted about the packaging.
+    """
+
+    files: tuple[DeliveryFile, ...]
+    notes: tuple[Note, ...] = ()
 
 
-class UnusableDeliveryError(Exception):
-    """What was delivered cannot be told apart or unpacked; the message tells the district why."""
-
-
-def delivered_files(archive: Archive, delivery_id: int, taken: list[TakenFile]) -> list[DeliveryFile]:
-    """What was delivered, one entry per CSV, with the zip itself as an entry of its own.
+def delivered_files(archive: Archive, delivery_id: int, taken: Sequence[TakenFile]) -> Delivered:
+    """What was delivered, the members of a zip archived under their own hashes.
 
     Raises:
         UnusableDeliveryError: the zip is broken, encrypted, or unreasonable; or a file is there twice.
     """
     files: list[DeliveryFile] = []
+    notes: list[Note] = []
     for item in taken:
         if item.is_overtaken:
             files.append(replace(as_sent(delivery_id, item), file=f"overtaken/{item.sent_name}"))
             continue
         files.append(_entry(delivery_id, item.sent_name, item.stored, item))
         if item.listed.is_zip:
-            files.extend(_members(archive, delivery_id, item))
+            unpacked = _unpack(archive, delivery_id, item)
+            files += unpacked.files
+            notes += unpacked.notes
     _refuse_twins(files)
-    return files
+    return Delivered(tuple(files), tuple(notes))
 
 
 def as_sent(delivery_id: int, item: TakenFile) -> DeliveryFile:
@@ -46,57 +54,42 @@ def as_sent(delivery_id: int, item: TakenFile) -> DeliveryFile:
     return replace(_entry(delivery_id, item.sent_name, item.stored, item), file=item.sent_name)
 
 
-def _refuse_twins(files: list[DeliveryFile]) -> None:
-    """Two files of one name, in letters of another case or in two folders of a zip: which one counts?"""
+def _refuse_twins(files: Sequence[DeliveryFile]) -> None:
+    """Two files of one name, in letters of another case: which one counts?"""
     for name in sorted({file.file for file in files}):
-        sent = sorted(file.sent_name for file in files if file.file == name)
+        sent = [file.sent_name for file in files if file.file == name]
         if len(sent) > 1:
-            raise UnusableDeliveryError(f"{name} was sent more than once: {', '.join(sent)}. Send each file once.")
+            raise UnusableDeliveryError("file_twice", f"Found: {named(sent)}.")
 
 
-def _members(archive: Archive, delivery_id: int, item: TakenFile) -> list[DeliveryFile]:
-    """A zip's CSV members, each archived under its own hash."""
-    with archive.open(item.stored.path) as source:
-        try:
-            with zipfile.ZipFile(source) as package:
-                wanted = [info for info in package.infolist() if _is_data_file(info)]
-                for info in wanted:
-                    _refuse_if_unreasonable(item.sent_name, info)
-                return [
-                    _entry(delivery_id, _name(info), asyncio.run(archive.keep(_member_blocks(package, info))), item)
-                    for info in wanted
-                ]
-        except BROKEN as error:
-            raise UnusableDeliveryError(
-                f"{item.sent_name} cannot be unpacked ({type(error).__name__}). Zip the CSV files again and send it "
-                "anew."
-            ) from None
-
-
-def _name(info: zipfile.ZipInfo) -> str:
-    """A member's name; some Windows programs write backslashes."""
-    return info.filename.replace("\\", "/")
-
-
-def _is_data_file(info: zipfile.ZipInfo) -> bool:
-    """Whether a member is a CSV at the zip's root or under one folder; anything else is left alone."""
-    path = PurePosixPath(_name(info))
-    if info.is_dir() or path.is_absolute() or ".." in path.parts or len(path.parts) > 2 or "__MACOSX" in path.parts:
-        return False
-    return path.suffix.lower() == ".csv" and is_finished(path.name)
-
-
-def _refuse_if_unreasonable(zip_name: str, info: zipfile.ZipInfo) -> None:
-    if info.flag_bits & 0x1:
-        raise UnusableDeliveryError(f"{zip_name} is encrypted. Send it without a password; SFTP protects it already.")
-    if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-        raise UnusableDeliveryError(f"{zip_name} is packed in a way that few programs read. Make it an ordinary zip.")
-    ratio = info.file_size / max(info.compress_size, 1)
-    if info.file_size > MOST_BYTES_OF_A_MEMBER or (info.file_size > BLOCK_BYTES and ratio > HIGHEST_RATIO):
-        raise UnusableDeliveryError(
-            f"{info.filename} in {zip_name} would unpack to {info.file_size:,} bytes, {ratio:,.0f} times its size: "
-            "not a roster. Nothing was unpacked."
+def _unpack(archive: Archive, delivery_id: int, item: TakenFile) -> Delivered:
+    """A zip's CSV members; none is filed before all of them came out whole."""
+    with archive.open(item.stored.path) as source, open_zip(source) as package, ExitStack() as cleaning:
+        contents = look_into(package, item.stored.size)
+        _refuse_twins([_named_member(delivery_id, info, item) for info in contents.members])
+        unpacked: list[tuple[zipfile.ZipInfo, Incoming]] = []
+        for info in contents.members:
+            incoming = _whole_member(archive, package, info)
+            cleaning.callback(archive.drop, incoming)
+            unpacked.append((info, incoming))
+        stored = [(info, archive.file(incoming)) for info, incoming in unpacked]
+        return Delivered(
+            tuple(_entry(delivery_id, member_name(info), kept, item) for info, kept in stored), contents.notes
         )
+
+
+def _whole_member(archive: Archive, package: zipfile.ZipFile, info: zipfile.ZipInfo) -> Incoming:
+    """A member as it comes out of the zip; its directory entry, its checksum and its bytes must agree."""
+    try:
+        incoming = asyncio.run(archive.write(_member_blocks(package, info)))
+    except BROKEN as error:
+        raise UnusableDeliveryError(
+            "zip_broken", f"{named([member_name(info)])} does not come out ({type(error).__name__})."
+        ) from None
+    if incoming.size != info.file_size:
+        archive.drop(incoming)
+        raise UnusableDeliveryError("zip_broken", f"{named([member_name(info)])} is not as long as the zip says.")
+    return incoming
 
 
 async def _member_blocks(package: zipfile.ZipFile, info: zipfile.ZipInfo) -> AsyncIterator[bytes]:
@@ -105,6 +98,11 @@ async def _member_blocks(package: zipfile.ZipFile, info: zipfile.ZipInfo) -> Asy
     with package.open(info) as source:
         while block := source.read(BLOCK_BYTES):
             yield block
+
+
+def _named_member(delivery_id: int, info: zipfile.ZipInfo, item: TakenFile) -> DeliveryFile:
+    """A member that is not unpacked yet."""
+    return _entry(delivery_id, member_name(info), StoredBytes("", "", info.file_size), item)
 
 
 def _entry(delivery_id: int, sent_name: str, stored: StoredBytes, item: TakenFile) -> DeliveryFile:

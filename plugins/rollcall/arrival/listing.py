@@ -4,10 +4,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from rollcall.oneroster import FILE_NAMES, MANIFEST
+from rollcall.oneroster import LANDED_FILE_NAMES, MANIFEST, OTHER_FILES
 
 UNFINISHED_SUFFIXES = (".filepart", ".tmp", ".part", ".partial", ".writing")
-_CANONICAL = {name.lower(): name for name in (*FILE_NAMES, MANIFEST)}
+_CANONICAL = {name.lower(): name for name in (*LANDED_FILE_NAMES, MANIFEST)}
+_STANDARD = frozenset({*_CANONICAL, *(f"{name}.csv".lower() for name in OTHER_FILES)})
 
 
 @dataclass(frozen=True, order=True)
@@ -67,6 +68,11 @@ def canonical_name(sent_name: str) -> str:
     name = PurePosixPath(sent_name).name
     stem = name[:-4] if name.lower().endswith(".csv") else name
     return _CANONICAL.get(stem.lower(), name)
+
+
+def is_standard(canonical: str) -> bool:
+    """Whether a name, as ``canonical_name`` gives it, is of a file that the standard knows, used here or not."""
+    return canonical.lower() in _STANDARD
 
 
 def assess(listing: Iterable[InboxFile], expected: Sequence[str]) -> Arrival:

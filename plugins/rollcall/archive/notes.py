@@ -1,0 +1,72 @@
+"""What is noted about a delivery when it is received, as rows of ``rollcall.check_result``."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from rollcall.archive.codes import ARRIVAL
+from rollcall.codes import Code, Severity
+from rollcall.warehouse import Connection
+
+DELIVERY = "delivery"
+"""The ``file`` of what concerns the delivery as a whole."""
+MOST_NAMES = 10
+LONGEST_NAME = 100
+CODES: dict[str, Code] = {code.code: code for code in ARRIVAL}
+
+
+@dataclass(frozen=True)
+class Note:
+    """One thing to note.
+
+    Attributes:
+        code: One of ``archive/codes.py``.
+        file: The standard's name of a file, ``manifest``, or ``delivery``.
+        detail: What the code alone does not say, as a sentence; no cell of a file.
+        severity: Where it differs from the code's.
+    """
+
+    code: str
+    file: str = DELIVERY
+    detail: str | None = None
+    severity: Severity | None = None
+
+    @property
+    def sentence(self) -> str:
+        """The code's message and the detail."""
+        return " ".join(part for part in (CODES[self.code].message, self.detail) if part)
+
+
+class UnusableDeliveryError(Exception):
+    """What was delivered cannot be told apart or unpacked; the message tells the district why."""
+
+    def __init__(self, code: str, detail: str | None = None) -> None:
+        self.note = Note(code, detail=detail)
+        super().__init__(self.note.sentence)
+
+
+def named(names: Iterable[str]) -> str:
+    """File names as a part of a sentence: the first few, without what a terminal would obey."""
+    ordered = sorted(names)
+    plain = ["".join(sign if sign.isprintable() else "?" for sign in name)[:LONGEST_NAME] for name in ordered]
+    rest = len(plain) - MOST_NAMES
+    return ", ".join(plain[:MOST_NAMES]) + (f" and {rest:,} more" if rest > 0 else "")
+
+
+def record_notes(connection: Connection, delivery_id: int, notes: Sequence[Note]) -> None:
+    """Write the notes down, in place of what was noted before."""
+    connection.execute(
+        "delete from rollcall.check_result where delivery_id = %s and code = any(%s)", (delivery_id, list(CODES))
+    )
+    for note in notes:
+        add_note(connection, delivery_id, note)
+
+
+def add_note(connection: Connection, delivery_id: int, note: Note) -> None:
+    """Write one more note down; noting it again changes nothing."""
+    connection.execute(
+        """
+        insert into rollcall.check_result (delivery_id, file, code, severity, rows_failed, detail)
+        values (%s, %s, %s, %s, 1, %s) on conflict do nothing
+        """,
+        (delivery_id, note.file, note.code, note.severity or CODES[note.code].severity, note.detail),
+    )
