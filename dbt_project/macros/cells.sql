@@ -47,11 +47,13 @@
 
 
 {# One hash over a row's attributes. The separator cannot occur in a cell, and a blank cell is null, so that no two
-   different rows are concatenated to the same text. #}
+   different rows are concatenated to the same text. The columns that the standard does not know count when there are
+   any: concat_ws passes over a null, so that a row without them keeps the hash that it always had. #}
 {% macro row_hash(columns) -%}
     md5(concat_ws(
         chr(31)
-        {%- for column in columns %}, coalesce({{ column }}::text, ''){% endfor %}
+        {%- for column in columns %}, coalesce({{ column }}::text, ''){% endfor %},
+        metadata::text
     ))::uuid
 {%- endmacro %}
 

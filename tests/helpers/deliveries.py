@@ -78,7 +78,7 @@ def land(connection: psycopg.Connection[Any], delivery_id: int, files: Files) ->
             f"create unlogged table {schema}.{file.table_name} (like staging.{file.table_name} including all)"
         )
     for name, rows in files.items():
-        columns = ["_row", *(column.column_name for column in FILE_BY_NAME[name].landed_columns)]
+        columns = ["_row", *(column.column_name for column in FILE_BY_NAME[name].landed_columns), "_metadata"]
         target = f"{schema}.{FILE_BY_NAME[name].table_name} ({', '.join(columns)})"
         with connection.cursor().copy(f"copy {target} from stdin") as copy:
             for number, row in enumerate(rows, start=2):

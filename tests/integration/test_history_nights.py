@@ -200,6 +200,27 @@ def test_a_school_year_is_found_however_little_is_known(warehouse_url: str) -> N
     assert query(warehouse_url, year, "NEW") == [(2028,)], "a school year begins on July 1"
 
 
+def test_columns_that_the_standard_does_not_know_are_kept_and_count_as_content(
+    warehouse_url: str, first_night: Rows
+) -> None:
+    hashes = query(warehouse_url, "select row_hash from history.hist_orgs order by source_id")
+    later = deepcopy(first_night)
+    school = later["orgs"][-1]
+    school["_metadata"] = '{"metadata.city":   "Oak"}'
+    delivery_id = accept(warehouse_url, "lake", 2, later, service_date=SECOND_NIGHT)
+    build(warehouse_url)
+    assert changes(warehouse_url, delivery_id) == {"orgs": (0, 1, 0, 0)}
+    assert query(warehouse_url, "select source_id, metadata from history.hist_orgs where metadata is not null") == [
+        (school["sourced_id"], {"metadata.city": "Oak"})
+    ]
+
+    same = accept(warehouse_url, "lake", 3, {**later, "orgs": [*later["orgs"][:-1], {**school, "_metadata": None}]})
+    build(warehouse_url)
+    assert changes(warehouse_url, same) == {"orgs": (0, 1, 0, 0)}
+    open_ones = "select row_hash from history.hist_orgs where valid_to_seq is null order by source_id"
+    assert query(warehouse_url, open_ones) == hashes, "without them a row is what it was before"
+
+
 def test_a_reader_in_one_transaction_sees_one_delivery(warehouse_url: str, first_night: Rows) -> None:
     """Law 3, under REPEATABLE READ, while the next night is built and published."""
     night = deepcopy(first_night)

@@ -18,7 +18,8 @@ typed as (
         {{ enumeration('type', ['gradingPeriod', 'schoolYear']) }} as type,
         start_date::date as start_date,
         end_date::date as end_date,
-        {{ trimmed('parent_sourced_id') }} as parent_source_id
+        {{ trimmed('parent_sourced_id') }} as parent_source_id,
+        _metadata::jsonb as metadata
     from landed
     {{ computed_once() }}
 )

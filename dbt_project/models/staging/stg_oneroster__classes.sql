@@ -42,7 +42,8 @@ typed as (
         {{ list('grades') }} as grades,
         {{ list('subjects') }} as subjects,
         {{ list('subject_codes') }} as subject_codes,
-        {{ list('periods') }} as periods
+        {{ list('periods') }} as periods,
+        _metadata::jsonb as metadata
     from landed
     {{ computed_once() }}
 ),

@@ -21,7 +21,8 @@ typed as (
         {{ trimmed('school_year_sourced_id') }} as school_year_source_id,
         {{ list('grades') }} as grades,
         {{ list('subjects') }} as subjects,
-        {{ list('subject_codes') }} as subject_codes
+        {{ list('subject_codes') }} as subject_codes,
+        _metadata::jsonb as metadata
     from landed
     {{ computed_once() }}
 )

@@ -30,7 +30,8 @@ typed as (
         {{ trimmed('country_of_birth_code') }} as country_of_birth_code,
         {{ trimmed('state_of_birth_abbreviation') }} as state_of_birth_abbreviation,
         {{ trimmed('city_of_birth') }} as city_of_birth,
-        {{ trimmed('public_school_residence_status') }} as public_school_residence_status
+        {{ trimmed('public_school_residence_status') }} as public_school_residence_status,
+        _metadata::jsonb as metadata
     from landed
     {{ computed_once() }}
 )

@@ -29,7 +29,8 @@ typed as (
         {{ enumeration('role') }} as role,
         is_primary::boolean as is_primary,
         begin_date::date as begin_date,
-        end_date::date as end_date
+        end_date::date as end_date,
+        _metadata::jsonb as metadata
     from landed
     {{ computed_once() }}
 )

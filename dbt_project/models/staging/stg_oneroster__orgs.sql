@@ -18,7 +18,8 @@ typed as (
         {{ trimmed('name') }} as name,
         {{ enumeration('type') }} as type,
         {{ trimmed('identifier') }} as identifier,
-        {{ trimmed('parent_sourced_id') }} as parent_source_id
+        {{ trimmed('parent_sourced_id') }} as parent_source_id,
+        _metadata::jsonb as metadata
     from landed
     {{ computed_once() }}
 )

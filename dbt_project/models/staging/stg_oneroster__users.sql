@@ -29,7 +29,8 @@ typed as (
         {{ list('org_sourced_ids') }} as org_source_ids,
         {{ list('agent_sourced_ids') }} as agent_source_ids,
         {{ list('user_ids') }} as user_ids,
-        {{ list('grades') }} as grades
+        {{ list('grades') }} as grades,
+        _metadata::jsonb as metadata
     from landed
     {{ computed_once() }}
 )
