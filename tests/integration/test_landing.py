@@ -265,6 +265,45 @@ def test_a_missing_optional_column_is_a_warning(warehouse_url: str) -> None:
     ]
 
 
+SESSIONS = "sourcedId,status,dateLastModified,title,type,startDate,endDate,parentSourcedId,schoolYear"
+
+
+def land_dates(url: str, *rows: tuple[str, str]) -> tuple[list[tuple[str, str]], dict[str, list[str]]]:
+    """What becomes of start and end dates, and which columns are told of under which code."""
+    content = SESSIONS + "".join(f"\n{n},,,Fall,term,{start},{end},,2027" for n, (start, end) in enumerate(rows))
+    delivery_id = deliver({"academicSessions.csv": content.encode()})
+    assert land(delivery_id, "academicSessions", log=print) == len(rows)
+    table = f"delivery_{delivery_id}.academic_sessions"
+    found = query(url, f"select start_date, end_date from {table} order by _row")
+    told = {code: columns_found(url, delivery_id, code) for code in findings(url, delivery_id)}
+    return found, told
+
+
+def test_american_dates_are_read_where_the_whole_column_is_so(warehouse_url: str) -> None:
+    assert land_dates(warehouse_url, ("8/7/2026", "2026-12-18"), ("", ""), ("12/31/2026 0:00", "2027-06-01")) == (
+        [("2026-08-07", "2026-12-18"), (None, None), ("2026-12-31", "2027-06-01")],
+        {"column_us_dates": ["startDate"]},
+    )
+    assert land_dates(warehouse_url, ("01/09/2026", "02/30/2026"), ("1/10/2026 12:00:00 AM", "3/1/2026")) == (
+        [("2026-01-09", "2026-02-30"), ("2026-01-10", "2026-03-01")],
+        {"column_us_dates": ["endDate", "startDate"]},
+    )
+
+
+@pytest.mark.parametrize("other", ["2026-08-07", "13/1/2026", "8/7/26", "soon", "8-7-2026"])
+def test_a_column_of_mixed_dates_is_left_as_it_is(warehouse_url: str, other: str) -> None:
+    rows = [("8/7/2026", "2026-12-18"), (other, "2026-12-18")]
+    assert land_dates(warehouse_url, *rows) == (rows, {})
+
+
+def test_a_time_behind_a_date_is_left_out(warehouse_url: str) -> None:
+    rows = [("2026-08-07 00:00", "2026-12-18"), ("2026-08-08", "2026-12-19T00:00:00Z"), ("soon", "")]
+    assert land_dates(warehouse_url, *rows) == (
+        [("2026-08-07", "2026-12-18"), ("2026-08-08", "2026-12-19"), ("soon", None)],
+        {"column_dates_with_time": ["endDate", "startDate"]},
+    )
+
+
 SDS_USERS = b"sourcedId,orgSourcedIds,givenName,familyName,username,password,role,grade\n1,2,A,B,c,d,Student,6\n"
 SDS_2_1_USERS = b"sourcedId,username,givenName,familyName,password,activeDirectoryMatchId,email,phone,sms\n"
 SDS_2_1_SESSIONS = b"sourcedId,title,type,schoolYear,startDate,endDate\nS,2027,schoolYear,2027,2026-08-01,2027-07-01\n"

@@ -9,6 +9,7 @@ from psycopg import sql
 from rollcall import ledger
 from rollcall.archive.store import Archive
 from rollcall.landing import formats
+from rollcall.landing.dates import tidy_dates
 from rollcall.landing.encoding import Encoding, detect, utf8_blocks
 from rollcall.landing.findings import Finding, record_findings
 from rollcall.landing.header import Header, read_header
@@ -124,6 +125,8 @@ def _land(landing: Landing, archive: Archive) -> None:
             header = _header(landing, line, rest)
             if header:
                 _copy(landing, header, itertools.chain([rest], blocks))
+                landed = [column for column, _ in header.positions]
+                landing.findings += tidy_dates(landing.connection, landing.table, landed)
         except LineTooLongError:
             clear_ragged_rows(landing.connection, landing.delivery, landing.file)
             landing.refuse(Finding("file_line_too_long"))
