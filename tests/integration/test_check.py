@@ -1,25 +1,34 @@
 """``rollcall check``: a delivery judged without a running stack."""
 
+import csv
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
+import time
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
+from helpers.deliveries import accept, query
 from typer.testing import CliRunner
 
 from rollcall.cli import app
-from rollcall.oneroster import FILE_NAMES
+from rollcall.codes import catalog
+from rollcall.conform import conform
+from rollcall.oneroster import FILE_NAMES, FILES
+from rollcall.settings import PROJECT_ROOT, settings
 from simulator.night import Delivery, write_night
 from simulator.profile import Profile
 from simulator.spoil import header_only, remove, truncate
+
+COMMAND = [sys.executable, "-c", "from rollcall.cli import main; main()"]
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
@@ -36,7 +45,7 @@ def folder(night: Delivery, tmp_path: Path) -> Path:
 
 
 @pytest.fixture(autouse=True)
-def nothing_is_left_behind(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def nothing_is_left_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Whatever a check makes is gone after it: files, processes, and what it said in the environment."""
     own = Path(tempfile.mkdtemp(prefix="rollcall-check-"))
     own.chmod(0o755)  # as root, PostgreSQL runs as a user of its own, which has to get there
@@ -52,9 +61,10 @@ def environment() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if name != "PYTEST_CURRENT_TEST"}
 
 
-def servers() -> set[int]:
-    """PostgreSQL's main processes that this process started."""
-    return {child.pid for child in psutil.Process().children() if "postgres" in child.name()}
+def servers(of: int | None = None) -> set[int]:
+    """The processes beside a process (this one) that keep a PostgreSQL, and that PostgreSQL's."""
+    kept = [child for child in psutil.Process(of).children() if any("keeper.py" in word for word in child.cmdline())]
+    return {process.pid for keeper in kept for process in (keeper, *keeper.children(recursive=True))}
 
 
 def check(path: Path, *options: str) -> tuple[int, dict[str, Any]]:
@@ -132,6 +142,143 @@ def test_files_with_other_headers_are_rejected(tmp_path: Path) -> None:
     assert "Alder" not in json.dumps(verdict)
 
 
+def test_a_zip_or_a_folder_of_files_may_lie_in_a_folder(folder: Path, tmp_path: Path) -> None:
+    outer = tmp_path / "outer"
+    shutil.copytree(folder, outer / "export")
+    (outer / ".DS_Store").write_bytes(b"")
+    assert check(outer)[1]["verdict"] == "accept"
+    shutil.make_archive(str(outer / "night"), "zip", outer / "export")
+    code, verdict = check(outer)
+    assert (code, verdict["format"]) == (0, "OneRoster 1.1, zip")
+
+
+def test_the_path_is_only_read(night: Delivery) -> None:
+    def seen() -> list[tuple[str, int, int]]:
+        return sorted((path.name, path.stat().st_mtime_ns, path.stat().st_size) for path in night.folder.iterdir())
+
+    before = seen(), night.folder.stat().st_mtime_ns
+    check(night.folder)
+    assert (seen(), night.folder.stat().st_mtime_ns) == before
+
+
+def test_findings_come_in_the_order_in_which_they_are_best_mended(folder: Path) -> None:
+    spoil_column(folder / "enrollments.csv", "role", "pupil", rows=3)
+    spoil_column(folder / "users.csv", "role", "pupil", rows=2)
+    spoil_column(folder / "orgs.csv", "type", "castle", rows=1)
+    remove(folder, "courses")
+    found = [finding["file"] for finding in check(folder)[1]["findings"] if finding["severity"] == "critical"]
+    assert list(dict.fromkeys(found)) == ["courses", "orgs", "users", "enrollments"]
+
+
+def test_people_see_each_code_once_with_its_first_rows(folder: Path) -> None:
+    spoil_column(folder / "enrollments.csv", "role", "pupil", rows=300)
+    result = CliRunner().invoke(app, ["check", str(folder)])
+    assert result.exit_code == 1
+    assert "and 290 more" in result.stdout
+    assert result.stdout.count("enrollments_role_invalid") == 1
+    assert max(map(len, result.stdout.splitlines())) <= 100
+
+
+def spoil_column(path: Path, column: str, value: str, rows: int) -> None:
+    """Write a value into the first rows of a file."""
+    header, *lines = list(csv.reader(path.read_text().splitlines()))
+    for line in lines[:rows]:
+        line[header.index(column)] = value
+    with path.open("w", newline="") as target:
+        csv.writer(target).writerows([header, *lines])
+
+
+def test_against_an_earlier_delivery_what_is_gone_is_seen(folder: Path, night: Delivery, tmp_path: Path) -> None:
+    assert check(folder, "--against", str(night.folder))[1]["verdict"] == "accept"
+    truncate(folder, "enrollments", 0.5)
+    code, verdict = check(folder, "--against", str(night.folder))
+    assert (code, verdict["verdict"]) == (1, "hold")
+    assert codes(verdict)["hold_removed"] == "enrollments"
+
+
+def test_against_what_a_warehouse_publishes_which_is_only_read(
+    folder: Path, night: Delivery, warehouse_url: str, districts: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish(warehouse_url, "maple", night.folder)
+    monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE", warehouse_url)
+    before = warehouse_counts(warehouse_url)
+    assert check(folder, "--against", "maple")[1]["verdict"] == "accept"
+    truncate(folder, "enrollments", 0.5)
+    code, verdict = check(folder, "--against", "maple")
+    assert (code, verdict["verdict"]) == (1, "hold")
+    assert codes(verdict)["hold_removed"] == "enrollments"
+    assert warehouse_counts(warehouse_url) == before
+
+
+def publish(url: str, district_id: str, folder: Path) -> None:
+    """Make a night's files what a warehouse publishes of a district."""
+    files = {}
+    for file in FILES:
+        with (folder / file.file_name).open(newline="") as source:
+            columns = {column.name: column.column_name for column in file.landed_columns}
+            files[file.name] = [
+                {columns[name]: value or None for name, value in row.items() if name in columns}
+                for row in csv.DictReader(source)
+            ]
+    accept(url, district_id, 1, files)
+    conform(url, reland=lambda _: None, log=lambda _: None)
+
+
+def warehouse_counts(url: str) -> list[object]:
+    tables = ("rollcall.delivery", "rollcall.district", "rollcall.check_result", "history.hist_enrollments")
+    return [query(url, f"select count(*) from {table}")[0][0] for table in tables]
+
+
+@pytest.fixture
+def districts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A folder of district files, with one for maple."""
+    folder = Path(shutil.copytree(PROJECT_ROOT / "dags" / "districts", tmp_path / "districts"))
+    (folder / "maple.yaml").write_text("name: Maple\nfirst_delivery: hold\n")
+    monkeypatch.setenv("ROLLCALL_DISTRICTS_DIR", str(folder))
+    settings.cache_clear()
+    yield folder
+    monkeypatch.undo()
+    settings.cache_clear()
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--against", "no/such/place"), "There is no folder, no zip and no district called no/such/place."),
+        (("--against", "nowhere-usd"), "nowhere-usd.yaml: the file is missing"),
+        (("--district", "nowhere-usd"), "nowhere-usd.yaml: the file is missing"),
+    ],
+)
+def test_wrong_options_are_told_in_a_sentence(folder: Path, options: tuple[str, ...], said: str) -> None:
+    done = run("check", str(folder), "--json", *options)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert said in " ".join(done.stderr.split())
+    assert "Traceback" not in done.stderr
+
+
+def run(*arguments: str) -> "subprocess.CompletedProcess[str]":
+    """The command in a process of its own."""
+    return subprocess.run([*COMMAND, *arguments], capture_output=True, text=True, check=False, timeout=120)
+
+
+def test_a_check_that_is_killed_leaves_no_server_and_no_folder(night: Delivery) -> None:
+    environment = os.environ | {"TMPDIR": str(tempfile.gettempdir())}
+    killed = subprocess.Popen([*COMMAND, "check", str(night.folder)], env=environment, stdout=subprocess.DEVNULL)
+    wait_for(lambda: len(servers(killed.pid)) > 2)
+    running = servers(killed.pid)
+    assert any(path.name.startswith("rollcall-") for path in Path(tempfile.gettempdir()).iterdir())
+    killed.send_signal(signal.SIGKILL)
+    killed.wait()
+    wait_for(lambda: not any(psutil.pid_exists(pid) for pid in running))
+    wait_for(lambda: not [path for path in Path(tempfile.gettempdir()).iterdir() if path.name.startswith("rollcall-")])
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    """Look again and again; whoever waits in vain is ended by the test's own time limit."""
+    while not condition():
+        time.sleep(0.02)
+
+
 @pytest.mark.parametrize("files", [{}, {"students.csv": "a,b\n1,2\n"}, {"readme.txt": "x"}])
 def test_files_with_other_names_are_rejected(tmp_path: Path, files: dict[str, str]) -> None:
     folder = tmp_path / "other"
@@ -140,8 +287,9 @@ def test_files_with_other_names_are_rejected(tmp_path: Path, files: dict[str, st
         (folder / name).write_text(content)
     code, verdict = check(folder)
     assert (code, verdict["verdict"], verdict["files"]) == (1, "reject", {})
-    assert verdict["format"].startswith("not OneRoster 1.1")
+    assert verdict["format"].startswith("not OneRoster")
     assert codes(verdict)["no_roster_files"] == "delivery"
+    assert set(codes(verdict)) <= set(catalog())
 
 
 def test_a_broken_zip_is_rejected_with_the_reason(tmp_path: Path) -> None:
@@ -152,25 +300,14 @@ def test_a_broken_zip_is_rejected_with_the_reason(tmp_path: Path) -> None:
     assert "The zip cannot be unpacked" in verdict["findings"][0]["message"]
 
 
-def test_a_district_is_judged_by_its_own_file(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from rollcall.settings import PROJECT_ROOT, settings
-
-    districts = Path(shutil.copytree(PROJECT_ROOT / "dags" / "districts", tmp_path / "districts"))
-    (districts / "maple.yaml").write_text("name: Maple\nfirst_delivery: hold\n")
-    monkeypatch.setenv("ROLLCALL_DISTRICTS_DIR", str(districts))
-    settings.cache_clear()
-    try:
-        remove(folder, "demographics")
-        assert codes(check(folder, "--district", "maple")[1])["file_missing"] == "demographics"
-    finally:
-        monkeypatch.undo()
-        settings.cache_clear()
+def test_a_district_is_judged_by_its_own_file(folder: Path, districts: Path) -> None:
+    remove(folder, "demographics")
+    assert codes(check(folder, "--district", "maple")[1])["file_missing"] == "demographics"
 
 
 def test_a_command_of_its_own_prints_the_verdict_and_nothing_else(night: Delivery) -> None:
-    command = [sys.executable, "-c", "from rollcall.cli import main; main()", "check", str(night.folder), "--json"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
-    assert done.returncode == 0, done.stderr
+    done = run("check", str(night.folder), "--json")
+    assert (done.returncode, done.stderr) == (0, "")
     assert json.loads(done.stdout)["verdict"] == "accept"
 
 
@@ -178,7 +315,7 @@ def test_without_json_it_prints_tables(tmp_path: Path) -> None:
     (tmp_path / "night.zip").write_bytes(b"PK\x03\x04 and no more")
     result = CliRunner().invoke(app, ["check", str(tmp_path / "night.zip")])
     assert result.exit_code == 1
-    assert "Verdict: reject" in result.stdout
+    assert result.stdout.startswith("Reject: ")
 
 
 def test_a_path_that_is_not_there_is_used_wrongly(tmp_path: Path) -> None:

@@ -5,7 +5,9 @@ import uuid
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import IO, TYPE_CHECKING, cast
+from urllib.parse import unquote, urlsplit
 
 if TYPE_CHECKING:
     from airflow.sdk import ObjectStoragePath
@@ -45,6 +47,15 @@ class Incoming:
     size: int
 
 
+def _place(root: str) -> "ObjectStoragePath":
+    """Where an archive's URL leads; a local folder needs none of Airflow, whose import takes a second."""
+    if root.startswith("file://"):
+        return cast("ObjectStoragePath", Path(unquote(urlsplit(root).path)))
+    from airflow.sdk import ObjectStoragePath
+
+    return ObjectStoragePath(root)
+
+
 class Archive:
     """One district's part of the archive.
 
@@ -54,9 +65,7 @@ class Archive:
     """
 
     def __init__(self, root: str, district_id: str) -> None:
-        from airflow.sdk import ObjectStoragePath
-
-        self._root: ObjectStoragePath = ObjectStoragePath(root)
+        self._root = _place(root)
         self._district_id = district_id
 
     async def keep(self, blocks: AsyncIterator[bytes]) -> StoredBytes:

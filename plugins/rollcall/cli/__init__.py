@@ -31,17 +31,26 @@ app.add_typer(districts.app, name="districts")
 def main() -> None:
     """Run the command line; what a person can mend is said in a sentence, never as a traceback."""
     from rollcall.airflow_api import AirflowUnreachableError
+    from rollcall.archive.store import ArchiveError
+    from rollcall.check import NothingToCompareError, NotReadableError
     from rollcall.decision.settle import CannotSettleError
+    from rollcall.gate import GateError
     from rollcall.ledger import UnknownDeliveryError
     from rollcall.stack import StackError
     from rollcall.warehouse import WarehouseError
 
     try:
         app()
-    except (UnknownDeliveryError, CannotSettleError, DistrictFileError) as error:
+    except (
+        UnknownDeliveryError,
+        CannotSettleError,
+        DistrictFileError,
+        NotReadableError,
+        NothingToCompareError,
+    ) as error:
         _say(error)
         sys.exit(2)
-    except (AirflowUnreachableError, StackError, WarehouseError) as error:
+    except (AirflowUnreachableError, ArchiveError, GateError, StackError, WarehouseError) as error:
         _say(error)
         sys.exit(1)
 

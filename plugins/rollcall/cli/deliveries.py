@@ -49,18 +49,26 @@ def status(as_json: AsJson = False) -> None:
 
 
 def check(
-    path: Annotated[Path, typer.Argument(exists=True, help="A folder of CSV files, or a zip.")],
+    path: Annotated[Path, typer.Argument(exists=True, readable=True, help="A folder of CSV files, or a zip.")],
     district: Annotated[str | None, typer.Option(help="Judge by this district's files and limits.")] = None,
+    against: Annotated[
+        str | None,
+        typer.Option(
+            metavar="PATH|DISTRICT",
+            help="Take this as published: an earlier delivery, or what the warehouse publishes of a district.",
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Judge a delivery without a running stack; exits 0 only when it would be accepted."""
     from rollcall.check import check_path
+    from rollcall.cli.verdict import print_verdict
 
-    verdict = check_path(path, district)
+    verdict = check_path(path, district, against)
     if as_json:
-        console.print_json(verdict.model_dump_json())
+        typer.echo(verdict.model_dump_json(indent=2))
     else:
-        _print_verdict(verdict.model_dump())
+        print_verdict(verdict)
     raise typer.Exit(0 if verdict.verdict == "accept" else 1)
 
 
@@ -96,18 +104,3 @@ def _settle(delivery_id: int, settlement: Literal["approved", "discarded"], by: 
     if hold.settlement != settlement or hold.settled_by != by:
         console.print("[yellow]Somebody was faster; their decision stands.[/]")
         raise typer.Exit(1)
-
-
-def _print_verdict(verdict: dict[str, object]) -> None:
-    console.print(f"Verdict: [bold]{verdict['verdict']}[/] ({verdict['format']})")
-    files = make_table("File", "Rows", "Set aside", "Verdict", numbers=("Rows", "Set aside"))
-    for name, file in verdict["files"].items():  # type: ignore[attr-defined]
-        files.add_row(name, str(file["rows"]), str(file["rejected"]), file["verdict"])
-    console.print(files)
-    findings = make_table(
-        "File", "Row", "sourcedId", "Column", "Severity", "Code", "Message", numbers=("Row",), wraps=("Message",)
-    )
-    for finding in verdict["findings"]:  # type: ignore[attr-defined]
-        findings.add_row(*(str(value if value is not None else "") for value in finding.values()))
-    if findings.row_count:
-        console.print(findings)

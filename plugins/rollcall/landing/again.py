@@ -24,8 +24,10 @@ def land_all(delivery_id: int, limits: Limits, *, log: Log) -> None:
 
     with connect() as connection:
         held = {file.file for file in ledger.files_of(connection, delivery_id)}
-    for name in (name for name in FILE_NAMES if name in held):
+    names = [name for name in FILE_NAMES if name in held]
+    for name in names:
         land(delivery_id, name, log=log)
+    for name in names:
         gate_file(warehouse_url(), delivery_id, name, limits.of("set_aside", name))
     gate_delivery(warehouse_url(), delivery_id, limits)
 

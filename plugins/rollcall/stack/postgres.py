@@ -22,6 +22,7 @@ from rollcall.stack.state import HOST, StackState, write_private
 
 NAME = "postgres"
 _SERVER_USER = "pgserver"
+_READABLE, _ENTERABLE = stat.S_IRGRP | stat.S_IROTH, stat.S_IXGRP | stat.S_IXOTH
 # Fast shutdown (what `pg_ctl stop -m fast` sends), then immediate shutdown; both leave the data sound.
 STOP_SIGNALS = ((signal.SIGINT, 60.0), (signal.SIGQUIT, 10.0))
 _DATABASES = {"warehouse": "rollcall", "airflow": "airflow"}
@@ -102,12 +103,25 @@ def _environment() -> dict[str, str]:
 
 
 def _identity() -> dict[str, Any]:
-    """PostgreSQL refuses to run as root; root runs it as the user that the wheel makes for this purpose."""
+    """As which user the server runs, as ``subprocess`` takes it."""
+    owner = server_owner()
+    return {"user": owner[0], "group": owner[1], "extra_groups": []} if owner else {}
+
+
+def server_owner() -> tuple[int, int] | None:
+    """PostgreSQL refuses to run as root; root runs it as the user that the wheel makes for this purpose.
+
+    Returns:
+        That user and its group, or None where the server runs as whoever we are.
+    """
     if os.geteuid() != 0:
-        return {}
-    _wheel_utilities().ensure_user_exists(_SERVER_USER)
-    entry = pwd.getpwnam(_SERVER_USER)
-    return {"user": entry.pw_uid, "group": entry.pw_gid, "extra_groups": []}
+        return None
+    try:
+        entry = pwd.getpwnam(_SERVER_USER)
+    except KeyError:
+        _wheel_utilities().ensure_user_exists(_SERVER_USER)
+        entry = pwd.getpwnam(_SERVER_USER)
+    return entry.pw_uid, entry.pw_gid
 
 
 def _prepare_cluster(state: StackState, data: Path) -> None:
@@ -124,14 +138,22 @@ def _prepare_cluster(state: StackState, data: Path) -> None:
 
 def _let_service_user_in(state_dir: Path) -> None:
     """As root: let the server's own user reach its programs and its data folder."""
+    _wheel_utilities().ensure_prefix_permissions(state_dir)
+    state_dir.chmod(state_dir.stat().st_mode | _ENTERABLE)
+    let_server_user_run()
+
+
+def let_server_user_run() -> None:
+    """As root: let the server's own user reach and run its programs; does nothing where it may already."""
+    programs = bin_dir()
+    reached = [programs / "postgres", programs, *programs.parents]
+    if all(path.stat().st_mode & stat.S_IXOTH for path in reached):
+        return
     utilities = _wheel_utilities()
-    readable, enterable = stat.S_IRGRP | stat.S_IROTH, stat.S_IXGRP | stat.S_IXOTH
-    utilities.ensure_prefix_permissions(state_dir)
-    state_dir.chmod(state_dir.stat().st_mode | enterable)
-    utilities.ensure_prefix_permissions(bin_dir())
-    utilities.ensure_folder_permissions(bin_dir(), readable | enterable)
-    utilities.ensure_folder_permissions(bin_dir().parent / "lib", readable)
-    utilities.ensure_folder_permissions(bin_dir().parent / "share", readable)
+    utilities.ensure_prefix_permissions(programs)
+    utilities.ensure_folder_permissions(programs, _READABLE | _ENTERABLE)
+    utilities.ensure_folder_permissions(programs.parent / "lib", _READABLE)
+    utilities.ensure_folder_permissions(programs.parent / "share", _READABLE)
 
 
 def _wheel_utilities() -> Any:

@@ -1,0 +1,162 @@
+"""The published state that a delivery is judged against: an earlier delivery, or what a warehouse publishes."""
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+from pathlib import Path
+
+from psycopg import sql
+
+from rollcall import ledger
+from rollcall.archive.store import Archive
+from rollcall.check.sent import receive_from
+from rollcall.conform.history import HISTORY_TABLES
+from rollcall.decision.decide import accept
+from rollcall.districts import District, Limit, Limits
+from rollcall.landing import land_all
+from rollcall.ledger import Delivery
+from rollcall.warehouse import Connection, connect, warehouse_url
+
+ENDS = ("valid_to_seq", "end_reason", "ended_on")
+"""How a version ended: what readers see has not ended for them, though a build may be at work on it."""
+
+EVERYTHING_GOES = Limits.alike(Limit(percent=100, floor=0))
+
+
+class NothingToCompareError(Exception):
+    """There is no such published state; the message says why."""
+
+
+@dataclass(frozen=True)
+class EarlierDelivery:
+    """A folder or a zip that counts as published, whatever is wrong with it."""
+
+    path: Path
+
+    def publish(self, district: District, archive: Archive, night: date) -> None:
+        """Make it the district's published roster in this process's (throw-away) warehouse.
+
+        Raises:
+            NothingToCompareError: it cannot be read or conformed.
+            NotReadableError: the path cannot be read.
+        """
+        from rollcall.conform import conform
+
+        delivery = receive_from(self.path, archive, district, night - timedelta(days=1), "against")
+        if delivery.state == "rejected":
+            raise NothingToCompareError(
+                f"{self.path} is nothing to compare with. {delivery.state_reason or ''}".strip()
+            )
+        land_all(delivery.delivery_id, EVERYTHING_GOES, log=_quiet)
+        with connect() as connection:
+            ledger.set_state(connection, delivery.delivery_id, "received", decided=True)
+        accept(delivery.delivery_id)
+        conform(warehouse_url(), reland=_nothing_to_land, log=_quiet)
+        with connect() as connection:
+            delivery = ledger.delivery(connection, delivery.delivery_id)
+        if delivery.state != "published":
+            raise NothingToCompareError(
+                f"{self.path} is nothing to compare with. {delivery.state_reason or ''}".strip()
+            )
+
+
+@dataclass(frozen=True)
+class PublishedRoster:
+    """What a warehouse publishes of a district.
+
+    Attributes:
+        district_id: The district.
+        source_url: The warehouse; it is only read.
+    """
+
+    district_id: str
+    source_url: str
+
+    def publish(self, district: District, archive: Archive, night: date) -> None:  # noqa: ARG002 -- as EarlierDelivery
+        """Make a copy of it the district's published roster in this process's (throw-away) warehouse.
+
+        Raises:
+            NothingToCompareError: nothing is published of the district.
+            WarehouseError: the warehouse cannot be reached.
+        """
+        with connect(self.source_url) as source, connect() as target:
+            source.execute("set transaction isolation level repeatable read, read only")
+            published = ledger.published_delivery(source, self.district_id)
+            if published is None:
+                raise NothingToCompareError(f"Nothing is published of {self.district_id}: there is nothing to compare.")
+            ledger.record_district(target, district)
+            sequence = _copy_publication(source, target, published, district)
+            for table in HISTORY_TABLES:
+                _copy_versions(source, target, table, (self.district_id, district.district_id), sequence)
+
+
+def _copy_publication(source: Connection, target: Connection, published: Delivery, district: District) -> int:
+    """The pointer, and the delivery that it points at; returns the sequence."""
+    row = source.execute(
+        "select sequence, effective_date from rollcall.publication where district_id = %s", (published.district_id,)
+    ).fetchone()
+    assert row is not None  # noqa: S101 -- the published delivery was found through it
+    sequence, effective_date = int(str(row[0])), row[1]
+    copied = ledger.open_delivery(target, district.district_id, published.service_date, "against", published.source)
+    target.execute(
+        """
+        update rollcall.delivery set state = 'published', arrived_at = %s, decided_at = %s, accepted_at = %s,
+            published_at = now(), accepted_sequence = %s
+        where delivery_id = %s
+        """,
+        (published.arrived_at, published.decided_at, published.decided_at, sequence, copied.delivery_id),
+    )
+    files = ledger.files_of(source, published.delivery_id)
+    ledger.record_files(target, copied.delivery_id, files)
+    for file in files:
+        target.execute(
+            "update rollcall.delivery_file set rows_landed = %s, rows_ragged = %s, rows_set_aside = %s, verdict = %s "
+            "where delivery_id = %s and file = %s",
+            (file.rows_landed, file.rows_ragged, file.rows_set_aside, file.verdict, copied.delivery_id, file.file),
+        )
+    target.execute(
+        "insert into rollcall.publication (district_id, sequence, delivery_id, effective_date, published_at) "
+        "values (%s, %s, %s, %s, now())",
+        (district.district_id, sequence, copied.delivery_id, effective_date),
+    )
+    return sequence
+
+
+def _copy_versions(
+    source: Connection, target: Connection, table: str, from_and_to: tuple[str, str], sequence: int
+) -> None:
+    """The versions of one history table that readers see, under the same or another district's id."""
+    columns = source.execute(
+        """
+        select attname, format_type(atttypid, atttypmod) from pg_attribute
+        where attrelid = to_regclass(%s) and attnum > 0 and not attisdropped order by attnum
+        """,
+        (table,),
+    ).fetchall()
+    name = sql.Identifier(*table.split("."))
+    typed = [sql.SQL("{} {}").format(sql.Identifier(str(column)), sql.SQL(str(kind))) for column, kind in columns]
+    target.execute(sql.SQL("create table {} ({})").format(name, sql.SQL(", ").join(typed)))
+    read: dict[str, sql.Composable] = {"district_id": sql.Literal(from_and_to[1])} | {
+        str(column): sql.SQL(f"null::{kind}") for column, kind in columns if column in ENDS
+    }
+    selected = [read.get(str(column), sql.Identifier(str(column))) for column, _ in columns]
+    query = sql.SQL(
+        "copy (select {} from {} where district_id = {} and valid_from_seq <= {} "
+        "and (valid_to_seq is null or valid_to_seq > {})) to stdout (format binary)"
+    ).format(
+        sql.SQL(", ").join(selected), name, *(sql.Literal(value) for value in (from_and_to[0], sequence, sequence))
+    )
+    with (
+        source.cursor().copy(query) as out,
+        target.cursor().copy(sql.SQL("copy {} from stdin (format binary)").format(name)) as into,
+    ):
+        for block in out:
+            into.write(block)
+    target.execute(sql.SQL("analyze {}").format(name))
+
+
+def _quiet(_: str) -> None:
+    """The earlier delivery's progress is nothing to print."""
+
+
+def _nothing_to_land(_: int) -> None:
+    """The throw-away database does not crash."""
