@@ -65,7 +65,7 @@ class Archive:
     """
 
     def __init__(self, root: str, district_id: str) -> None:
-        self._root = _place(root)
+        self._url, self._root = root, _place(root)
         self._district_id = district_id
 
     async def keep(self, blocks: AsyncIterator[bytes]) -> StoredBytes:
@@ -134,7 +134,7 @@ class Archive:
             yield
         except OSError as error:
             raise ArchiveError(
-                f"The archive {self._root} cannot be written ({type(error).__name__}: {error.strerror or 'refused'}). "
+                f"The archive {self._url} cannot be written ({type(error).__name__}: {error.strerror or 'refused'}). "
                 "Nothing was taken from the inbox."
             ) from error
 
