@@ -304,6 +304,48 @@ def test_a_time_behind_a_date_is_left_out(warehouse_url: str) -> None:
     )
 
 
+USERS = "sourcedId,status,dateLastModified,enabledUser,orgSourcedIds,role,username,givenName,familyName"
+
+
+def land_users(url: str, *rows: str) -> tuple[list[tuple[str, str]], list[tuple[int, str]], tuple[object, ...]]:
+    """Ids and schools as landed, the rows that are in no table, and the counts of the ledger."""
+    delivery_id = deliver({"users.csv": "\n".join([USERS, *rows]).encode()})
+    land(delivery_id, "users", log=print)
+    schema = f"delivery_{delivery_id}"
+    counts = "select rows_landed, rows_ragged from rollcall.delivery_file where delivery_id = %s and file = 'users'"
+    return (
+        query(url, f"select sourced_id, org_sourced_ids from {schema}.users order by _row"),
+        query(url, f"select _row, code from {schema}.ragged_row order by _row"),
+        query(url, counts, delivery_id)[0],
+    )
+
+
+def test_a_person_with_a_row_per_school_becomes_one_person_of_all_schools(warehouse_url: str) -> None:
+    assert land_users(
+        warehouse_url,
+        "T7,,2026-08-01,true,994,teacher,t7,Ana,Alder",
+        "S1,,,true,990,student,s1,Bo,Birch",
+        'T7 ,,2026-09-01,true,"990, 994",teacher,t7,Ana,Alder',
+        "T7,,,true,991,teacher,t7,Ana,Alder",
+    ) == ([("T7", "990,991,994"), ("S1", "990")], [(4, "row_merged"), (5, "row_merged")], (4, 2))
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        "T7,,,true,990,teacher,t7,Anna,Alder",  # another name
+        "T7,tobedeleted,,true,990,teacher,t7,Ana,Alder",  # gone from one of the schools, or from all?
+        "T7,,,true,994,teacher,t7,Ana,Alder",  # the same row once more
+        "T7,,,true,,teacher,t7,Ana,Alder",  # no school
+    ],
+)
+def test_rows_of_one_id_that_differ_in_more_than_the_school_are_left_to_the_gate(
+    warehouse_url: str, other: str
+) -> None:
+    landed_rows, apart, counts = land_users(warehouse_url, "T7,,,true,994,teacher,t7,Ana,Alder", other)
+    assert ([row[0] for row in landed_rows], apart, counts) == (["T7", "T7"], [], (2, 0))
+
+
 SDS_USERS = b"sourcedId,orgSourcedIds,givenName,familyName,username,password,role,grade\n1,2,A,B,c,d,Student,6\n"
 SDS_2_1_USERS = b"sourcedId,username,givenName,familyName,password,activeDirectoryMatchId,email,phone,sms\n"
 SDS_2_1_SESSIONS = b"sourcedId,title,type,schoolYear,startDate,endDate\nS,2027,schoolYear,2027,2026-08-01,2027-07-01\n"

@@ -12,8 +12,8 @@ from rollcall.warehouse import Connection
 ROWS_LISTED = 10_000
 """How many rows of a check that sets nothing aside are listed; its count is always whole."""
 
-RAGGED_CODES = ("row_ragged", "row_nul_byte", "row_undecodable")
-"""The codes that landing gives to records that it could not read."""
+RAGGED_CODES = ("row_ragged", "row_nul_byte", "row_undecodable", "row_merged")
+"""The codes that landing gives to records that it could not read, and to those that it merged into another."""
 
 LEDGER = sql.Identifier("rollcall", "row_finding")
 
@@ -91,9 +91,10 @@ def _limit(evaluation: Evaluation, listed: int) -> str:
 
 
 def record_ragged_rows(connection: Connection, delivery_id: int, file: File) -> None:
-    """Write the records that could not be split into columns: they are set aside.
+    """Write the records that are in no table: those that landing could not read are set aside.
 
-    Their first cell is told only where it is the id of a published record: it might as well be a name (law 7).
+    The first cell of such a record is told only where it is the id of a published record: it might as well be a name
+    (law 7).
 
     Args:
         connection: A connection whose search path is the delivery's schema.
@@ -104,7 +105,9 @@ def record_ragged_rows(connection: Connection, delivery_id: int, file: File) -> 
         sql.SQL(
             """
             insert into rollcall.row_finding (delivery_id, file, code, severity, row_number, sourced_id)
-            select %(delivery_id)s, file, code, 'critical', _row, published.id
+            select
+                %(delivery_id)s, file, code, case when code = 'row_merged' then 'warning' else 'critical' end, _row,
+                case when code = 'row_merged' then btrim(first_cell) else published.id end
             from ragged_row
             left join ({published}) as published on published.id = btrim(ragged_row.first_cell)
             where file = %(file)s
@@ -115,7 +118,10 @@ def record_ragged_rows(connection: Connection, delivery_id: int, file: File) -> 
     connection.execute(
         """
         insert into rollcall.check_result (delivery_id, file, code, severity, rows_checked, rows_failed)
-        select delivery_file.delivery_id, file, ragged_row.code, 'critical', delivery_file.rows_landed, count(*)
+        select
+            delivery_file.delivery_id, file, ragged_row.code,
+            case when ragged_row.code = 'row_merged' then 'warning' else 'critical' end,
+            delivery_file.rows_landed, count(*)
         from ragged_row
         inner join rollcall.delivery_file using (file)
         where delivery_file.delivery_id = %s and file = %s

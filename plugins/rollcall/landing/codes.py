@@ -309,4 +309,14 @@ READING = (
         "files of different encodings.",
         why="What the characters were is not known, and a name must not be published as gibberish.",
     ),
+    Code(
+        "row_merged",
+        "reading",
+        "warning",
+        "The person stands on several rows that differ in nothing but the school; they were read as one person who "
+        "belongs to all of these schools.",
+        example="Two rows of users.csv with the sourcedId T7, one with orgSourcedIds 990, the other with 994.",
+        fix='Nothing to do. To be exact, send one row per person with all schools in orgSourcedIds, as in "990,994".',
+        why="It was understood; other receivers may take one of the schools only.",
+    ),
 )

@@ -14,11 +14,12 @@ from rollcall.landing.encoding import Encoding, detect, utf8_blocks
 from rollcall.landing.findings import Finding, record_findings
 from rollcall.landing.header import Header, read_header
 from rollcall.landing.header_findings import header_findings
-from rollcall.landing.ragged import clear_ragged_rows, ragged_rows
+from rollcall.landing.people import merge_rows_per_school
+from rollcall.landing.ragged import clear_ragged_rows, ragged_rows, ragged_table
 from rollcall.landing.records import LONGEST_RECORD_BYTES, LineTooLongError, RecordReader
 from rollcall.landing.schema import make_schema
 from rollcall.ledger import Delivery, DeliveryFile
-from rollcall.oneroster import FILE_BY_NAME, ROLES, File
+from rollcall.oneroster import FILE_BY_NAME, ROLES, Column, File
 from rollcall.settings import settings
 from rollcall.warehouse import Connection, connect
 
@@ -125,8 +126,7 @@ def _land(landing: Landing, archive: Archive) -> None:
             header = _header(landing, line, rest)
             if header:
                 _copy(landing, header, itertools.chain([rest], blocks))
-                landed = [column for column, _ in header.positions]
-                landing.findings += tidy_dates(landing.connection, landing.table, landed)
+                _tidy(landing, [column for column, _ in header.positions])
         except LineTooLongError:
             clear_ragged_rows(landing.connection, landing.delivery, landing.file)
             landing.refuse(Finding("file_line_too_long"))
@@ -181,6 +181,14 @@ def _copy(landing: Landing, header: Header, blocks: Iterator[bytes]) -> None:
             for data in reader.copy_data(blocks):
                 copy.write(data)
     landing.rows, landing.ragged = reader.rows, reader.ragged
+
+
+def _tidy(landing: Landing, columns: list[Column]) -> None:
+    """Give what is written in another way than the standard's, and beyond doubt, the standard's form."""
+    landing.findings += tidy_dates(landing.connection, landing.table, columns)
+    if landing.file.name == "users":
+        ragged = ragged_table(landing.delivery)
+        landing.ragged += merge_rows_per_school(landing.connection, landing.table, ragged)
 
 
 def _record(landing: Landing) -> None:

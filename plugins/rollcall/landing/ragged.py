@@ -48,15 +48,16 @@ class RaggedRows:
 def ragged_rows(delivery: Delivery, file: File) -> Iterator[RaggedRows]:
     """A place for a file's ragged records."""
     with ExitStack() as stack:
-        rows = RaggedRows(_table(delivery), file, stack)
+        rows = RaggedRows(ragged_table(delivery), file, stack)
         yield rows
         rows.write()
 
 
 def clear_ragged_rows(connection: Connection, delivery: Delivery, file: File) -> None:
     """Forget a file's ragged records."""
-    connection.execute(sql.SQL("delete from {} where file = %s").format(_table(delivery)), (file.name,))
+    connection.execute(sql.SQL("delete from {} where file = %s").format(ragged_table(delivery)), (file.name,))
 
 
-def _table(delivery: Delivery) -> sql.Identifier:
+def ragged_table(delivery: Delivery) -> sql.Identifier:
+    """The table of a delivery's ragged records."""
     return sql.Identifier(delivery.landing_schema, "ragged_row")
