@@ -7,12 +7,13 @@
 {%- endmacro %}
 
 
-{# An enumeration in the standard's spelling; only those with a capital inside need to be named. #}
+{# An enumeration in the standard's spelling; only those with a capital inside need to be named. What a district adds to
+   OneRoster 1.2's lists, after "ext:", is kept as sent. #}
 {% macro enumeration(column, spellings=[]) -%}
     {%- if spellings -%}
         case lower(btrim({{ column }}))
         {%- for spelling in spellings %} when '{{ spelling | lower }}' then '{{ spelling }}'{% endfor %}
-        else nullif(lower(btrim({{ column }})), '') end
+        else case when lower({{ column }}) like 'ext:%' then btrim({{ column }}) else nullif(lower(btrim({{ column }})), '') end end
     {%- else -%}
         nullif(lower(btrim({{ column }})), '')
     {%- endif -%}

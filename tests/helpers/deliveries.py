@@ -6,7 +6,7 @@ from typing import Any
 
 import psycopg
 
-from rollcall.oneroster import FILE_BY_NAME, FILES
+from rollcall.oneroster import FILE_BY_NAME, LANDED_FILES
 
 Row = Mapping[str, Any]
 Files = Mapping[str, Sequence[Row]]
@@ -73,7 +73,7 @@ def land(connection: psycopg.Connection[Any], delivery_id: int, files: Files) ->
     schema = f"delivery_{delivery_id}"
     connection.execute(f"drop schema if exists {schema} cascade")
     connection.execute(f"create schema {schema}")
-    for file in FILES:
+    for file in LANDED_FILES:
         connection.execute(
             f"create unlogged table {schema}.{file.table_name} (like staging.{file.table_name} including all)"
         )

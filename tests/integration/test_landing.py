@@ -346,6 +346,48 @@ def test_rows_of_one_id_that_differ_in_more_than_the_school_are_left_to_the_gate
     assert ([row[0] for row in landed_rows], apart, counts) == (["T7", "T7"], [], (2, 0))
 
 
+USERS_OF_1_2 = (
+    b"sourcedId,status,dateLastModified,enabledUser,username,givenName,familyName,pronouns\n1,,,true,a,A,B,she\n"
+)
+ROLES_OF_1_2 = (
+    b"sourcedId,status,dateLastModified,userSourcedId,roleType,role,orgSourcedId\nR1,,,1,primary,student,990\n"
+)
+
+
+def test_users_of_1_2_are_read_when_the_roles_are_there(warehouse_url: str) -> None:
+    delivery_id = deliver({"users.csv": USERS_OF_1_2, "roles.csv": ROLES_OF_1_2})
+    assert [land(delivery_id, name, log=print) for name in ("users", "roles")] == [1, 1]
+    told = query(
+        warehouse_url,
+        "select file, format, verdict from rollcall.delivery_file where delivery_id = %s order by file",
+        delivery_id,
+    )
+    assert told == [("roles", "OneRoster 1.2", None), ("users", "OneRoster 1.2", None)]
+    assert "column_missing" not in findings(warehouse_url, delivery_id)
+    assert query(warehouse_url, f"select _metadata::jsonb from delivery_{delivery_id}.users") == [
+        ({"pronouns": "she"},)
+    ]
+    table = f"delivery_{delivery_id}.roles"
+    assert query(warehouse_url, f"select user_sourced_id, role, org_sourced_id from {table}") == [
+        ("1", "student", "990")
+    ]
+
+
+def test_users_of_1_2_without_roles_are_rejected_and_told_why(warehouse_url: str) -> None:
+    delivery_id = deliver({"users.csv": USERS_OF_1_2})
+    land(delivery_id, "users", log=print)
+    ((verdict, reason),) = query(
+        warehouse_url,
+        "select verdict, verdict_reason from rollcall.delivery_file where delivery_id = %s",
+        delivery_id,
+    )
+    assert verdict == "reject"
+    assert reason == (
+        "users.csv has no column orgSourcedIds, role. Export it with all columns of OneRoster 1.1."
+        " OneRoster 1.2 says it in roles.csv, which the delivery does not hold."
+    )
+
+
 SDS_USERS = b"sourcedId,orgSourcedIds,givenName,familyName,username,password,role,grade\n1,2,A,B,c,d,Student,6\n"
 SDS_2_1_USERS = b"sourcedId,username,givenName,familyName,password,activeDirectoryMatchId,email,phone,sms\n"
 SDS_2_1_SESSIONS = b"sourcedId,title,type,schoolYear,startDate,endDate\nS,2027,schoolYear,2027,2026-08-01,2027-07-01\n"
@@ -375,6 +417,12 @@ NOT_ONEROSTER: dict[str, tuple[str, bytes, str, str | None]] = {
     "sds v1": ("users", b"SIS ID,School SIS ID,Username\n", "file_microsoft_sds", "It is version 1 (Classic)."),
     "sds v2 users": ("users", SDS_USERS, "file_microsoft_sds", "It is version 2."),
     "sds v2 classes": ("classes", b"sourcedId,orgSourcedId,title\n", "file_microsoft_sds", "It is version 2."),
+    "sds v2.1 roles": (
+        "roles",
+        b"userSourcedId,orgSourcedId,role,sessionSourcedId,grade,isPrimary,roleStartDate,roleEndDate\n",
+        "file_microsoft_sds",
+        "It is version 2.1.",
+    ),
     "sds v2.1 users": ("users", SDS_2_1_USERS, "file_microsoft_sds", "It is version 2.1."),
     "sds v2.1 sessions": ("academicSessions", SDS_2_1_SESSIONS, "file_microsoft_sds", "It is version 2.1."),
     "sds enrollments": (

@@ -18,7 +18,7 @@ from helpers.deliveries import execute, query
 from rollcall.archive.inbox import IncompleteInboxError
 from rollcall.districts import District, load_district
 from rollcall.ledger import IN_WORK
-from rollcall.oneroster import FILE_NAMES, FILES
+from rollcall.oneroster import FILES, LANDED_FILE_NAMES
 from rollcall.sftp import SftpAccount
 from rollcall.stack import StackState, sync_districts
 from rollcall.warehouse import connect
@@ -306,7 +306,7 @@ class Run:
             self.district_id,
             self.run_id,
         )
-        return [name for name in FILE_NAMES if (name,) in rows]
+        return [name for name in LANDED_FILE_NAMES if (name,) in rows]
 
     @property
     def delivery_id(self) -> int:

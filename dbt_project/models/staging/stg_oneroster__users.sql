@@ -17,7 +17,7 @@ typed as (
         {{ trimmed('sourced_id') }} as source_id,
         {{ is_to_be_deleted() }} as is_to_be_deleted,
         enabled_user::boolean as is_enabled,
-        {{ enumeration('role') }} as role,
+        {{ enumeration('role', ['districtAdministrator', 'siteAdministrator', 'systemAdministrator']) }} as role,
         {{ trimmed('username') }} as username,
         {{ trimmed('given_name') }} as given_name,
         {{ trimmed('middle_name') }} as middle_name,

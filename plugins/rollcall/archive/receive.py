@@ -92,7 +92,7 @@ def receive(
             log(f"Delivery {delivery.delivery_id} is {delivery.state}. {delivery.state_reason or ''}".strip())
             return Receipt(delivery, ())
     log(f"Delivery {delivery.delivery_id} lies in the archive: {', '.join(sorted(files))}.")
-    return Receipt(delivery, tuple(name for name in FILE_NAMES if name in files))
+    return Receipt(delivery, tuple(name for name in LANDED_FILE_NAMES if name in files))
 
 
 @contextmanager

@@ -4,11 +4,12 @@ from collections.abc import Mapping, Sequence
 
 from rollcall.districts import Limit, Limits
 from rollcall.gate import findings, references
+from rollcall.gate.fold import fold_roles
 from rollcall.gate.inspection import inspect
 from rollcall.gate.landed import LandedFile, landing_schema, lock_landed_files
 from rollcall.gate.outcome import DeliveryOutcome, FileOutcome, judge, recorded_outcome
 from rollcall.gate.rules import DELIVERY_SUITE, Rule, codes, suite_rules
-from rollcall.oneroster import FILE_NAMES
+from rollcall.oneroster import LANDED_FILE_NAMES
 from rollcall.warehouse import Connection, connect
 
 
@@ -27,6 +28,8 @@ def gate_file(warehouse_url: str, delivery_id: int, file_name: str, set_aside_li
         GateError: a rule could not be evaluated, or landed rows are gone; nothing was written.
         WarehouseError: PostgreSQL refused a statement; nothing was written.
     """
+    if file_name == "users":
+        fold_roles(warehouse_url, delivery_id)
     with connect(warehouse_url, search_path=landing_schema(delivery_id)) as ledger:
         landed = lock_landed_files(ledger, delivery_id, [file_name]).get(file_name)
         if landed:
@@ -56,7 +59,7 @@ def gate_delivery(warehouse_url: str, delivery_id: int, limits: Limits) -> Deliv
     """
     rules = suite_rules(DELIVERY_SUITE)
     with connect(warehouse_url, search_path=landing_schema(delivery_id)) as ledger:
-        landed = lock_landed_files(ledger, delivery_id, FILE_NAMES)
+        landed = lock_landed_files(ledger, delivery_id, LANDED_FILE_NAMES)
         judged = {name: file for name, file in landed.items() if not file.rejected}
         for name in landed:
             findings.clear(ledger, delivery_id, name, codes(rules))
@@ -65,7 +68,7 @@ def gate_delivery(warehouse_url: str, delivery_id: int, limits: Limits) -> Deliv
         for name in judged:
             judge(ledger, delivery_id, name, limits.of("set_aside", name))
         return DeliveryOutcome(
-            tuple(recorded_outcome(ledger, delivery_id, name) for name in FILE_NAMES if name in landed)
+            tuple(recorded_outcome(ledger, delivery_id, name) for name in LANDED_FILE_NAMES if name in landed)
         )
 
 

@@ -29,3 +29,29 @@ def published_ids(connection: Connection, delivery_id: int, file: File) -> sql.C
             and (version.valid_to_seq is null or version.valid_to_seq > publication.sequence)
         """
     ).format(history=sql.Identifier(history), delivery_id=sql.Literal(delivery_id))
+
+
+def published_people(connection: Connection, delivery_id: int, *, none: bool = False) -> sql.Composed:
+    """A query for the people whom readers of a delivery's district see: id, role and organizations.
+
+    Args:
+        connection: Any connection to the warehouse.
+        delivery_id: A delivery of the district.
+        none: Whether nobody is wanted: the same columns without a row.
+    """
+    row = connection.execute("select to_regclass('history.hist_users') is not null").fetchone()
+    if none or not (row and row[0]):
+        return sql.SQL(
+            "select null::text as id, null::text as role, null::text[] as org_source_ids where false"
+        ).format()
+    return sql.SQL(
+        """
+        select version.source_id as id, version.role, version.org_source_ids
+        from history.hist_users as version
+        inner join rollcall.delivery on delivery.district_id = version.district_id
+        inner join rollcall.publication on publication.district_id = version.district_id
+        where delivery.delivery_id = {delivery_id}
+            and version.valid_from_seq <= publication.sequence
+            and (version.valid_to_seq is null or version.valid_to_seq > publication.sequence)
+        """
+    ).format(delivery_id=sql.Literal(delivery_id))

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from rollcall.codes import Code, Severity
-from rollcall.oneroster import FILE_NAMES
+from rollcall.oneroster import LANDED_FILE_NAMES
 from rollcall.settings import settings
 
 DELIVERY_SUITE = "delivery"
-SUITES = (*FILE_NAMES, DELIVERY_SUITE)
+SUITES = (*LANDED_FILE_NAMES, DELIVERY_SUITE)
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from rollcall import ledger
 from rollcall.districts import DistrictFileError, Limit, Limits, load_district
 from rollcall.landing.land import land
-from rollcall.oneroster import FILE_NAMES
+from rollcall.oneroster import LANDED_FILE_NAMES
 from rollcall.settings import settings
 from rollcall.warehouse import connect, warehouse_url
 
@@ -24,8 +24,8 @@ def land_all(delivery_id: int, limits: Limits, *, log: Log) -> None:
 
     with connect() as connection:
         held = {file.file for file in ledger.files_of(connection, delivery_id)}
-    names = [name for name in FILE_NAMES if name in held]
-    for name in names:
+    names = [name for name in LANDED_FILE_NAMES if name in held]
+    for name in names:  # all of them first: the gate on one file may look into another
         land(delivery_id, name, log=log)
     for name in names:
         gate_file(warehouse_url(), delivery_id, name, limits.of("set_aside", name))
@@ -39,7 +39,7 @@ def make_whole(delivery_id: int, limits: Limits, *, log: Log) -> None:
 
     try:
         with connect() as connection:
-            lock_landed_files(connection, delivery_id, FILE_NAMES)
+            lock_landed_files(connection, delivery_id, LANDED_FILE_NAMES)
     except LandedRowsGoneError as error:
         log(f"{error} Doing so, from the archive.")
         land_all(delivery_id, limits, log=log)

@@ -1,0 +1,133 @@
+"""OneRoster 1.2 says in roles.csv what 1.1 says in users.csv: here it comes into the landed users."""
+
+from collections.abc import Sequence
+
+from psycopg import sql
+
+from rollcall.gate.landed import LandedFile, landing_schema, lock_landed_files
+from rollcall.gate.published import published_people
+from rollcall.oneroster import ROLES
+from rollcall.warehouse import connect
+
+ROLES_BY_WEIGHT: Sequence[str] = (
+    "student",
+    "teacher",
+    "principal",
+    "siteAdministrator",
+    "districtAdministrator",
+    "systemAdministrator",
+    "administrator",
+    "counselor",
+    "aide",
+    "proctor",
+    "parent",
+    "guardian",
+    "relative",
+)
+"""Which role stands for a person who has several primary ones, or none: the first in this list."""
+
+FOLD = """
+with
+
+role_rows as (
+    select
+        _row,
+        btrim(user_sourced_id) as id,
+        btrim(org_sourced_id) as org,
+        btrim(role) as role,
+        array_position({lower_names}::text[], lower(btrim(role))) as weight,
+        coalesce(lower(btrim(role_type)) = 'primary', false) as is_primary,
+        coalesce(lower(btrim(status)) in ('tobedeleted', 'inactive'), false) as is_gone
+    from roles
+    where btrim(user_sourced_id) <> ''
+),
+
+standing as (
+    select * from role_rows
+    where not is_gone and role <> '' and org <> ''
+),
+
+-- One role stands for the person: a primary one, of several the weightiest.
+named as (
+    select distinct on (id)
+        id,
+        coalesce(({names}::text[])[weight], role) as role,
+        is_primary
+    from standing
+    order by id, is_primary desc, weight asc nulls last, _row
+),
+
+-- What readers see counts only where the file need not name every role: otherwise this is empty.
+published as (
+    {published}
+),
+
+orgs as (
+    select id, org from standing
+    union
+    select published.id, listed.org
+    from published
+    cross join unnest(published.org_source_ids) as listed (org)
+    where not exists (
+        select from role_rows where role_rows.id = published.id and role_rows.org = listed.org and role_rows.is_gone
+    )
+),
+
+org_lists as (
+    select id, string_agg(org, ',' order by org) as orgs
+    from orgs
+    group by id
+),
+
+folded as (
+    select
+        id,
+        case when named.is_primary or published.role is null then named.role else published.role end as role,
+        org_lists.orgs
+    from named
+    full join published using (id)
+    left join org_lists using (id)
+)
+
+update users set
+    role = coalesce(users.role, folded.role),
+    org_sourced_ids = coalesce(users.org_sourced_ids, folded.orgs)
+from folded
+where btrim(users.sourced_id) = folded.id and (users.role is null or users.org_sourced_ids is null)
+"""
+
+
+def fold_roles(warehouse_url: str, delivery_id: int) -> None:
+    """Fill each landed user's role and schools from the delivery's roles, where users.csv does not say them.
+
+    All organizations in which a person has a role are the person's; the primary role is the person's role. A file that
+    need not name every role (a delta, one without records, one with torn rows) adds to what is published. Done twice,
+    it changes nothing.
+
+    Args:
+        warehouse_url: The warehouse's ``postgresql://`` URL.
+        delivery_id: The delivery.
+
+    Raises:
+        LandedRowsGoneError: landed rows are gone; nothing was written.
+        WarehouseError: PostgreSQL refused a statement; nothing was written.
+    """
+    with connect(warehouse_url, search_path=landing_schema(delivery_id)) as connection:
+        landed = lock_landed_files(connection, delivery_id, [ROLES.name, "users"])
+        roles, users = landed.get(ROLES.name), landed.get("users")
+        if roles is None or users is None or roles.rejected or users.rejected:
+            return
+        torn = connection.execute("select exists (select from ragged_row where file = %s)", (ROLES.name,)).fetchone()
+        is_whole = _is_whole(roles) and not (torn and torn[0])
+        connection.execute(
+            sql.SQL(FOLD).format(
+                names=sql.Literal(list(ROLES_BY_WEIGHT)),
+                lower_names=sql.Literal([role.lower() for role in ROLES_BY_WEIGHT]),
+                published=published_people(connection, delivery_id, none=is_whole),
+            )
+        )
+
+
+def _is_whole(roles: LandedFile) -> bool:
+    """Whether the file names every role that there is."""
+    return roles.mode == "bulk" and roles.rows > 0
