@@ -48,6 +48,7 @@ def receive(district_id: str) -> list[str]:
     """Archive the delivery; says which files are to be landed: none when its content is known already."""
     from rollcall.archive.inbox import IncompleteInboxError
     from rollcall.archive.receive import receive as receive_delivery
+    from rollcall.ledger import UnknownDeliveryError
     from rollcall.sftp import SftpRefusedError, airflow_account
 
     context = get_current_context()
@@ -61,7 +62,7 @@ def receive(district_id: str) -> list[str]:
             source=context["params"]["source"],
             log=log.info,
         )
-    except (IncompleteInboxError, SftpRefusedError) as error:
+    except (IncompleteInboxError, SftpRefusedError, UnknownDeliveryError) as error:
         raise AirflowFailException(str(error)) from None
     if receipt.delivery.state == "rejected" and not receipt.files:
         raise AirflowFailException(receipt.delivery.state_reason)

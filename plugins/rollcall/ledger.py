@@ -1,7 +1,7 @@
 """The ledger's rows of one delivery and one night: how they are written and read."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Final, Literal
 
@@ -166,9 +166,27 @@ def files_of(connection: Connection, delivery_id: int) -> list[DeliveryFile]:
         return cursor.fetchall()
 
 
+def files_read(connection: Connection, district_id: str, sent_names: Sequence[str]) -> set[tuple[str, int, int]]:
+    """Name, size in bytes and time (seconds since 1970) of a district's files of some names that were ever archived."""
+    rows = connection.execute(
+        """
+        select distinct sent_name, size_bytes, extract(epoch from sent_at)::bigint
+        from rollcall.delivery_file inner join rollcall.delivery using (delivery_id)
+        where district_id = %s and sent_name = any(%s) and sent_at is not null
+        """,
+        (district_id, list(sent_names)),
+    ).fetchall()
+    return {(str(name), int(str(size)), int(str(moment))) for name, size, moment in rows}
+
+
 def record_files(connection: Connection, delivery_id: int, files: Sequence[DeliveryFile]) -> None:
     """Write down the files of a delivery, in place of what was there."""
     connection.execute("delete from rollcall.delivery_file where delivery_id = %s", (delivery_id,))
+    add_files(connection, [replace(file, delivery_id=delivery_id) for file in files])
+
+
+def add_files(connection: Connection, files: Sequence[DeliveryFile]) -> None:
+    """Write down files of a delivery beside those that are there."""
     for file in files:
         connection.execute(
             """
@@ -177,7 +195,7 @@ def record_files(connection: Connection, delivery_id: int, files: Sequence[Deliv
             values (%s, %s, %s, %s, %s, %s, %s, %s)
             """,
             (
-                delivery_id,
+                file.delivery_id,
                 file.file,
                 file.sent_name,
                 file.archive_path,

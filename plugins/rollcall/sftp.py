@@ -58,7 +58,11 @@ class SftpAccount:
                 ) as connection,
                 connection.start_sftp_client() as session,
             ):
-                yield session
+                try:
+                    yield session
+                except TimeoutError:
+                    connection.abort()  # who did not answer a request will not answer a farewell
+                    raise
         except asyncssh.PermissionDenied:
             raise SftpRefusedError(
                 f"{self.host} refuses the password of account {self.username!r}. "

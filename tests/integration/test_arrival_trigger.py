@@ -2,18 +2,21 @@
 
 import asyncio
 import json
+import os
 import time
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import asyncssh
 import pytest
-from helpers.inbox import PASSWORD, Server, put, sftp_server
+from helpers.inbox import PASSWORD, Server, district, everything_in, put, sftp_server
 
+from rollcall.archive.receive import receive
 from rollcall.arrival import trigger as trigger_module
 from rollcall.arrival.trigger import DeliveryTrigger
+from rollcall.settings import settings
 
 FILES = {"orgs.csv": b"sourcedId\n1\n", "users.csv": b"sourcedId\n7\n"}
 STABLE_AFTER = 0.6
@@ -48,8 +51,10 @@ def connect_as(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 pytestmark = pytest.mark.usefixtures("connect_as")
 
 
-def waiting(seconds: float) -> DeliveryTrigger:
+def waiting(seconds: float, kept_inbox_of: str = "") -> DeliveryTrigger:
     return DeliveryTrigger(
+        one_night_hours=12,
+        kept_inbox_of=kept_inbox_of,
         sftp_conn_id="sftp_test",
         expected=["orgs", "users"],
         stable_after=STABLE_AFTER,
@@ -58,7 +63,9 @@ def waiting(seconds: float) -> DeliveryTrigger:
     )
 
 
-def fires(seconds: float, *meanwhile: tuple[float, Callable[[], object]]) -> tuple[Event, float]:
+def fires(
+    seconds: float, *meanwhile: tuple[float, Callable[[], object]], kept_inbox_of: str = ""
+) -> tuple[Event, float]:
     """The trigger's one event, and after how long; things happen meanwhile, each after some seconds."""
 
     async def act(delay: float, what: Callable[[], object]) -> None:
@@ -71,7 +78,7 @@ def fires(seconds: float, *meanwhile: tuple[float, Callable[[], object]]) -> tup
         async with asyncio.TaskGroup() as tasks:
             for delay, what in meanwhile:
                 tasks.create_task(act(delay, what))
-            async for event in waiting(seconds).run():
+            async for event in waiting(seconds, kept_inbox_of).run():
                 events.append((event.payload, time.monotonic() - began))  # noqa: PERF401
         (only,) = events
         return only
@@ -122,6 +129,53 @@ def test_folders_and_links_are_no_files(inbox: Path, tmp_path: Path) -> None:
     (inbox / "users.csv").mkdir()
     (inbox / "night.zip").symlink_to("orgs.csv")
     assert fires(1.0)[0]["missing"] == ["users"]
+
+
+def age(inbox: Path, *names: str) -> None:
+    """Have files be of the night before."""
+    for name in names:
+        moment = (inbox / name).stat().st_mtime - 24 * 3600
+        os.utime(inbox / name, (moment, moment))
+
+
+def test_files_of_two_nights_are_waited_for_until_the_old_ones_are_renewed(inbox: Path) -> None:
+    put(inbox, FILES)
+    age(inbox, "orgs.csv")
+    event, seconds = fires(20, (1.5, lambda: put(inbox, {"orgs.csv": b"of tonight"})))
+    assert event["status"] == "complete"
+    assert seconds >= 1.5 + STABLE_AFTER
+
+
+def test_files_of_two_nights_are_taken_as_they_are_at_the_deadline(inbox: Path) -> None:
+    put(inbox, FILES)
+    age(inbox, "orgs.csv")
+    event, seconds = fires(1.5)
+    assert event == {"status": "complete", "files": ["orgs.csv", "users.csv"]}
+    assert seconds >= 1.5
+
+
+def test_files_of_another_format_are_taken_at_the_deadline(inbox: Path) -> None:
+    put(inbox, {"School.csv": b"x", "Student.csv": b"x", "Section.csv": b"x"})
+    event, seconds = fires(1.5)
+    assert event == {"status": "complete", "files": ["School.csv", "Section.csv", "Student.csv"]}
+    assert seconds >= 1.5
+
+
+def test_in_a_kept_inbox_only_what_is_new_fires(
+    server: Server, inbox: Path, warehouse_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE", warehouse_url)
+    monkeypatch.setenv("ROLLCALL_ARCHIVE_URL", (tmp_path / "archive").as_uri())
+    settings.cache_clear()
+    put(inbox, FILES)
+    receive(district(inbox="keep"), server.account(), service_date=date(2026, 11, 23), run_id="run_1", log=print)
+    settings.cache_clear()
+    assert everything_in(inbox) == FILES
+    event, _ = fires(1.5, kept_inbox_of="maple")
+    assert event == {"status": "deadline", "found": [], "missing": ["orgs", "users"], "trouble": None}
+    event, seconds = fires(20, (1.0, lambda: put(inbox, {"users.csv": b"sourcedId\n8\n9\n"})), kept_inbox_of="maple")
+    assert event == {"status": "complete", "files": ["orgs.csv", "users.csv"]}
+    assert seconds >= 1.0 + STABLE_AFTER
 
 
 def test_at_the_deadline_an_empty_inbox_is_told(inbox: Path) -> None:

@@ -316,6 +316,40 @@ def test_law_1_what_is_written_into_a_claimed_file_goes_back_to_the_inbox(
     assert everything_in(inbox) == {"users.csv": FILES["users.csv"] + b"8,student\n"}
 
 
+def test_law_1_a_claimed_file_that_changed_is_kept_even_when_another_of_its_name_has_come(
+    inbox: Path, archive: Path, take_in: TakeIn, warehouse_url: str
+) -> None:
+    put(inbox, FILES)
+    with (inbox / "users.csv").open("ab") as late_writer, pytest.MonkeyPatch.context() as patch:
+        from rollcall.archive import receive as module
+
+        real = module.record_delivered
+
+        def record(*arguments: object) -> object:
+            result = real(*arguments)  # type: ignore[arg-type]
+            late_writer.write(b"8,student\n")
+            late_writer.flush()
+            put(inbox, {"users.csv": b"the next upload"})
+            return result
+
+        patch.setattr(module, "record_delivered", record)
+        receipt = take_in()
+    assert receipt.files == ("orgs", "users")
+    assert everything_in(inbox) == {"users.csv": b"the next upload"}
+    changed = FILES["users.csv"] + b"8,student\n"
+    assert {changed, FILES["users.csv"]} <= archived(archive)
+    assert noted(warehouse_url, receipt)["delivery"] == {"file_replaced": "info"}
+    kept = f"replaced/users.csv/{hashlib.sha256(changed).hexdigest()[:8]}"
+    assert kept in recorded(warehouse_url, receipt.delivery.delivery_id)
+    assert take_in() == receipt, "and the next look finds nothing more to do"
+
+
+def test_no_empty_folder_is_left_in_the_inbox(take_in: TakeIn, inbox: Path) -> None:
+    put(inbox, FILES)
+    take_in()
+    assert list(inbox.iterdir()) == []
+
+
 def test_law_1_a_file_that_grows_while_it_is_archived_is_archived_as_it_ended(
     inbox: Path, archive: Path, take_in: TakeIn
 ) -> None:
@@ -425,6 +459,109 @@ def test_law_1_without_renaming_a_file_that_was_replaced_meanwhile_survives(
 
     asyncio.run(take_while_uploading())
     assert everything_in(inbox) == {"users.csv": FILES["users.csv"].replace(b"7", b"8")}
+
+
+def test_a_kept_inbox_is_archived_and_left_as_it_is(
+    take_in: TakeIn, inbox: Path, archive: Path, warehouse_url: str
+) -> None:
+    put(inbox, FILES)
+    first = take_in("run_1", inbox="keep")
+    assert first.files == ("orgs", "users")
+    assert archived(archive) == set(FILES.values())
+    assert everything_in(inbox) == FILES
+    with pytest.raises(IncompleteInboxError):
+        take_in("run_2", inbox="keep")
+    publish(warehouse_url, first.delivery.delivery_id)
+    os.utime(inbox / "users.csv", (1_700_000_000, 1_700_000_000))
+    assert take_in("run_3", inbox="keep").delivery.state == "unchanged", "touched, and equal"
+    assert everything_in(inbox) == FILES
+
+
+def test_in_a_kept_inbox_a_zip_is_read_once(take_in: TakeIn, inbox: Path) -> None:
+    put(inbox, {"monday.zip": zipped(FILES)})
+    take_in("run_1", inbox="keep")
+    put(inbox, {"tuesday.zip": zipped(FILES | {"users.csv": b"sourcedId\n9\n"})})
+    os.utime(inbox / "tuesday.zip", (1_700_000_000, 1_700_000_000))  # its clock is off: new all the same
+    receipt = take_in("run_2", inbox="keep")
+    assert receipt.delivery.state == "received"
+    assert sorted(path.name for path in inbox.iterdir()) == ["monday.zip", "tuesday.zip"]
+
+
+def test_in_a_kept_inbox_a_file_that_changes_meanwhile_is_read_as_it_ended(
+    take_in: TakeIn, inbox: Path, archive: Path
+) -> None:
+    put(inbox, FILES)
+    real, calls = Archive.keep, []
+
+    async def keep(self: Archive, blocks: object) -> object:
+        stored = await real(self, blocks)  # type: ignore[arg-type]
+        calls.append(stored)
+        if len(calls) == 1:
+            (inbox / "orgs.csv").write_bytes(b"as it ended")
+        return stored
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Archive, "keep", keep)
+        take_in(inbox="keep")
+    assert b"as it ended" in archived(archive)
+    assert everything_in(inbox)["orgs.csv"] == b"as it ended"
+
+
+def test_files_of_two_nights_are_marked(take_in: TakeIn, inbox: Path, warehouse_url: str) -> None:
+    put(inbox, FILES)
+    os.utime(inbox / "orgs.csv", (1_700_000_000, 1_700_000_000))
+    receipt = take_in("run_1")
+    assert receipt.delivery.state == "received"
+    assert noted(warehouse_url, receipt)["orgs"] == {"files_of_two_nights": "warning"}
+    assert "users" not in noted(warehouse_url, receipt)
+
+
+def test_what_a_zip_has_overtaken_is_of_no_night(take_in: TakeIn, inbox: Path, warehouse_url: str) -> None:
+    put(inbox, {"users.csv": b"of old", "night.zip": zipped(FILES)})
+    os.utime(inbox / "users.csv", (1_700_000_000, 1_700_000_000))
+    assert noted(warehouse_url, take_in()) == NO_MANIFEST
+
+
+class HangsWhileReading(JAILED):
+    async def read(self, file_obj: object, offset: int, size: int) -> bytes:
+        await asyncio.sleep(3600)
+        return b""
+
+
+def test_a_server_that_falls_silent_is_told_and_tried_again(
+    take_in: TakeIn, inbox: Path, serve_as: Callable[[type], None]
+) -> None:
+    put(inbox, FILES)
+    serve_as(HangsWhileReading)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(inbox_module, "LONGEST_SILENCE_SECONDS", 0.5)
+        patch.setattr(inbox_module, "READS_IN_FLIGHT", 1)
+        with pytest.raises(SftpError, match=r"failed or was lost \(TimeoutError\)") as caught:
+            take_in()
+    assert not isinstance(caught.value, SftpRefusedError), "the task is retried"
+    serve_as(JAILED)
+    assert take_in().files == ("orgs", "users")
+    assert everything_in(inbox) == {}
+
+
+class DropsTheLine(JAILED):
+    def read(self, file_obj: object, offset: int, size: int) -> bytes:
+        asyncio.get_running_loop().call_soon(self.channel.get_connection().abort)
+        raise asyncssh.SFTPFailure("too late to be heard")
+
+
+def test_a_connection_lost_in_the_middle_of_a_transfer_is_tried_again(
+    take_in: TakeIn, inbox: Path, archive: Path, serve_as: Callable[[type], None]
+) -> None:
+    put(inbox, FILES)
+    serve_as(DropsTheLine)
+    with pytest.raises(SftpError) as caught:
+        take_in()
+    assert not isinstance(caught.value, SftpRefusedError | IncompleteInboxError), "the task is retried"
+    assert list(archive.glob("maple/incoming/*")) == [], "half a file is no file"
+    serve_as(JAILED)
+    assert take_in().files == ("orgs", "users")
+    assert everything_in(inbox) == {}
 
 
 def test_files_that_have_gone_since_the_sensor_saw_them_are_named(take_in: TakeIn, inbox: Path) -> None:

@@ -74,6 +74,75 @@ def test_loose_files_older_than_a_zip_are_overtaken_and_newer_ones_wait() -> Non
     assert names(found.overtaken) == ["orgs.csv"]
 
 
+NIGHT = 1_700_000_000
+LAST_NIGHT = NIGHT - 24 * 3600
+
+
+def mixed(**moments: int) -> list[InboxFile]:
+    return [InboxFile(f"{name}.csv", 10, moment) for name, moment in moments.items()]
+
+
+def test_files_that_lie_further_apart_than_a_night_are_stale() -> None:
+    found = assess(mixed(orgs=LAST_NIGHT, users=NIGHT, classes=NIGHT - 3600), EXPECTED, one_night_hours=12)
+    assert found.is_complete
+    assert names(found.stale) == ["orgs.csv"]
+
+
+@pytest.mark.parametrize("hours", [24, float("inf")])
+def test_how_far_apart_a_night_may_be_is_the_districts_to_say(hours: float) -> None:
+    listing_ = mixed(orgs=LAST_NIGHT, users=NIGHT, classes=NIGHT)
+    assert assess(listing_, EXPECTED, one_night_hours=hours).stale == ()
+
+
+def test_only_the_files_times_count_and_not_what_day_it_is() -> None:
+    """A client may keep the times of its own disk, and the server's clock may be years off."""
+    assert assess(mixed(orgs=5, users=10, classes=20), EXPECTED, one_night_hours=12).stale == ()
+
+
+def test_a_file_that_nobody_knows_makes_no_other_stale() -> None:
+    found = assess(
+        [*mixed(orgs=LAST_NIGHT, users=LAST_NIGHT, classes=LAST_NIGHT), InboxFile("log.csv", 1, NIGHT)],
+        EXPECTED,
+        one_night_hours=12,
+    )
+    assert found.stale == ()
+
+
+def test_what_was_read_already_is_no_delivery() -> None:
+    files = listing("orgs.csv", "users.csv", "classes.csv")
+    found = assess(files, EXPECTED, read=frozenset(files))
+    assert not found.is_complete
+    assert found.files == ()
+
+
+def test_one_new_file_among_those_read_is_a_delivery_of_all_of_them() -> None:
+    old = mixed(orgs=LAST_NIGHT, users=LAST_NIGHT, classes=LAST_NIGHT)
+    now = mixed(orgs=LAST_NIGHT, users=NIGHT, classes=LAST_NIGHT)
+    found = assess(now, EXPECTED, one_night_hours=12, read=frozenset(old))
+    assert found.is_complete
+    assert names(found.stale) == ["classes.csv", "orgs.csv"]
+
+
+def test_a_zip_that_was_read_is_passed_over() -> None:
+    read = InboxFile("monday.zip", 1, 100)
+    assert not assess([read], EXPECTED, read={read}).is_complete
+    tuesday = InboxFile("tuesday.zip", 1, 90)
+    found = assess([read, tuesday], EXPECTED, read={read})
+    assert (found.files, found.overtaken) == ((tuesday,), ())
+
+
+def test_loose_files_beside_a_zip_that_was_read_are_a_delivery() -> None:
+    read = InboxFile("monday.zip", 1, 100)
+    found = assess([read, *mixed(orgs=200, users=200, classes=200)], EXPECTED, read={read})
+    assert names(found.files) == ["classes.csv", "orgs.csv", "users.csv"]
+
+
+def test_another_format_is_never_complete_and_can_be_judged_all_the_same() -> None:
+    found = assess(listing("School.csv", "Student.csv", "Section.csv"), EXPECTED)
+    assert (found.is_complete, found.can_be_judged) == (False, True)
+    assert not assess(listing("orgs.csv", "students.csv"), EXPECTED).can_be_judged
+
+
 @pytest.mark.parametrize(
     ("sent", "canonical"),
     [

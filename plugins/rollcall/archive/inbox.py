@@ -1,10 +1,13 @@
 """Taking a delivery out of an inbox so that an upload at the same moment survives (law 1).
 
-Rename aside, archive, hash again; the claimed files are deleted only after the ledger knows the archive's copy.
+Rename aside, archive, hash again; the claimed files are deleted only after the ledger knows the archive's copy. In an
+inbox that is kept, files are archived where they lie, and what was read already is told by name, size and time.
 """
 
+import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import cast
@@ -18,6 +21,8 @@ from rollcall.sftp import READ_BLOCK_BYTES, READS_IN_FLIGHT, SftpError
 
 CLAIMS = ".rollcall"
 TRIES_UNTIL_AT_REST = 3
+LONGEST_SILENCE_SECONDS = 300
+"""How long a server may take over one request, or over some MiB of a file, until it counts as away."""
 CANNOT_RENAME = (asyncssh.SFTPOpUnsupported, asyncssh.SFTPPermissionDenied, asyncssh.SFTPFailure)
 
 
@@ -46,7 +51,13 @@ class TakenFile:
 
 
 async def take(
-    session: asyncssh.SFTPClient, archive: Archive, delivery_id: int, expected: tuple[str, ...]
+    session: asyncssh.SFTPClient,
+    archive: Archive,
+    delivery_id: int,
+    expected: tuple[str, ...],
+    *,
+    keep: bool = False,
+    read: Collection[InboxFile] = (),
 ) -> list[TakenFile]:
     """Claim the delivery that lies in the inbox and archive it; goes on where a killed predecessor stopped.
 
@@ -54,73 +65,127 @@ async def take(
         session: The district's account, in its login folder.
         delivery_id: Names the claim, so that a rerun finds its own files and no one else's.
         expected: The files that a complete delivery holds.
+        keep: Whether the files are left where they lie.
+        read: Files that were taken before, and lie there still.
 
     Raises:
         IncompleteInboxError: files that the sensor saw have gone.
         SftpError: a file keeps changing while it is read.
+        TimeoutError: the server fell silent.
     """
     folder = f"{CLAIMS}/{delivery_id}"
-    claimed = await _listing(session, folder)
+    claimed = await list_folder(session, folder)
     names = {file.name for file in claimed}
-    waiting = [file for file in await _listing(session, ".") if file.name not in names]
-    arrival = assess([*claimed, *waiting], expected)
-    if not arrival.is_complete and not claimed:
+    waiting = [file for file in await list_folder(session, ".") if file.name not in names]
+    arrival = assess([*claimed, *waiting], expected, read=read)
+    if not arrival.can_be_judged and not claimed:
         raise IncompleteInboxError(
             "The delivery that was seen in the inbox is not there any more"
             + (f" (no {', '.join(arrival.missing)})." if arrival.missing else ".")
             + " Clear wait_for_delivery to wait for the next one."
         )
-    paths = await _claim(session, folder, claimed, [*arrival.files, *arrival.overtaken])
+    files = [*arrival.files, *arrival.overtaken]
+    paths = {file.name: file.name for file in waiting} if keep else {}
+    paths |= {file.name: f"{folder}/{file.name}" for file in claimed}
+    if not keep:
+        paths |= await _claim(session, folder, [file for file in files if file.name not in names])
     return [
         await _archived(session, archive, file, paths[file.name], is_overtaken=file in arrival.overtaken)
-        for file in (*arrival.files, *arrival.overtaken)
+        for file in files
         if file.name in paths
     ]
 
 
-async def empty(session: asyncssh.SFTPClient, delivery_id: int, archived: Sequence[DeliveryFile]) -> None:
+async def overrun(
+    session: asyncssh.SFTPClient, archive: Archive, delivery_id: int, archived: Sequence[DeliveryFile]
+) -> list[TakenFile]:
+    """Archive the claimed files that were changed after they were read, and that cannot go back to the inbox.
+
+    That is so when another file of the name has come in the meantime. The newest is a delivery's; this one is kept.
+    """
+    known = _known(archived)
+    folder = f"{CLAIMS}/{delivery_id}"
+    return [
+        await _archived(session, archive, file, f"{folder}/{file.name}", is_overtaken=True)
+        for file in await list_folder(session, folder)
+        if (file.name, file.size, _moment(file.modified)) not in known and await _exists(session, file.name)
+    ]
+
+
+async def empty(
+    session: asyncssh.SFTPClient, delivery_id: int, archived: Sequence[DeliveryFile], *, keep: bool = False
+) -> None:
     """Delete from the server what the ledger knows to be archived; what changed since goes back to the inbox.
 
     Args:
         archived: The delivery's files as the ledger has them.
+        keep: Whether the files that lie in the inbox itself are left there.
     """
     folder = f"{CLAIMS}/{delivery_id}"
-    known = {(file.sent_name, file.size_bytes, file.sent_at) for file in archived}
-    contents = {(file.sent_name, file.sha256) for file in archived}
-    claimed = await _listing(session, folder)
+    known = _known(archived)
+    claimed = await list_folder(session, folder)
     for file in claimed:
         path = f"{folder}/{file.name}"
         if (file.name, file.size, _moment(file.modified)) in known:
-            await session.remove(path)
-        elif not await session.exists(file.name):
-            await session.rename(path, file.name)
-    if await session.exists(folder) and not await _listing(session, folder):
-        await session.rmdir(folder)
-    # A server that cannot rename: the files still lie in the inbox, or others under their names do.
-    names_claimed = {file.name for file in claimed}
-    for file in await _listing(session, "."):
+            async with _patience():
+                await session.remove(path)
+        elif not await _exists(session, file.name):
+            async with _patience():
+                await session.rename(path, file.name)
+    await _remove_empty(session, folder)
+    if not keep:
+        await _empty_in_place(session, archived, {file.name for file in claimed})
+
+
+async def _empty_in_place(
+    session: asyncssh.SFTPClient, archived: Sequence[DeliveryFile], names_claimed: Collection[str]
+) -> None:
+    """On a server that cannot rename, the files still lie in the inbox, or others under their names do."""
+    known = _known(archived)
+    contents = {(file.sent_name, file.sha256) for file in archived}
+    for file in await list_folder(session, "."):
         looks_known = (file.name, file.size, _moment(file.modified)) in known and file.name not in names_claimed
         if looks_known and (file.name, await _sha256(session, file.name)) in contents:
-            await session.remove(file.name)
+            async with _patience():
+                await session.remove(file.name)
 
 
-async def _claim(
-    session: asyncssh.SFTPClient, folder: str, claimed: list[InboxFile], files: list[InboxFile]
-) -> dict[str, str]:
+async def _remove_empty(session: asyncssh.SFTPClient, folder: str) -> None:
+    """Leave no empty folder behind: neither the claim's, nor the one of all claims."""
+    async with _patience():
+        for path in (folder, CLAIMS):
+            with suppress(asyncssh.SFTPError):  # it is not there, or holds something
+                await session.rmdir(path)
+
+
+def _known(archived: Sequence[DeliveryFile]) -> set[tuple[str, int, datetime | None]]:
+    return {(file.sent_name, file.size_bytes, file.sent_at) for file in archived}
+
+
+def _patience() -> asyncio.Timeout:
+    """A request that is not answered for long is not waited for any longer."""
+    return asyncio.timeout(LONGEST_SILENCE_SECONDS)
+
+
+async def _exists(session: asyncssh.SFTPClient, path: str) -> bool:
+    async with _patience():
+        return bool(await session.exists(path))
+
+
+async def _claim(session: asyncssh.SFTPClient, folder: str, files: Sequence[InboxFile]) -> dict[str, str]:
     """Rename files aside; where the server cannot, leave them. Where each one is, by its name."""
-    paths = {file.name: f"{folder}/{file.name}" for file in claimed}
-    has_folder = bool(claimed)
+    paths: dict[str, str] = {}
+    has_folder = False
     for file in files:
-        if file.name in paths:
-            continue
         try:
-            if not has_folder:
-                await session.makedirs(folder, exist_ok=True)
-                has_folder = True
-            await session.rename(file.name, f"{folder}/{file.name}")
+            async with _patience():
+                if not has_folder:
+                    await session.makedirs(folder, exist_ok=True)
+                    has_folder = True
+                await session.rename(file.name, f"{folder}/{file.name}")
             paths[file.name] = f"{folder}/{file.name}"
         except CANNOT_RENAME:
-            if await session.exists(file.name):
+            if await _exists(session, file.name):
                 paths[file.name] = file.name
     return paths
 
@@ -130,7 +195,8 @@ async def _archived(
 ) -> TakenFile:
     """Archive one file, and read it a second time: equal hashes mean that nobody was writing meanwhile."""
     for _ in range(TRIES_UNTIL_AT_REST):
-        before = await session.stat(path)
+        async with _patience():
+            before = await session.stat(path)
         stored = await archive.keep(_blocks(session, path))
         if await _sha256(session, path) == stored.sha256:
             listed = InboxFile(file.name, stored.size, int(before.mtime or 0))
@@ -147,20 +213,29 @@ async def _sha256(session: asyncssh.SFTPClient, path: str) -> str:
 
 async def _blocks(session: asyncssh.SFTPClient, path: str) -> AsyncIterator[bytes]:
     """A remote file's content, in order, with many reads under way at once."""
-    async with session.open(path, "rb", block_size=READ_BLOCK_BYTES, max_requests=READS_IN_FLIGHT) as source:
-        step = READ_BLOCK_BYTES * READS_IN_FLIGHT
-        while block := await source.read(step):
+    async with _patience():
+        source = await session.open(path, "rb", block_size=READ_BLOCK_BYTES, max_requests=READS_IN_FLIGHT)
+    try:
+        while True:
+            async with _patience():
+                block = await source.read(READ_BLOCK_BYTES * READS_IN_FLIGHT)
+            if not block:
+                return
             yield cast(bytes, block)
+    finally:
+        async with _patience():
+            await source.close()
 
 
 def _moment(modified: int) -> datetime:
     return datetime.fromtimestamp(modified, UTC)
 
 
-async def _listing(session: asyncssh.SFTPClient, folder: str) -> list[InboxFile]:
+async def list_folder(session: asyncssh.SFTPClient, folder: str = ".") -> list[InboxFile]:
     """The regular files of a folder; none when there is no such folder."""
     try:
-        entries = await session.readdir(folder)
+        async with _patience():
+            entries = await session.readdir(folder)
     except asyncssh.SFTPNoSuchFile:
         return []
     return [

@@ -10,13 +10,14 @@ from datetime import date
 from pathlib import PurePosixPath
 
 from rollcall import ledger
-from rollcall.archive.inbox import TakenFile, empty, take
+from rollcall.archive.inbox import TakenFile, empty, list_folder, overrun, take
 from rollcall.archive.manifest import MOST_BYTES, Manifest, disagreements, read_manifest, with_modes
 from rollcall.archive.notes import Note, UnusableDeliveryError, add_note, named, record_notes
 from rollcall.archive.store import Archive
 from rollcall.archive.unpack import Delivered, as_sent, delivered_files
 from rollcall.arrival.formats import foreign_format
-from rollcall.arrival.listing import is_standard
+from rollcall.arrival.known import read_before
+from rollcall.arrival.listing import is_standard, of_another_night
 from rollcall.decision.settle import supersede_holds
 from rollcall.districts import District
 from rollcall.ledger import Delivery, DeliveryFile
@@ -80,7 +81,7 @@ def receive(
         elif source == "inbox":
             with connect() as connection:
                 files_known = ledger.files_of(connection, delivery.delivery_id)
-            _empty_inbox(account, delivery, files_known)  # a killed predecessor may not have come to it
+            _empty_inbox(district, account, delivery, files_known)  # a killed predecessor may not have come to it
         with connect() as connection:
             delivery = ledger.delivery(connection, delivery.delivery_id)
             if delivery.state == "received":
@@ -107,13 +108,17 @@ def _receive_from_inbox(district: District, account: SftpAccount, delivery: Deli
     """Inbox → archive → ledger → inbox emptied, in this order."""
     archive = Archive(settings().archive_root, district.district_id)
 
+    keep = district.inbox == "keep"
+
     async def claim_and_archive() -> list[TakenFile]:
         async with account.connect() as session:
-            return await take(session, archive, delivery.delivery_id, district.files)
+            read = read_before(district.district_id, await list_folder(session)) if keep else frozenset()
+            return await take(session, archive, delivery.delivery_id, district.files, keep=keep, read=read)
 
     files = record_delivered(archive, district, delivery, asyncio.run(claim_and_archive()))
-    _empty_inbox(account, delivery, files)
-    log(f"Archived {len(files)} files, {sum(file.size_bytes for file in files):,} bytes, and emptied the inbox.")
+    _empty_inbox(district, account, delivery, files)
+    done = "left the inbox as it is" if keep else "emptied the inbox"
+    log(f"Archived {len(files)} files, {sum(file.size_bytes for file in files):,} bytes, and {done}.")
 
 
 def record_delivered(
@@ -157,7 +162,7 @@ def _record_content(archive: Archive, district: District, delivery: Delivery, de
         _record(delivery, [replace(file, file=file.sent_name) for file in files], [], Note(foreign))
         return
     names = {file.file for file in files}
-    notes = [*delivered.notes, *_file_notes(files), *_manifest_notes(files, manifest)]
+    notes = [*delivered.notes, *_file_notes(files), *_manifest_notes(files, manifest), *_old_files(district, files)]
     rejected = None
     if names & set(FILE_NAMES):
         notes += _missing(district, names, manifest)
@@ -223,6 +228,14 @@ def _file_notes(files: Sequence[DeliveryFile]) -> Iterator[Note]:
         yield Note("file_not_used", detail=f"Found: {named(unused)}.")
     if unknown:
         yield Note("file_unknown", detail=f"Found: {named(unknown)}.")
+
+
+def _old_files(district: District, files: Sequence[DeliveryFile]) -> list[Note]:
+    """The files that may be of another night than the newest one."""
+    dated = {file.sent_name: file for file in files if file.sent_at and "/" not in file.file}
+    moments = {name: file.sent_at.timestamp() for name, file in dated.items() if file.sent_at}
+    old = of_another_night(moments, district.one_night_hours)
+    return [Note("files_of_two_nights", file.file) for name, file in dated.items() if name in old]
 
 
 def _missing(district: District, names: set[str], manifest: Manifest | None) -> list[Note]:
@@ -300,14 +313,31 @@ def _is_settled(connection: Connection, delivery: Delivery) -> bool:
     return not any(file.file in FILE_NAMES for file in files)
 
 
-def _empty_inbox(account: SftpAccount, delivery: Delivery, files: list[DeliveryFile]) -> None:
+def _empty_inbox(district: District, account: SftpAccount, delivery: Delivery, files: Sequence[DeliveryFile]) -> None:
     """Take the delivery out of the inbox, now that the ledger knows the archive's copy."""
+    archive = Archive(settings().archive_root, district.district_id)
 
     async def empty_it() -> None:
         async with account.connect() as session:
-            await empty(session, delivery.delivery_id, files)
+            overrun_files = await overrun(session, archive, delivery.delivery_id, files)
+            late = _record_overrun(delivery, overrun_files)
+            await empty(session, delivery.delivery_id, [*files, *late], keep=district.inbox == "keep")
 
     asyncio.run(empty_it())
+
+
+def _record_overrun(delivery: Delivery, taken: Sequence[TakenFile]) -> list[DeliveryFile]:
+    """Write down the files that were changed behind our back and are kept in the archive only."""
+    late = [
+        replace(sent, file=f"replaced/{sent.sent_name}/{sent.sha256[:8]}")
+        for sent in (as_sent(delivery.delivery_id, item) for item in taken)
+    ]
+    if late:
+        with connect() as connection:
+            ledger.add_files(connection, late)
+            names = named(file.sent_name for file in late)
+            add_note(connection, delivery.delivery_id, Note("file_replaced", detail=f"It was {names}."))
+    return late
 
 
 def _write_index(archive: Archive, delivery: Delivery, files: Sequence[DeliveryFile]) -> None:

@@ -1,9 +1,10 @@
 """What lies in an inbox, and whether it is a complete delivery."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
+from rollcall.arrival.formats import foreign_format
 from rollcall.oneroster import LANDED_FILE_NAMES, MANIFEST, OTHER_FILES
 
 UNFINISHED_SUFFIXES = (".filepart", ".tmp", ".part", ".partial", ".writing")
@@ -43,16 +44,23 @@ class Arrival:
         files: The files that make up the delivery: one zip, or every loose CSV.
         missing: The expected files that are not there, by the standard's names.
         overtaken: Older deliveries that the zip makes pointless: archived with it, and never read.
+        stale: Loose files that are so much older than the newest that they may be of another night.
     """
 
     files: tuple[InboxFile, ...]
     missing: tuple[str, ...]
     overtaken: tuple[InboxFile, ...] = ()
+    stale: tuple[InboxFile, ...] = ()
 
     @property
     def is_complete(self) -> bool:
         """Whether every expected file is there."""
         return bool(self.files) and not self.missing
+
+    @property
+    def can_be_judged(self) -> bool:
+        """Whether it is complete, or of another format: waiting longer would not make it a roster."""
+        return self.is_complete or foreign_format(file.name for file in self.files) is not None
 
 
 def is_finished(name: str) -> bool:
@@ -75,7 +83,27 @@ def is_standard(canonical: str) -> bool:
     return canonical.lower() in _STANDARD
 
 
-def assess(listing: Iterable[InboxFile], expected: Sequence[str]) -> Arrival:
+def of_another_night(moments: Mapping[str, float], hours: float) -> set[str]:
+    """The loose files that lie too far back to be of the newest one's night.
+
+    The server's times are compared with each other only: its clock may be off, and so may ours.
+
+    Args:
+        moments: When each file was last changed, in seconds since 1970, by the name with which it was sent.
+        hours: How far apart the files of one night may lie.
+    """
+    standard = {name: moment for name, moment in moments.items() if is_standard(canonical_name(name))}
+    newest = max(standard.values(), default=0.0)
+    return {name for name, moment in standard.items() if newest - moment > hours * 3600}
+
+
+def assess(
+    listing: Iterable[InboxFile],
+    expected: Sequence[str],
+    *,
+    one_night_hours: float = float("inf"),
+    read: Collection[InboxFile] = (),
+) -> Arrival:
     """See an inbox's listing as a delivery.
 
     A zip is a whole delivery; with several, the newest counts, and what is older than it does not come to be taken for
@@ -84,16 +112,28 @@ def assess(listing: Iterable[InboxFile], expected: Sequence[str]) -> Arrival:
     Args:
         listing: Every entry of the inbox.
         expected: The files that the district must send, by the standard's names.
+        one_night_hours: How far apart the files of one night may lie.
+        read: Files that were taken in before and were left where they lie: a zip among them is passed over, and loose
+            files that are all among them are no delivery.
     """
     finished = [file for file in listing if is_finished(file.name)]
-    zips = sorted((file for file in finished if file.is_zip), key=lambda file: (file.modified, file.name))
+    zips = sorted(
+        (file for file in finished if file.is_zip and file not in read), key=lambda file: (file.modified, file.name)
+    )
     if zips:
         newest = zips[-1]
-        older = [file for file in finished if file.is_csv and file.modified <= newest.modified]
+        older = [file for file in finished if file.is_csv and file.modified <= newest.modified and file not in read]
         return Arrival((newest,), (), tuple(sorted([*zips[:-1], *older])))
     loose = sorted(file for file in finished if file.is_csv)
+    if all(file in read for file in loose):
+        return Arrival((), tuple(expected))
     present = {canonical_name(file.name) for file in loose}
-    return Arrival(tuple(loose), tuple(name for name in expected if name not in present))
+    old = of_another_night({file.name: file.modified for file in loose}, one_night_hours)
+    return Arrival(
+        tuple(loose),
+        tuple(name for name in expected if name not in present),
+        stale=tuple(file for file in loose if file.name in old),
+    )
 
 
 class Stability:

@@ -72,6 +72,8 @@ class DeliverySensor(SFTPSensor):
                 stable_after=self.district.stable_after_seconds or settings().stable_after_seconds,
                 poke_interval=self.district.poll_interval_seconds or settings().poll_interval_seconds,
                 deadline=deadline.isoformat(),
+                one_night_hours=self.district.one_night_hours,
+                kept_inbox_of=self.district.district_id if self.district.inbox == "keep" else "",
             ),
             method_name="execute_complete",
         )

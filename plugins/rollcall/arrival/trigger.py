@@ -7,10 +7,13 @@ from datetime import datetime
 from typing import Any
 
 import asyncssh
+from airflow.providers.sftp.hooks.sftp import SFTPHookAsync
 from airflow.providers.sftp.triggers.sftp import SFTPTrigger
 from airflow.triggers.base import TriggerEvent
 
+from rollcall.arrival.known import read_before
 from rollcall.arrival.listing import Arrival, InboxFile, Stability, assess
+from rollcall.warehouse import WarehouseError
 
 LONGEST_LOOK_SECONDS = 60
 """A server that takes the connection and then says nothing must not hold a run past its deadline."""
@@ -25,10 +28,14 @@ class DeliveryTrigger(SFTPTrigger):
         stable_after: Seconds for which sizes and times must not have changed.
         deadline: Until when to wait, as an ISO 8601 moment with its offset.
         poke_interval: Seconds between two looks.
+        one_night_hours: How far apart the files of one night may lie. A set from further apart is waited for until the
+            deadline, for the old files to be renewed, and then fires as it is.
+        kept_inbox_of: The district whose inbox is never emptied; blank where it is. What was read already is no
+            delivery.
         path: The inbox; the account's login folder by default.
 
-    The event is ``{"status": "complete"}``, ``{"status": "deadline", "missing": […], "found": […], "trouble": …}``
-    or ``{"status": "refused", "message": …}``.
+    The event is ``{"status": "complete", "files": […]}``, ``{"status": "refused", "message": …}`` or
+    ``{"status": "deadline", "missing": […], "found": […], "trouble": …}``.
     """
 
     def __init__(
@@ -38,12 +45,16 @@ class DeliveryTrigger(SFTPTrigger):
         stable_after: float,
         deadline: str,
         poke_interval: float = 60,
+        one_night_hours: float = 12,
+        kept_inbox_of: str = "",
         path: str = ".",
     ) -> None:
         super().__init__(path=path, sftp_conn_id=sftp_conn_id, poke_interval=poke_interval)
         self.expected = expected
         self.stable_after = stable_after
         self.deadline = deadline
+        self.one_night_hours = one_night_hours
+        self.kept_inbox_of = kept_inbox_of
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """How the triggerer finds and rebuilds this trigger."""
@@ -55,6 +66,8 @@ class DeliveryTrigger(SFTPTrigger):
                 "stable_after": self.stable_after,
                 "deadline": self.deadline,
                 "poke_interval": self.poke_interval,
+                "one_night_hours": self.one_night_hours,
+                "kept_inbox_of": self.kept_inbox_of,
                 "path": self.path,
             },
         )
@@ -66,33 +79,46 @@ class DeliveryTrigger(SFTPTrigger):
         arrival, trouble = Arrival((), tuple(self.expected)), None
         while True:
             try:
-                arrival, trouble = assess(await self._look(), self.expected), None
+                arrival, trouble = await self._look(), None
             except (asyncssh.PermissionDenied, asyncssh.HostKeyNotVerifiable) as error:
                 yield TriggerEvent({"status": "refused", "message": refusal(self.sftp_conn_id, error)})
                 return
-            except (TimeoutError, OSError, asyncssh.Error) as error:
+            except (TimeoutError, OSError, asyncssh.Error, WarehouseError) as error:
                 # A lost connection is not the district's failure: look again until the deadline.
                 trouble = type(error).__name__
-            if trouble is None:
-                at_rest = stability.seconds_at_rest(arrival.files, time.monotonic())
-                if arrival.is_complete and at_rest >= self.stable_after:
-                    yield TriggerEvent({"status": "complete", "files": [file.name for file in arrival.files]})
-                    return
-            if datetime.now(deadline.tzinfo) >= deadline:
+            is_late = datetime.now(deadline.tzinfo) >= deadline
+            at_rest = (
+                trouble is None and stability.seconds_at_rest(arrival.files, time.monotonic()) >= self.stable_after
+            )
+            if at_rest and (arrival.can_be_judged if is_late else arrival.is_complete and not arrival.stale):
+                yield TriggerEvent({"status": "complete", "files": [file.name for file in arrival.files]})
+                return
+            if is_late:
                 yield TriggerEvent(_deadline_event(arrival, trouble))
                 return
             await asyncio.sleep(self.poke_interval)
 
-    async def _look(self) -> list[InboxFile]:
-        """The inbox's files as the server lists them now."""
-        hook = self._get_async_hook()
-        async with asyncio.timeout(LONGEST_LOOK_SECONDS):
-            entries = await hook.read_directory(self.path) or []
-        return [
-            InboxFile(str(entry.filename), entry.attrs.size or 0, int(entry.attrs.mtime or 0))
-            for entry in entries
-            if entry.attrs.type == asyncssh.FILEXFER_TYPE_REGULAR
-        ]
+    async def _look(self) -> Arrival:
+        """What lies in the inbox now, seen as a delivery."""
+        listing = await list_inbox(self._get_async_hook(), self.path)
+        read = await asyncio.to_thread(read_before, self.kept_inbox_of, listing) if self.kept_inbox_of else frozenset()
+        return assess(listing, self.expected, one_night_hours=self.one_night_hours, read=read)
+
+
+async def list_inbox(hook: SFTPHookAsync, path: str) -> list[InboxFile]:
+    """The inbox's files as the server lists them now.
+
+    Raises:
+        TimeoutError: the server takes the connection and says nothing.
+        OSError, asyncssh.Error: it cannot be reached, or refuses.
+    """
+    async with asyncio.timeout(LONGEST_LOOK_SECONDS):
+        entries = await hook.read_directory(path) or []
+    return [
+        InboxFile(str(entry.filename), entry.attrs.size or 0, int(entry.attrs.mtime or 0))
+        for entry in entries
+        if entry.attrs.type == asyncssh.FILEXFER_TYPE_REGULAR
+    ]
 
 
 def refusal(connection_id: str, error: Exception) -> str:

@@ -31,6 +31,15 @@ SAFEGUARDS = (
         why="A roster of one night must not be made of one night's classes and another night's pupils.",
     ),
     Code(
+        "hold_two_nights",
+        "safeguards",
+        "critical",
+        "Some files are much older than the newest one, so the set may be of two nights. A person decides.",
+        example="Tonight's users.csv beside last night's enrollments.csv.",
+        fix="See that the upload runs to its end, then send the whole set again (Run Now and Upload).",
+        why="Half of tonight's roster and half of last night's never fit together.",
+    ),
+    Code(
         "hold_first_delivery",
         "safeguards",
         "critical",

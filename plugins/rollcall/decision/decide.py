@@ -8,7 +8,7 @@ from rollcall import ledger
 from rollcall.codes import message_of
 from rollcall.decision.evidence import has_doubtful_rows, names_all_it_has
 from rollcall.decision.reasons import Reason, reasons_to_reject
-from rollcall.decision.safeguards import removals_over_limit, set_aside_over_limit
+from rollcall.decision.safeguards import of_two_nights, removals_over_limit, set_aside_over_limit
 from rollcall.decision.settle import Hold, discard_open_hold, hold_of, newest_accepted, supersede, supersede_holds
 from rollcall.districts import District
 from rollcall.ledger import Delivery
@@ -127,7 +127,8 @@ def _judge(connection: Connection, district: District, delivery: Delivery) -> De
     if rejected:
         return Decision("reject", tuple(rejected))
     files = [file for file in ledger.files_of(connection, delivery.delivery_id) if file.file in FILE_NAMES]
-    reasons = set_aside_over_limit(files, district.limits)
+    reasons = of_two_nights(connection, delivery)
+    reasons += set_aside_over_limit(files, district.limits)
     reasons += removals_over_limit(connection, delivery, files, district.limits)
     if district.first_delivery == "hold" and ledger.published_delivery(connection, district.district_id) is None:
         reasons.append(Reason("hold_first_delivery", message_of("hold_first_delivery")))

@@ -3,6 +3,7 @@
 from psycopg import sql
 
 from rollcall import ledger
+from rollcall.codes import message_of
 from rollcall.decision.reasons import Reason
 from rollcall.districts import Limit, Limits
 from rollcall.ledger import Delivery, DeliveryFile
@@ -40,6 +41,18 @@ def set_aside_over_limit(files: list[DeliveryFile], limits: Limits) -> list[Reas
         for file in files
         if file.verdict == "hold"
     ]
+
+
+def of_two_nights(connection: Connection, delivery: Delivery) -> list[Reason]:
+    """The files that arrival found to be so much older than the newest that they may be of another night."""
+    rows = connection.execute(
+        "select file from rollcall.check_result where delivery_id = %s and code = 'files_of_two_nights' order by file",
+        (delivery.delivery_id,),
+    ).fetchall()
+    if not rows:
+        return []
+    names = ", ".join(f"{file}.csv" for (file,) in rows)
+    return [Reason("hold_two_nights", f"{message_of('hold_two_nights')} Old: {names}.")]
 
 
 def removals_over_limit(
