@@ -2,18 +2,26 @@
 
 import csv
 import io
+import json
+import re
 from collections.abc import Callable, Iterator
 from datetime import date
+from html import unescape
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from helpers.deliveries import execute, query
 from helpers.inbox import Server, district, sftp_server
 
 from rollcall import ledger
+from rollcall.decision.reasons import Reason
 from rollcall.ledger import Delivery, DeliveryFile
-from rollcall.report import receipt as receipt_module
-from rollcall.report.receipt import receipt_csv
+from rollcall.report import findings as findings_module
+from rollcall.report.leave import leave_receipt
+from rollcall.report.receipt import Receipt, receipt_of
+from rollcall.report.receipt_csv import findings_csv, summary_csv
+from rollcall.report.receipt_page import receipt_html
 from rollcall.report.report import report
 from rollcall.settings import settings
 from rollcall.warehouse import connect
@@ -85,61 +93,164 @@ def found(url: str, delivery_id: int, file: str, code: str, severity: str, *rows
         )
 
 
-def lines(delivery: Delivery) -> list[list[str]]:
+def receipt(delivery: Delivery) -> Receipt:
     with connect() as connection:
-        return list(csv.reader(io.StringIO(receipt_csv(connection, delivery))))
+        return receipt_of(connection, district(), ledger.delivery(connection, delivery.delivery_id))
+
+
+def table(text: str) -> list[list[str]]:
+    """A CSV's lines, which are as long as its header."""
+    header, *lines = list(csv.reader(io.StringIO(text)))
+    assert {len(line) for line in lines} <= {len(header)}
+    return [header, *lines]
+
+
+def visible(page: str) -> str:
+    """What a reader of the page sees, on one line."""
+    body = re.sub(r"<style>.*</style>|<[^>]+>", " ", page, flags=re.DOTALL)
+    return " ".join(unescape(body).split())
+
+
+def set_state(url: str, state: str, reason: str | None = None) -> None:
+    execute(url, "update rollcall.delivery set state = %s, state_reason = %s", state, reason)
+
+
+def hold(url: str, delivery: Delivery, *reasons: Reason) -> None:
+    rows = json.dumps([reason.as_row() for reason in reasons])
+    execute(url, "insert into rollcall.hold (delivery_id, reasons) values (%s, %s)", delivery.delivery_id, rows)
+    set_state(url, "held")
 
 
 def night(url: str) -> tuple[object, ...]:
     return query(url, "select outcome, message, delivery_id, run_id from rollcall.night")[0]
 
 
-def test_the_receipt_says_what_was_read_and_what_is_wrong_first_things_first(
-    warehouse_url: str, delivery: Delivery
-) -> None:
+def test_the_findings_are_a_plain_table_first_things_first(warehouse_url: str, delivery: Delivery) -> None:
     number = delivery.delivery_id
-    found(warehouse_url, number, "users", "user_role", "critical", (12, "7"), (3, "5"))
-    found(warehouse_url, number, "users", "user_email", "info", (4, "6"))
-    found(warehouse_url, number, "users", "user_grades", "warning", (5, "8"))
-    found(warehouse_url, number, "orgs", "org_name", "warning", (2, "1"))
-    found(warehouse_url, number, "orgs", "org_type", "critical")  # passed
-    assert lines(delivery) == [
-        ["delivery", str(number), "night", "2026-11-23", "verdict", "received", ""],
-        ["users", "read", "9", "set aside", "2", "", ""],
-        ["file", "row", "sourcedId", "column", "severity", "code", "records"],
-        ["orgs", "", "", "", "warning", "org_name", "1"],
-        ["orgs", "2", "1", "role", "warning", "org_name", "1"],
-        ["users", "", "", "", "critical", "user_role", "2"],
-        ["users", "3", "5", "role", "critical", "user_role", "1"],
-        ["users", "12", "7", "role", "critical", "user_role", "1"],
-        ["users", "", "", "", "warning", "user_grades", "1"],
-        ["users", "5", "8", "role", "warning", "user_grades", "1"],
-        ["users", "", "", "", "info", "user_email", "1"],
-        ["users", "4", "6", "role", "info", "user_email", "1"],
+    found(warehouse_url, number, "users", "users_role_invalid", "critical", (12, "7"), (3, "5"))
+    found(warehouse_url, number, "users", "users_grades_unknown", "info", (4, "6"))
+    found(warehouse_url, number, "orgs", "orgs_name_missing", "warning", (2, "1"))
+    found(warehouse_url, number, "orgs", "orgs_type_invalid", "critical")  # passed
+    found_in_all(warehouse_url, number, "delivery", "zip_in_folder", "info")
+    header, *lines = table(findings_csv(receipt(delivery)))
+    assert header == ["file", "row", "sourced_id", "column", "severity", "code", "message"]
+    assert [line[:-1] for line in lines] == [
+        ["delivery", "", "", "", "info", "zip_in_folder"],
+        ["orgs", "2", "1", "role", "warning", "orgs_name_missing"],
+        ["users", "3", "5", "role", "critical", "users_role_invalid"],
+        ["users", "12", "7", "role", "critical", "users_role_invalid"],
+        ["users", "4", "6", "role", "info", "users_grades_unknown"],
     ]
+    assert all(line[-1] for line in lines)
 
 
-def test_a_long_receipt_keeps_the_worst_rows_and_every_count(
+def found_in_all(url: str, delivery_id: int, file: str, code: str, severity: str) -> None:
+    """Something that was found in no row."""
+    execute(url, "insert into rollcall.check_result values (%s, %s, %s, %s, 9, 1)", delivery_id, file, code, severity)
+
+
+def test_a_long_list_ends_with_how_many_more(
     warehouse_url: str, delivery: Delivery, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(receipt_module, "MOST_ROWS", 1)
-    found(warehouse_url, delivery.delivery_id, "orgs", "org_name", "info", (2, "1"), (3, "2"))
-    found(warehouse_url, delivery.delivery_id, "users", "user_role", "warning", (4, "5"), (5, "6"))
-    assert [line[:2] + line[5:] for line in lines(delivery)[3:]] == [
-        ["orgs", "", "org_name", "2"],
-        ["users", "", "user_role", "2"],
-        ["users", "4", "user_role", "1"],
-    ]
+    monkeypatch.setattr(findings_module, "MOST_ROWS_PER_CODE", 2)
+    rows = [(number, str(number)) for number in range(2, 27)]
+    found(warehouse_url, delivery.delivery_id, "users", "users_role_invalid", "critical", *rows)
+    found(warehouse_url, delivery.delivery_id, "orgs", "orgs_type_invalid", "critical", (2, "1"))
+    lines = table(findings_csv(receipt(delivery)))[1:]
+    assert [line[:2] for line in lines] == [["orgs", "2"], ["users", "2"], ["users", "3"], ["users", ""]]
+    assert lines[-1][-1].startswith("And 23 more rows. ")
+    assert "and 23 more" in visible(receipt_html(receipt(delivery)))
+
+
+def test_an_id_is_no_formula(warehouse_url: str, delivery: Delivery) -> None:
+    found(warehouse_url, delivery.delivery_id, "users", "users_role_invalid", "critical", (2, "=1+1"), (3, "-4"))
+    assert [line[2] for line in table(findings_csv(receipt(delivery)))[1:]] == ["'=1+1", "-4"]
+
+
+def test_the_page_escapes_what_it_shows_and_loads_nothing(warehouse_url: str, delivery: Delivery) -> None:
+    found(warehouse_url, delivery.delivery_id, "users", "users_role_invalid", "critical", (2, "<script>alert(1)"))
+    page = receipt_html(receipt(delivery))
+    assert "<script" not in page
+    assert "&lt;script&gt;alert(1)" in page
+    assert not re.search(r"(src|href)=|@import|url\(", page)
+
+
+def test_the_counts_of_a_published_delivery_are_what_it_changed(warehouse_url: str, delivery: Delivery) -> None:
+    number = delivery.delivery_id
+    execute(warehouse_url, "insert into rollcall.change_count values (%s, 'users', 3, 2, 1, 4)", number)
+    set_state(warehouse_url, "published")
+    header, orgs, users = table(summary_csv(receipt(delivery)))
+    assert dict(zip(header, users, strict=True)) == {
+        "district": "maple", "night": "2026-11-23", "delivery": str(number), "state": "published", "file": "users",
+        "read": "9", "accepted": "7", "set_aside": "2", "changes_are": "were", "added": "3", "changed": "2",
+        "removed": "1", "kept": "4",
+    }  # fmt: skip
+    assert orgs[4:] == ["orgs", "", "", "", "", "", "", "", ""]
+    page = visible(receipt_html(receipt(delivery)))
+    assert "Published: 7 of 9 records are in the roster, 2 were set aside." in page
+    assert "records of the roster were" in page
+    assert "users.csv 9 7 2 3 2 1 4" in page
+
+
+def test_the_counts_of_a_held_delivery_are_what_it_would_change(warehouse_url: str, delivery: Delivery) -> None:
+    for school, counts in ((None, (9, 1, 2, 5)), ("990", (9, 7, 7, 7))):
+        execute(
+            warehouse_url,
+            "insert into rollcall.expected_change (delivery_id, file, school_source_id, published, added, changed, "
+            "removed, set_aside, rekeyed) values (%s, 'users', %s, %s, %s, %s, %s, 0, 0)",
+            delivery.delivery_id,
+            school,
+            *counts,
+        )
+    hold(warehouse_url, delivery, Reason("hold_removed", "users: 5 of 9 records would be removed.", "users"))
+    assert table(summary_csv(receipt(delivery)))[2][8:] == ["would be", "1", "2", "5", ""]
+    page = visible(receipt_html(receipt(delivery)))
+    assert "On hold: a person looks at this delivery before it counts." in page
+    assert "Why it is on hold users: 5 of 9 records would be removed." in page
+    assert "records of the roster would be" in page
+    assert table(findings_csv(receipt(delivery)))[1][:6] == ["users", "", "", "", "critical", "hold_removed"]
+
+
+def test_after_an_approval_the_reasons_are_history(warehouse_url: str, delivery: Delivery) -> None:
+    hold(warehouse_url, delivery, Reason("hold_first_delivery", "This is the first delivery."))
+    set_state(warehouse_url, "published")
+    assert "Why it was on hold" in visible(receipt_html(receipt(delivery)))
+    assert table(findings_csv(receipt(delivery)))[1:] == []
+
+
+@pytest.mark.parametrize("state", sorted(get_args(ledger.DeliveryState)))
+def test_every_state_says_how_it_stands_what_happens_and_what_to_do(
+    warehouse_url: str, delivery: Delivery, state: str
+) -> None:
+    set_state(warehouse_url, state, "PRIVATE REMARK of an operator")
+    page = visible(receipt_html(receipt(delivery)))
+    assert re.search(r"[A-Z][a-z ]+: [^.]+\. What happens next \S.*\. What you have to do \S.*\.", page)
+    assert "{" not in page
+    assert "PRIVATE REMARK" not in page
 
 
 def test_the_receipt_lies_in_the_districts_account_and_in_the_archive(
     server: Server, delivery: Delivery, close_night: Callable[..., str], tmp_path: Path
 ) -> None:
     close_night()
-    name = f"2026-11-23-{delivery.delivery_id}-receipt.csv"
-    content = (server.receipts() / name).read_bytes()
-    assert content.startswith(b"delivery,")
-    assert (tmp_path / "archive" / "maple" / "receipts" / name).read_bytes() == content
+    kinds = ("receipt.html", "receipt.csv", "summary.csv")
+    for name in (f"2026-11-23-{delivery.delivery_id}-{kind}" for kind in kinds):
+        content = (server.receipts() / name).read_bytes()
+        assert content
+        assert (tmp_path / "archive" / "maple" / "receipts" / name).read_bytes() == content
+
+
+def test_a_receipt_is_replaced_when_the_delivery_is_settled(
+    warehouse_url: str, server: Server, delivery: Delivery, close_night: Callable[..., str]
+) -> None:
+    page = server.receipts() / f"2026-11-23-{delivery.delivery_id}-receipt.html"
+    hold(warehouse_url, delivery, Reason("hold_first_delivery", "This is the first delivery."))
+    leave_receipt(district(), delivery.delivery_id, server.account(), print)
+    assert "On hold:" in page.read_text()
+    set_state(warehouse_url, "published")
+    close_night()
+    assert "Published:" in page.read_text()
+    assert "On hold:" not in page.read_text()
 
 
 def test_an_account_that_is_away_costs_only_the_districts_copy(

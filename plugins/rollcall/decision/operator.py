@@ -9,7 +9,10 @@ from airflow.sdk.exceptions import AirflowSkipException
 from rollcall import ledger
 from rollcall.decision.requests import APPROVE, DISCARD
 from rollcall.decision.settle import CannotSettleError, Hold, hold_of, settle
+from rollcall.districts import load_district
 from rollcall.report.notify import Message, notify
+from rollcall.settings import settings
+from rollcall.sftp import airflow_account
 from rollcall.warehouse import connect
 
 WHY = Param("", source="task", type="string", title="Why?", description="Goes into the ledger with your name.")
@@ -40,10 +43,21 @@ class HoldOperator(HITLOperator):
         if not hold.is_open:
             self.log.info("The hold is settled: %s by %s.", hold.settlement, hold.settled_by)
             return None
+        self._tell_the_district(delivery_id)
         self.subject = f"{self.district_id}: delivery {delivery_id} is held"
         self.body = _body(delivery_id, hold)
         notify(Message(self.subject, (*hold.sentences, "Readers still see the last good roster.")), self.log.info)
         return super().execute(context)
+
+    def _tell_the_district(self, delivery_id: int) -> None:
+        """Leave a receipt that says why the delivery waits; `report` replaces it once the hold is settled."""
+        from rollcall.report.leave import leave_receipt
+
+        try:
+            district = load_district(settings().districts_dir / f"{self.district_id}.yaml")
+            leave_receipt(district, delivery_id, airflow_account(district.sftp_connection_id), self.log.info)
+        except Exception as error:  # noqa: BLE001 -- no trouble with a receipt may keep a hold from being asked about
+            self.log.warning("The district's receipt could not be written (%s).", type(error).__name__)
 
     def execute_complete(self, context: Any, event: dict[str, Any]) -> Any:
         """Take the answer down in the ledger; if someone was faster, their decision stands."""

@@ -96,20 +96,19 @@ class Found:
         )
 
 
-def findings_of(connection: Connection, delivery_id: int, most_rows: int = MOST_ROWS_PER_CODE) -> list[Found]:
+def findings_of(connection: Connection, delivery_id: int) -> list[Found]:
     """All that was found in a delivery, first what concerns it as a whole, then the files that others refer to.
 
     Args:
         connection: A connection to the ledger.
         delivery_id: The delivery.
-        most_rows: How many rows of a code in a file to list.
     """
     checks = connection.execute(
         "select file, code, severity, rows_failed, detail from rollcall.check_result "
         "where delivery_id = %s and rows_failed > 0",
         (delivery_id,),
     ).fetchall()
-    places = _places(connection, delivery_id, most_rows)
+    places = _places(connection, delivery_id)
     found = [
         Found(
             str(file),
@@ -133,7 +132,7 @@ def as_found(reasons: Iterable[Reason]) -> list[Found]:
     return sorted(found, key=lambda each: each.order)
 
 
-def _places(connection: Connection, delivery_id: int, most_rows: int) -> dict[tuple[str, str], list[Place]]:
+def _places(connection: Connection, delivery_id: int) -> dict[tuple[str, str], list[Place]]:
     rows = connection.execute(
         """
         select file, code, row_number, sourced_id, column_name, detail
@@ -144,7 +143,7 @@ def _places(connection: Connection, delivery_id: int, most_rows: int) -> dict[tu
         where place <= %s
         order by file, code, place
         """,
-        (delivery_id, most_rows),
+        (delivery_id, MOST_ROWS_PER_CODE),
     ).fetchall()
     places: dict[tuple[str, str], list[Place]] = {}
     for file, code, *place in rows:

@@ -1,70 +1,148 @@
-"""The receipt: what a delivery held and what is wrong with it, by file and row, without a single value (law 7)."""
+"""The receipt: what became of a delivery, what is wrong with it and what happens next, without a value (law 7)."""
 
-import csv
-import io
+from dataclasses import dataclass
+from datetime import datetime
 
 from psycopg.rows import class_row
 
 from rollcall import ledger
-from rollcall.ledger import Delivery
-from rollcall.oneroster import FILE_NAMES
+from rollcall.decision.settle import hold_of
+from rollcall.districts import District
+from rollcall.ledger import Delivery, DeliveryFile
+from rollcall.report.findings import FIX_ORDER, Found, as_found, findings_of
+from rollcall.report.wording import Wording, wording_of
 from rollcall.warehouse import Connection
 
-MOST_ROWS = 10_000
-WORST_FIRST = ("critical", "warning", "info")
-HEADER = ("file", "row", "sourcedId", "column", "severity", "code", "records")
+CHANGES_ARE = {"published": "were", "held": "would be", "accepted": "would be", "received": "would be"}
+"""How to speak of a delivery's changes, by its state; of one that came to nothing they would have been."""
+
+UNDECIDED = frozenset({"held", "discarded", "superseded"})
+"""States of a delivery whose hold's reasons still are what its district has to look at."""
 
 
-class _Finding:
-    """One line of the receipt."""
+@dataclass(frozen=True)
+class Changes:
+    """What a delivery changes in one file's records, against what was published before it.
 
-    def __init__(
-        self,
-        file: str,
-        row_number: int | None,
-        sourced_id: str | None,
-        column_name: str | None,
-        severity: str,
-        code: str,
-        records: int,
-    ) -> None:
-        self.cells = (file, row_number or "", sourced_id or "", column_name or "", severity, code, records)
-        self.order = (
-            FILE_NAMES.index(file) if file in FILE_NAMES else len(FILE_NAMES),
-            WORST_FIRST.index(severity),
-            code,
-            row_number or 0,
-        )
-
-
-def receipt_csv(connection: Connection, delivery: Delivery) -> str:
-    """The receipt of a delivery as CSV, in the order in which errors are best fixed.
-
-    Every check that did not pass has a line with its number of records; below it, its records, at most
-    ``MOST_ROWS`` in all.
+    Attributes:
+        kept: Records that it does not name, or whose row was set aside, and that stay as they were; None before it is
+            published.
     """
-    with connection.cursor(row_factory=class_row(_Finding)) as cursor:
-        cursor.execute(
-            """
-            select file, null::bigint as row_number, null as sourced_id, null as column_name, severity, code,
-                rows_failed as records
-            from rollcall.check_result where delivery_id = %(id)s and rows_failed > 0
-            union all
-            (
-                select file, row_number, sourced_id, column_name, severity, code, 1
-                from rollcall.row_finding where delivery_id = %(id)s
-                order by array_position(%(worst_first)s, severity), file, code, row_number limit %(most)s
+
+    file: str
+    added: int
+    changed: int
+    removed: int
+    kept: int | None
+
+
+@dataclass(frozen=True)
+class FileLine:
+    """One file of the delivery, in numbers of records; None where nothing is known, for it was not read or judged."""
+
+    file: str
+    read: int | None
+    set_aside: int | None
+    refused: bool
+    changes: Changes | None
+
+    @property
+    def accepted(self) -> int | None:
+        """Records that count: none of a file that was refused as a whole."""
+        if self.read is None or self.set_aside is None:
+            return None
+        return 0 if self.refused else self.read - self.set_aside
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """Everything that a receipt tells.
+
+    Attributes:
+        arrived_at: In the district's time zone.
+        wording: How the delivery stands, in sentences.
+        reasons: Why it is or was held, as sentences.
+        files: Its files, in the order in which their errors are best mended.
+        changes_are: ``were``, ``would be`` or ``would have been``.
+        found: What was found, in the same order.
+    """
+
+    district: District
+    delivery: Delivery
+    arrived_at: datetime
+    wording: Wording
+    reasons: tuple[str, ...]
+    files: tuple[FileLine, ...]
+    changes_are: str
+    found: tuple[Found, ...]
+
+    @property
+    def name(self) -> str:
+        """What the receipt's files are called, up to their kind."""
+        return f"{self.delivery.service_date}-{self.delivery.delivery_id}"
+
+    @property
+    def was_read(self) -> bool:
+        """Whether there are numbers to show."""
+        return any(file.read is not None for file in self.files)
+
+    @property
+    def has_changes(self) -> bool:
+        """Whether it is known what the delivery changes."""
+        return any(file.changes is not None for file in self.files)
+
+
+def receipt_of(connection: Connection, district: District, delivery: Delivery) -> Receipt:
+    """The receipt of a delivery, as the ledger has it now.
+
+    Args:
+        connection: A connection to the ledger.
+        district: The district.
+        delivery: The delivery.
+    """
+    hold = hold_of(connection, delivery.delivery_id)
+    changes = _changes(connection, delivery)
+    sent = {file.file: file for file in ledger.files_of(connection, delivery.delivery_id)}
+    files = tuple(_line(sent[name], changes.get(name)) for name in FIX_ORDER if name in sent)
+    found = findings_of(connection, delivery.delivery_id)
+    if hold is not None and delivery.state in UNDECIDED:
+        found = [*as_found(hold.reasons), *found]
+    return Receipt(
+        district=district,
+        delivery=delivery,
+        arrived_at=delivery.arrived_at.astimezone(district.zone),
+        wording=wording_of(
+            delivery,
+            last_good=ledger.last_good_night(connection, district.district_id),
+            read=sum(file.read or 0 for file in files),
+            set_aside=sum((file.read or 0) - (file.accepted or 0) for file in files),
+        ),
+        reasons=hold.sentences if hold else (),
+        files=files,
+        changes_are=CHANGES_ARE.get(delivery.state, "would have been"),
+        found=tuple(found),
+    )
+
+
+def _line(sent: DeliveryFile, changes: Changes | None) -> FileLine:
+    return FileLine(sent.file, sent.rows_landed, sent.rows_set_aside, sent.verdict == "reject", changes)
+
+
+def _changes(connection: Connection, delivery: Delivery) -> dict[str, Changes]:
+    """What the delivery changed, once it is published, and what it would change before that; by file."""
+    with connection.cursor(row_factory=class_row(Changes)) as cursor:
+        if delivery.state == "published":
+            cursor.execute(
+                "select entity as file, added, changed, removed, kept from rollcall.change_count "
+                "where delivery_id = %s",
+                (delivery.delivery_id,),
             )
-            """,
-            {"id": delivery.delivery_id, "most": MOST_ROWS, "worst_first": list(WORST_FIRST)},
-        )
-        findings = sorted(cursor.fetchall(), key=lambda finding: finding.order)
-    out = io.StringIO()
-    writer = csv.writer(out)
-    writer.writerow(("delivery", delivery.delivery_id, "night", delivery.service_date, "verdict", delivery.state, ""))
-    for file in ledger.files_of(connection, delivery.delivery_id):
-        if file.rows_landed is not None:
-            writer.writerow((file.file, "read", file.rows_landed, "set aside", file.rows_set_aside or 0, "", ""))
-    writer.writerow(HEADER)
-    writer.writerows(finding.cells for finding in findings)
-    return out.getvalue()
+        else:
+            cursor.execute(
+                """
+                select file, added, changed, removed, null::bigint as kept from rollcall.expected_change
+                where delivery_id = %s and school_source_id is null
+                """,
+                (delivery.delivery_id,),
+            )
+        return {changes.file: changes for changes in cursor.fetchall()}

@@ -1,21 +1,16 @@
 """The step ``report``: close the night in the ledger, leave the receipt, tell the operators of what needs them."""
 
-import asyncio
 from collections.abc import Callable
 from datetime import date
 
-import asyncssh
-
 from rollcall import ledger
 from rollcall.airflow_api import AirflowUnreachableError
-from rollcall.archive.store import Archive
 from rollcall.decision.requests import answer_settled_requests
 from rollcall.districts import District
 from rollcall.ledger import Delivery
+from rollcall.report.leave import leave_receipt
 from rollcall.report.notify import Message, notify
-from rollcall.report.receipt import receipt_csv
-from rollcall.settings import settings
-from rollcall.sftp import SftpAccount, SftpError
+from rollcall.sftp import SftpAccount
 from rollcall.warehouse import Connection, connect
 
 Log = Callable[[str], None]
@@ -68,9 +63,8 @@ def report(
                 delivery_id=delivery_id,
                 run_id=run_id,
             )
-        receipt = receipt_csv(connection, delivery) if delivery else None
-    if delivery is not None and receipt is not None:
-        _leave_receipt(district, delivery, account, receipt, log)
+    if delivery is not None:
+        leave_receipt(district, delivery.delivery_id, account, log)
     _close_requests(district, log)
     log(f"{district.district_id}, night of {service_date}: {outcome}. {message}")
     if outcome in NEEDS_AN_OPERATOR:
@@ -124,18 +118,3 @@ def _close_requests(district: District, log: Log) -> None:
         answer_settled_requests(district.district_id, log=log)
     except AirflowUnreachableError as error:
         log(f"{error}. The ledger's decision stands; clear the task 'hold' of the older run, and it follows.")
-
-
-def _leave_receipt(district: District, delivery: Delivery, account: SftpAccount, receipt: str, log: Log) -> None:
-    """Into the archive, and into the district's account; an account that is away costs only the second."""
-    name = f"{delivery.service_date}-{delivery.delivery_id}-receipt.csv"
-    Archive(settings().archive_root, district.district_id).write_index(f"receipts/{name}", receipt)
-
-    async def send() -> None:
-        async with account.connect() as session, session.open(f"/receipts/{name}", "w") as target:
-            await target.write(receipt)
-
-    try:
-        asyncio.run(send())
-    except (SftpError, asyncssh.Error) as error:
-        log(f"The receipt lies in the archive only: {error}")

@@ -1,0 +1,52 @@
+"""Leaving the receipt: in the archive, and in the district's account."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+
+import asyncssh
+
+from rollcall import ledger
+from rollcall.archive.store import Archive
+from rollcall.districts import District
+from rollcall.report.receipt import receipt_of
+from rollcall.report.receipt_csv import findings_csv, summary_csv
+from rollcall.report.receipt_page import receipt_html
+from rollcall.settings import settings
+from rollcall.sftp import SftpAccount, SftpError
+from rollcall.warehouse import connect
+
+Log = Callable[[str], None]
+
+
+def leave_receipt(district: District, delivery_id: int, account: SftpAccount, log: Log) -> None:
+    """Write the receipt as the delivery stands now, in place of an earlier one of the same delivery.
+
+    An account that is away costs only the district's copy.
+
+    Args:
+        district: The district.
+        delivery_id: The delivery.
+        account: The account that may write into the district's ``/receipts``.
+        log: Where to say so.
+    """
+    with connect() as connection:
+        receipt = receipt_of(connection, district, ledger.delivery(connection, delivery_id))
+    files = {
+        f"{receipt.name}-receipt.html": receipt_html(receipt),
+        f"{receipt.name}-receipt.csv": findings_csv(receipt),
+        f"{receipt.name}-summary.csv": summary_csv(receipt),
+    }
+    archive = Archive(settings().archive_root, district.district_id)
+    for name, text in files.items():
+        archive.write_index(f"receipts/{name}", text)
+    try:
+        asyncio.run(_send(account, files))
+    except (SftpError, asyncssh.Error) as error:
+        log(f"The receipt lies in the archive only: {error}")
+
+
+async def _send(account: SftpAccount, files: Mapping[str, str]) -> None:
+    async with account.connect() as session:
+        for name, text in files.items():
+            async with session.open(f"/receipts/{name}", "w") as target:
+                await target.write(text)
