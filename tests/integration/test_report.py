@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import re
+import shutil
 from collections.abc import Callable, Iterator
 from datetime import date
 from html import unescape
@@ -15,6 +16,7 @@ from helpers.deliveries import execute, query
 from helpers.inbox import Server, district, sftp_server
 
 from rollcall import ledger
+from rollcall.decision.operator import HoldOperator
 from rollcall.decision.reasons import Reason
 from rollcall.ledger import Delivery, DeliveryFile
 from rollcall.report import findings as findings_module
@@ -23,7 +25,7 @@ from rollcall.report.receipt import Receipt, receipt_of
 from rollcall.report.receipt_csv import findings_csv, summary_csv
 from rollcall.report.receipt_page import receipt_html
 from rollcall.report.report import report
-from rollcall.settings import settings
+from rollcall.settings import PROJECT_ROOT, settings
 from rollcall.warehouse import connect
 
 NIGHT = date(2026, 11, 23)
@@ -348,3 +350,28 @@ def test_law_7_a_notice_goes_to_the_log_when_no_mail_server_is_configured(
     close_night()
     assert any("rejected" in line for line in log)
     assert "The e-mail could not be sent" not in " ".join(log)
+
+
+def test_a_held_delivery_has_its_receipt_while_it_waits(
+    warehouse_url: str, server: Server, delivery: Delivery, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    account = server.account()
+    connection = {
+        "conn_type": "sftp",
+        "host": account.host,
+        "port": account.port,
+        "login": account.username,
+        "password": account.password,
+        "extra": {"host_key": account.host_key},
+    }
+    districts = Path(shutil.copytree(PROJECT_ROOT / "dags" / "districts", tmp_path / "districts"))
+    (districts / "maple.yaml").write_text("name: Maple\n")
+    monkeypatch.setenv("AIRFLOW_HOME", str(tmp_path / "airflow"))
+    monkeypatch.setenv("AIRFLOW_CONN_SFTP_MAPLE", json.dumps(connection))
+    monkeypatch.setenv("ROLLCALL_DISTRICTS_DIR", str(districts))
+    settings.cache_clear()
+    hold(warehouse_url, delivery, Reason("hold_first_delivery", "This is the first delivery."))
+    with pytest.raises(KeyError, match="task_instance"):  # the question itself needs a running task
+        HoldOperator(task_id="hold", district_id="maple").execute({"run_id": "run_1"})
+    page = server.receipts() / f"2026-11-23-{delivery.delivery_id}-receipt.html"
+    assert "This is the first delivery." in page.read_text()

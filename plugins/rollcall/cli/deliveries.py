@@ -3,12 +3,15 @@
 import json
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from rollcall.airflow_api import AirflowUnreachableError
 from rollcall.cli.output import make_console, make_table
+
+if TYPE_CHECKING:
+    from rollcall.report.status import DistrictState
 
 console = make_console()
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -32,7 +35,7 @@ def status(as_json: AsJson = False) -> None:
     if as_json:
         console.print_json(json.dumps([asdict(state) for state in states], default=str))
     else:
-        table = make_table("District", "State", "Night", "Delivery", "Published", "Last good", "What", wraps=("What",))
+        table = make_table("District", "State", "Night", "Delivery", "Sequence", "Last good", "What", wraps=("What",))
         for state in states:
             table.add_row(
                 state.district,
@@ -40,12 +43,20 @@ def status(as_json: AsJson = False) -> None:
                 str(state.night or "-"),
                 str(state.delivery or "-"),
                 str(state.published_sequence or "-"),
-                str(state.last_good or "-"),
+                _last_good(state),
                 state.message or "",
             )
         console.print(table)
     if any(state.state in BAD_NEWS for state in states):
         raise typer.Exit(1)
+
+
+def _last_good(state: "DistrictState") -> str:
+    """The last good night, and how many nights since then ended without a roster."""
+    if not state.nights_since:
+        return str(state.last_good or "-")
+    since = f"{state.nights_since} night{'s' if state.nights_since > 1 else ''} without"
+    return f"{state.last_good}, {since}" if state.last_good else f"never, {since}"
 
 
 def check(

@@ -1,7 +1,7 @@
 """How each district stands: what ``rollcall status`` prints."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 
 from rollcall.districts import District, load_districts
@@ -23,6 +23,8 @@ class DistrictState:
         night: The night that the state is about.
         delivery: The night's delivery.
         last_good: The night whose roster readers see.
+        nights_since: How many nights since then ended without a roster of their own, a held one included; nights on
+            which nothing was expected, or that are not over, do not count.
     """
 
     district: str
@@ -31,6 +33,7 @@ class DistrictState:
     delivery: int | None
     published_sequence: int | None
     last_good: date | None
+    nights_since: int
     message: str | None
 
 
@@ -50,7 +53,7 @@ def _from_ledger(connection: Connection) -> Iterable[DistrictState]:
     rows = connection.execute(
         """
         select district.district_id, night.outcome, night.service_date, night.delivery_id, publication.sequence,
-            publication.effective_date, coalesce(delivery.state_reason, night.message), delivery.state
+            publication.effective_date, since.nights, coalesce(delivery.state_reason, night.message), delivery.state
         from rollcall.district
         left join lateral (
             select * from rollcall.night
@@ -58,11 +61,20 @@ def _from_ledger(connection: Connection) -> Iterable[DistrictState]:
         ) as night on true
         left join rollcall.delivery on delivery.delivery_id = night.delivery_id
         left join rollcall.publication on publication.district_id = district.district_id
+        cross join lateral (
+            select count(*) as nights
+            from rollcall.night as bad
+            left join rollcall.delivery as sent on sent.delivery_id = bad.delivery_id
+            where bad.district_id = district.district_id
+                and bad.service_date > coalesce(publication.effective_date, '-infinity')
+                and bad.outcome not in ('waiting', 'not_expected')
+                and (bad.outcome <> 'in_progress' or sent.state = 'held')
+        ) as since
         """
     ).fetchall()
-    for district, outcome, night, delivery, sequence, last_good, message, delivery_state in rows:
+    for district, outcome, night, delivery, sequence, last_good, nights, message, delivery_state in rows:
         state = _state(str(outcome) if outcome else None, str(delivery_state) if delivery_state else None)
-        yield DistrictState(str(district), state, night, delivery, sequence, last_good, message)  # type: ignore[arg-type]  # as the tables are declared
+        yield DistrictState(str(district), state, night, delivery, sequence, last_good, nights, message)  # type: ignore[arg-type]  # as the tables are declared
 
 
 def _state(outcome: str | None, delivery_state: str | None) -> str:
@@ -73,7 +85,7 @@ def _state(outcome: str | None, delivery_state: str | None) -> str:
 
 
 def _new(district_id: str) -> DistrictState:
-    return DistrictState(district_id, "new", None, None, None, None, None)
+    return DistrictState(district_id, "new", None, None, None, None, 0, None)
 
 
 def _with_pause(state: DistrictState, district: District | None) -> DistrictState:
@@ -82,7 +94,5 @@ def _with_pause(state: DistrictState, district: District | None) -> DistrictStat
         return state
     reason = district.not_expected_because(district.service_date(datetime.now(UTC)))
     if reason and reason.startswith("paused"):
-        return DistrictState(
-            state.district, "paused", state.night, state.delivery, state.published_sequence, state.last_good, reason
-        )
+        return replace(state, state="paused", message=reason)
     return state
