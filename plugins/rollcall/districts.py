@@ -67,6 +67,7 @@ class Limits(_Strict):
         set_aside: Records of a file that break a critical rule, against those of the file.
         rekeyed: Vanished records that seem to come back under a new id, against those published.
         files: What is different for a file, by the standard's name.
+        roll_over: What is different for people when a new school year is expected and comes.
     """
 
     removed: Limit
@@ -75,6 +76,7 @@ class Limits(_Strict):
     set_aside: Limit
     rekeyed: Limit
     files: dict[str, FileLimits] = Field(default_factory=dict)
+    roll_over: FileLimits = FileLimits()
 
     @field_validator("files")
     @classmethod
@@ -89,16 +91,18 @@ class Limits(_Strict):
         """The same limit for everything."""
         return cls(removed=limit, added=limit, changed=limit, set_aside=limit, rekeyed=limit)
 
-    def of(self, name: LimitName, file: str) -> Limit:
+    def of(self, name: LimitName, file: str, *, roll_over: bool = False) -> Limit:
         """The limit that holds for a file: its own, else the district's.
 
         Args:
             name: Which limit.
             file: The file, by the standard's name.
+            roll_over: Whether the night is one on which the limits of a new school year come first.
         """
+        new_year: Limit | None = getattr(self.roll_over, name) if roll_over else None
         own: Limit | None = getattr(self.files.get(file), name, None)
         general: Limit = getattr(self, name)
-        return own or general
+        return new_year or own or general
 
 
 class Pause(_Strict):

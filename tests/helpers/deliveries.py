@@ -78,11 +78,16 @@ def land(connection: psycopg.Connection[Any], delivery_id: int, files: Files) ->
             f"create unlogged table {schema}.{file.table_name} (like staging.{file.table_name} including all)"
         )
     for name, rows in files.items():
-        columns = ["_row", *(column.column_name for column in FILE_BY_NAME[name].landed_columns), "_metadata"]
-        target = f"{schema}.{FILE_BY_NAME[name].table_name} ({', '.join(columns)})"
-        with connection.cursor().copy(f"copy {target} from stdin") as copy:
-            for number, row in enumerate(rows, start=2):
-                copy.write_row([number, *(row.get(column) for column in columns[1:])])
+        land_file(connection, delivery_id, name, rows)
+
+
+def land_file(connection: psycopg.Connection[Any], delivery_id: int, name: str, rows: Sequence[Row]) -> None:
+    """Put rows into one file's table of a delivery's schema."""
+    columns = ["_row", *(column.column_name for column in FILE_BY_NAME[name].landed_columns), "_metadata"]
+    target = f"delivery_{delivery_id}.{FILE_BY_NAME[name].table_name} ({', '.join(columns)})"
+    with connection.cursor().copy(f"copy {target} from stdin") as copy:
+        for number, row in enumerate(rows, start=2):
+            copy.write_row([number, *(row.get(column) for column in columns[1:])])
 
 
 def reland_nothing(delivery_id: int) -> None:

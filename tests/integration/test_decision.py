@@ -7,11 +7,11 @@ from typing import Any
 
 import psycopg
 import pytest
-from helpers.deliveries import execute, land, query
+from helpers.deliveries import execute, land, land_file, query
 from helpers.inbox import district
 
 from rollcall import ledger
-from rollcall.decision.decide import accept, decide
+from rollcall.decision.decide import Decision, accept, decide
 from rollcall.decision.settle import CannotSettleError, Hold, hold_of, settle, supersede_holds
 from rollcall.ledger import UnknownDeliveryError
 from rollcall.warehouse import connect
@@ -51,7 +51,10 @@ def deliver(
         ).fetchone()
         assert row
         delivery_id = int(row[0])
-        rows = [{"sourced_id": user, "status": (status or {}).get(user)} for user in users or ()]
+        rows = [
+            {"sourced_id": user, "org_sourced_ids": school_of(user), "status": (status or {}).get(user)}
+            for user in users or ()
+        ]
         land(connection, delivery_id, {"users": rows})
         if users is not None:
             connection.execute(
@@ -61,6 +64,24 @@ def deliver(
                 [delivery_id, mode, len(rows), verdict],
             )
     return delivery_id
+
+
+def school_of(user: str) -> str | None:
+    """The school that a user's id begins with, as `publish` makes them."""
+    school, dash, _ = user.strip().partition("-")
+    return school if dash else None
+
+
+def send(url: str, delivery_id: int, file: str, rows: Sequence[Mapping[str, Any]], *, mode: str = "bulk") -> None:
+    """Add a file to a delivery, as the gate leaves it."""
+    with psycopg.connect(url) as connection:
+        land_file(connection, delivery_id, file, rows)
+        connection.execute(
+            "insert into rollcall.delivery_file (delivery_id, file, sent_name, archive_path, sha256, size_bytes,"
+            " mode, rows_landed, rows_ragged, rows_set_aside, verdict) values (%s, %s, '', '', '', 0, %s, %s, 0, 0,"
+            " 'accept')",
+            [delivery_id, file, mode, len(rows)],
+        )
 
 
 def finding(url: str, delivery_id: int, sourced_id: str | None, *, row: int = 2, severity: str = "critical") -> None:
@@ -102,6 +123,22 @@ def without(ids: Sequence[str], school: str, count: int) -> list[str]:
     return [one for one in ids if one not in gone]
 
 
+def told(decision: Decision) -> list[tuple[Any, ...]]:
+    """The reasons of a decision."""
+    return [(one.code, one.file, one.school_source_id, one.count, one.of) for one in decision.reasons]
+
+
+def expected(url: str, delivery_id: int, *more: str) -> dict[tuple[str, str | None], dict[str, int]]:
+    """The forecast in the ledger, per file and school."""
+    names = ("published", "added", "changed", "removed", *more)
+    rows = query(
+        url,
+        f"select file, school_source_id, {', '.join(names)} from rollcall.expected_change where delivery_id = %s",
+        delivery_id,
+    )
+    return {(file, school): dict(zip(names, numbers, strict=True)) for file, school, *numbers in rows}
+
+
 def state_of(url: str, delivery_id: int) -> str:
     return str(query(url, "select state from rollcall.delivery where delivery_id = %s", delivery_id)[0][0])
 
@@ -119,7 +156,7 @@ def approve(url: str, delivery_id: int, settlement: Any = "approved", **changes:
 
 
 def evidence(url: str, delivery_id: int) -> bool:
-    statement = "select absence_is_evidence from rollcall.delivery_file where delivery_id = %s"
+    statement = "select absence_is_evidence from rollcall.delivery_file where delivery_id = %s and file = 'users'"
     return bool(query(url, statement, delivery_id)[0][0])
 
 
@@ -144,13 +181,17 @@ def test_too_many_removals_in_the_district_hold_it(url: str) -> None:
     delivery_id = deliver(url, without(ids, "994", 21))
     decision = decide(district(), delivery_id)
     assert decision.verdict == "hold"
-    assert decision.sentences == ("users: 21 of 200 records would be removed (10.5 %, the limit is 10 %).",)
+    assert decision.sentences == (
+        "users: 21 of 200 records would be removed (10.5 %, the limit is 10 %). "
+        "Check that the export ran to its end, with every school ticked.",
+    )
 
 
 def test_too_many_removals_in_one_school_hold_the_delivery(url: str) -> None:
     ids = publish(url, {"994": 950, "995": 50})
-    sentences = decide(district(), deliver(url, without(ids, "995", 21))).sentences
-    assert sentences == ("users of school 995: 21 of 50 records would be removed (42.0 %, the limit is 10 %).",)
+    decision = decide(district(), deliver(url, without(ids, "995", 21)))
+    assert told(decision) == [("hold_removed", "users", "995", 21, 50)]
+    assert decision.sentences[0].startswith("users of school 995: 21 of 50 records would be removed (42.0 %")
 
 
 @pytest.mark.parametrize("gone", [0, 20])
@@ -163,9 +204,8 @@ def test_records_marked_for_deletion_count_as_removals_in_bulk_and_in_delta(url:
     ids = publish(url, SCHOOLS)
     marked = dict(zip(ids, ["ToBeDeleted "] * 15 + ["inactive"] * 15, strict=False))
     for mode, sent in (("bulk", ids), ("delta", ids[:40])):
-        assert decide(district(), deliver(url, sent, mode=mode, status=marked)).sentences == (
-            "users: 30 of 200 records would be removed (15.0 %, the limit is 10 %).",
-        )
+        decision = decide(district(), deliver(url, sent, mode=mode, status=marked))
+        assert told(decision) == [("hold_removed", "users", None, 30, 200)]
 
 
 def test_law_5_a_delta_file_removes_nothing_by_what_it_leaves_out(url: str) -> None:
@@ -178,9 +218,26 @@ def test_blanks_around_an_id_do_not_make_it_another(url: str) -> None:
     assert decide(district(), deliver(url, [f" {one} " for one in ids])).verdict == "accept"
 
 
-def test_law_5_a_header_alone_removes_nothing_and_is_not_held(url: str) -> None:
+def test_law_5_a_file_without_a_record_removes_nothing_and_is_held(url: str) -> None:
     publish(url, SCHOOLS)
-    assert decide(district(), deliver(url, [])).verdict == "accept"
+    delivery_id = deliver(url, [])
+    send(url, delivery_id, "orgs", [{"sourced_id": "994"}])
+    assert told(decide(district(), delivery_id)) == [("hold_file_vanished", "users", None, 200, 200)]
+    assert expected(url, delivery_id)["users", None] == {"published": 200, "added": 0, "changed": 0, "removed": 0}
+
+
+@pytest.mark.parametrize("mode", ["bulk", "delta"])
+def test_law_5_a_delivery_without_a_record_is_rejected_unless_it_is_a_delta(url: str, mode: str) -> None:
+    publish(url, SCHOOLS)
+    delivery_id = deliver(url, [], mode=mode)
+    decision = decide(district(), delivery_id)
+    if mode == "delta":
+        assert decision.verdict == "accept"
+    else:
+        assert (decision.verdict, told(decision)) == ("reject", [("delivery_empty", None, None, 0, 0)])
+    assert query(url, "select rows_failed from rollcall.check_result where code = 'delivery_empty'") == [
+        (int(mode == "bulk"),)
+    ]
 
 
 def test_records_that_were_removed_before_do_not_count(url: str) -> None:
@@ -203,7 +260,7 @@ def test_law_6_another_districts_records_do_not_count(url: str) -> None:
 def test_a_file_that_the_gate_wants_held_holds_the_delivery(url: str) -> None:
     decision = decide(district(), deliver(url, [str(number) for number in range(10)], verdict="hold"))
     assert decision.verdict == "hold"
-    assert decision.sentences == ("users: 7 of 10 records were set aside (70.0 %, the limit is 2 %).",)
+    assert told(decision) == [("hold_set_aside", "users", None, 7, 10)]
 
 
 def test_a_rejected_file_rejects_the_delivery(url: str) -> None:
@@ -513,7 +570,9 @@ def test_law_5_absence_from_a_delta_file_is_none(url: str, let_through: Any) -> 
 
 
 def test_law_5_absence_from_a_header_alone_is_none(url: str, let_through: Any) -> None:
-    assert not let_through(deliver(url, []))
+    delivery_id = deliver(url, [])
+    send(url, delivery_id, "orgs", [{"sourced_id": "994"}])
+    assert let_through(delivery_id) is False
 
 
 def test_law_5_a_row_set_aside_under_its_id_leaves_the_others_evidence(url: str, let_through: Any) -> None:

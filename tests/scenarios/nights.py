@@ -112,7 +112,9 @@ class World:
         from rollcall.conform import conform
         from rollcall.landing import land_again
 
-        return conform(self.url, reland=partial(land_again, log=log), log=log)
+        built = conform(self.url, reland=partial(land_again, log=log), log=log)
+        assert self.query(WRONGLY_FORECAST) == [], "a forecast and what conform then did"
+        return built
 
     def play(self, district_id: str, files: Iterable[Path], night: int = 1, name: str = "run") -> "Run":
         """A whole night: uploaded, judged, built if it was accepted, reported."""
@@ -160,6 +162,30 @@ class World:
         return (rows[0][0], rows[0][1]) if rows else None
 
 
+# What was forecast otherwise than it came, of deliveries that were judged against what they were then built on. What a
+# school year keys is left out where the published years change: the forecast knows ids only.
+WRONGLY_FORECAST = """
+    select delivery.district_id, delivery.service_date, expected.file,
+        (expected.added, expected.changed, expected.removed)::text as forecast,
+        (done.added, done.changed, done.removed)::text as done
+    from rollcall.expected_change as expected
+    inner join rollcall.change_count as done
+        on expected.delivery_id = done.delivery_id and expected.file = done.entity
+    inner join rollcall.delivery on expected.delivery_id = delivery.delivery_id
+    where expected.school_source_id is null and delivery.published_at is not null
+        and (expected.added, expected.changed, expected.removed) <> (done.added, done.changed, done.removed)
+        and coalesce(expected.against_sequence, 0) = coalesce((
+            select max(event.sequence) from rollcall.publication_event as event
+            where event.district_id = delivery.district_id and event.sequence < delivery.accepted_sequence
+        ), 0)
+        and not (expected.file in ('academicSessions', 'classes', 'enrollments') and 1 < (
+            select count(distinct session.school_year) from history.hist_academic_sessions as session
+            where session.district_id = delivery.district_id
+                and session.valid_from_seq <= delivery.accepted_sequence
+                and coalesce(session.valid_to_seq >= delivery.accepted_sequence, true)
+        ))
+"""
+
 OF_DISTRICT = "join rollcall.delivery as d using (delivery_id) where d.district_id = %s order by 1, 2, 3, 4, 5"
 MEANING = {
     "deliveries": "select service_date, state, regexp_replace(state_reason, 'elivery \\d+', 'elivery N'), content_hash,"
@@ -174,6 +200,8 @@ MEANING = {
     f" from rollcall.row_finding {OF_DISTRICT}",
     "holds": "select d.service_date, reasons::text, settlement, settled_by, settled_why, settled_via"
     f" from rollcall.hold {OF_DISTRICT}",
+    "forecasts": "select d.service_date, file, school_source_id, against_sequence, published, added, changed, removed,"
+    f" set_aside, rekeyed from rollcall.expected_change {OF_DISTRICT}",
     "changes": "select d.service_date, entity, added, changed, removed, kept from rollcall.change_count " + OF_DISTRICT,
     "nights": "select service_date, outcome, regexp_replace(message, 'elivery \\d+', 'elivery N'), missing_files"
     " from rollcall.night where district_id = %s order by 1",

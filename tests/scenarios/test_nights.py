@@ -18,6 +18,7 @@ from helpers.counts import agree, counts_of
 from nights import FIRST_NIGHT, MARTS, Run, World, records, rewrite, small_district, write
 
 from rollcall.arrival.listing import InboxFile, Stability, assess
+from rollcall.oneroster import FILE_NAMES
 from simulator.night import Delivery
 from simulator.package import ZIP_NAME, pack
 from simulator.spoil import drop_school, header_only, rekey_users, remove, truncate
@@ -129,7 +130,12 @@ STORIES: dict[str, tuple[Night, ...]] = {
     ),
     "a file of nothing but its header": (
         Night(1, "published", shows=1),
-        Night(1, "published", shows=1, spoiled=(partial(header_only, file="enrollments"),), stands_for=2),
+        Night(1, "held", shows=1, spoiled=(partial(header_only, file="enrollments"),)),
+        Night(None, "no delivery", shows=1, settles=(2, "approved"), stands_for=2),
+    ),
+    "files of nothing but headers": (
+        Night(1, "published", shows=1),
+        Night(1, "rejected", shows=1, spoiled=tuple(partial(header_only, file=name) for name in FILE_NAMES)),
     ),
     "a school that was not ticked": (
         Night(1, "published", shows=1),
@@ -360,18 +366,22 @@ def test_a_newer_good_night_supersedes_what_is_held(story: Story) -> None:
 
 
 @only("a file of nothing but its header")
-def test_a_header_alone_removes_nothing(story: Story) -> None:
-    assert set(story.seen[1].changes["removed"].values()) == {0}
+def test_a_header_alone_is_held_and_removes_nothing_even_when_it_is_approved(story: Story) -> None:
+    assert held_because(story) == {"hold_file_vanished"}
+    run = story.runs[1]
+    assert run
+    assert run.delivery_state == "published"
+    assert set(run.changes()["removed"].values()) == {0}
 
 
 @only("a school that was not ticked")
-def test_a_school_that_vanishes_is_held_by_the_limit_of_removals(story: Story) -> None:
-    assert held_because(story) == {"hold_removed"}
+def test_a_school_that_vanishes_is_held_by_name(story: Story) -> None:
+    assert "hold_school_vanished" in held_because(story)
 
 
 @only("people under other ids")
-def test_people_under_other_ids_are_held_by_the_limit_of_removals(story: Story) -> None:
-    assert held_because(story) == {"hold_removed"}
+def test_people_under_other_ids_are_held_as_such(story: Story) -> None:
+    assert "hold_rekeyed" in held_because(story)
 
 
 def held_because(story: Story) -> set[str]:

@@ -2,7 +2,7 @@
 
 import hashlib
 import uuid
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -150,6 +150,23 @@ class Archive:
         """
         with (self._root / path).open("rb") as source:
             yield cast(IO[bytes], source)
+
+    def write_stream(self, name: str, blocks: Iterable[bytes]) -> str:
+        """Write something made elsewhere beside the content, block by block, in place of what is there.
+
+        Returns:
+            Where, relative to the archive's root.
+
+        Raises:
+            ArchiveError: the store refused.
+        """
+        path = f"{self._district_id}/{name}"
+        with self._refusals():
+            (self._root / path).parent.mkdir(parents=True, exist_ok=True)
+            with (self._root / path).open("wb") as sink:
+                for block in blocks:
+                    sink.write(block)
+        return path
 
     def write_index(self, name: str, text: str) -> None:
         """Write a small text beside the content, for a person who finds the archive without the ledger."""

@@ -1,16 +1,44 @@
-"""The codes of why a whole delivery is held, each a rule of the safeguards."""
+"""The codes of why a whole delivery is held, each a rule of the safeguards, or rejected."""
 
 from rollcall.codes import Code
 
 SAFEGUARDS = (
+    Code(
+        "hold_first_delivery",
+        "safeguards",
+        "critical",
+        "This is the district's first delivery: a person releases it.",
+        example="The first night of a new district.",
+        fix="Nothing to do.",
+        why="There is nothing to compare it with.",
+    ),
     Code(
         "hold_removed",
         "safeguards",
         "critical",
         "More records would be removed than is ordinary, so a person decides whether the delivery counts.",
         example="Half of the enrollments are not in tonight's file.",
-        fix="Check that the export ran to its end, with every school ticked; then send again or approve.",
-        why="A truncated file looks like this.",
+        fix="Check that the export ran to its end, with every school ticked, and send again. Pupils without a current "
+        "class are not exported at all: after a change of schedules, wait until they are in their classes.",
+        why="A truncated file looks like this. Records whose terms or dates have ended do not count.",
+    ),
+    Code(
+        "hold_added",
+        "safeguards",
+        "critical",
+        "More records would be added than is ordinary, so a person decides whether the delivery counts.",
+        example="A third more users than the night before.",
+        fix="Nothing to do if a school has joined. Else check that the files are the district's own, and of this year.",
+        why="The files of another district, or of the whole of last year, look like this.",
+    ),
+    Code(
+        "hold_changed",
+        "safeguards",
+        "critical",
+        "More records would change than is ordinary, so a person decides whether the delivery counts.",
+        example="Every user's grade is blank tonight.",
+        fix="Look for a setting of the export that was changed, and do not edit the files in Excel.",
+        why="A column that is lost or filled differently changes every record at once.",
     ),
     Code(
         "hold_set_aside",
@@ -20,6 +48,55 @@ SAFEGUARDS = (
         example="A tenth of the enrollments name a class that is not in classes.csv.",
         fix="Mend what the findings of the file say, orgs first, and send again.",
         why="One cause is behind many rows; the roster would be half old, half new.",
+    ),
+    Code(
+        "hold_rekeyed",
+        "safeguards",
+        "critical",
+        "Many records vanish and seem to come back under a new id, so a person decides whether the delivery counts.",
+        example="Every pupil's sourcedId was the student number, and is another one tonight; user names are the same.",
+        fix="School Info > Imports and Exports > OneRoster v1.1 Configuration: set the ids of students and staff back "
+        "to what they were.",
+        why="Everybody would leave and somebody new come: what others keep about a person hangs on the id.",
+    ),
+    Code(
+        "hold_school_vanished",
+        "safeguards",
+        "critical",
+        "A published school is not in tonight's files any more, so a person decides whether the delivery counts.",
+        example="No user, class or enrollment of school 994, and yesterday there were 800 pupils.",
+        fix="School Info > Imports and Exports > OneRoster v1.1 Configuration: tick the school. If it closed, say so.",
+        why="A school that somebody unticked looks like this; its size does not matter.",
+    ),
+    Code(
+        "hold_file_vanished",
+        "safeguards",
+        "critical",
+        "The file holds a header only, and its records are published, so a person decides whether the delivery counts.",
+        example="An enrollments.csv of one line.",
+        fix="Find out why the export found nothing: often no school is ticked, or the pupils have no classes yet. Then "
+        "send again.",
+        why="It removes nothing, but the rest of the delivery was made on the same night.",
+    ),
+    Code(
+        "hold_roll_over_unexpected",
+        "safeguards",
+        "critical",
+        "The sessions bring another school year at a time at which none is expected, so a person decides whether the "
+        "delivery counts.",
+        example="In November the sessions of the next school year, and none of this one.",
+        fix="Check dates and school years of the terms: schoolYear is the year in which the school year ends.",
+        why="Classes and enrollments belong to a school year: all of them would end and begin anew.",
+    ),
+    Code(
+        "delivery_empty",
+        "safeguards",
+        "critical",
+        "No file of the delivery holds a record. It counts as not sent: nothing is removed, the last good roster "
+        "stays.",
+        example="Seven files of one line each.",
+        fix="Find out why the export found nothing: often no school is ticked. Then send again.",
+        why="Taken literally it would remove everybody.",
     ),
     Code(
         "file_rejected",
@@ -38,14 +115,5 @@ SAFEGUARDS = (
         example="Tonight's users.csv beside last night's enrollments.csv.",
         fix="See that the upload runs to its end, then send the whole set again (Run Now and Upload).",
         why="Half of tonight's roster and half of last night's never fit together.",
-    ),
-    Code(
-        "hold_first_delivery",
-        "safeguards",
-        "critical",
-        "This is the district's first delivery: a person releases it.",
-        example="The first night of a new district.",
-        fix="Nothing to do.",
-        why="There is nothing to compare it with.",
     ),
 )

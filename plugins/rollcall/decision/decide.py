@@ -6,9 +6,12 @@ from typing import Literal
 
 from rollcall import ledger
 from rollcall.codes import message_of
+from rollcall.decision.calendar import school_years
+from rollcall.decision.change_list import write_change_list
 from rollcall.decision.evidence import has_doubtful_rows, names_all_it_has
+from rollcall.decision.forecast import Forecast, forecast, record_forecast
 from rollcall.decision.reasons import Reason, reasons_to_reject
-from rollcall.decision.safeguards import of_two_nights, removals_over_limit, set_aside_over_limit
+from rollcall.decision.safeguards import Safeguards, of_two_nights
 from rollcall.decision.settle import Hold, discard_open_hold, hold_of, newest_accepted, supersede, supersede_holds
 from rollcall.districts import District
 from rollcall.ledger import Delivery
@@ -69,10 +72,10 @@ def decide(district: District, delivery_id: int) -> Decision:
             if hold.settlement == "approved":  # also when its build failed since: the approval stands
                 ledger.set_state(connection, delivery_id, "received", decided=True)
             return _as_settled(hold)
-        decision = _judge(connection, district, delivery)
+        decision, found = _judge(connection, district, delivery)
         if hold is not None and decision.verdict == "accept":
             return Decision("hold", hold.reasons)  # once held, a person releases it
-        _record(connection, delivery, decision)
+        _record(connection, delivery, decision, found)
     return decision
 
 
@@ -121,38 +124,42 @@ def _as_settled(hold: Hold) -> Decision:
     return Decision("discarded" if hold.settlement == "discarded" else "superseded", note=note)
 
 
-def _judge(connection: Connection, district: District, delivery: Delivery) -> Decision:
-    """The verdict on a delivery that nobody has settled yet."""
+def _judge(connection: Connection, district: District, delivery: Delivery) -> tuple[Decision, Forecast | None]:
+    """The verdict on a delivery that nobody has settled yet, and what it would change: nothing when it is rejected."""
     rejected = reasons_to_reject(connection, delivery)
     if rejected:
-        return Decision("reject", tuple(rejected))
-    files = [file for file in ledger.files_of(connection, delivery.delivery_id) if file.file in FILE_NAMES]
-    reasons = of_two_nights(connection, delivery)
-    reasons += set_aside_over_limit(files, district.limits)
-    reasons += removals_over_limit(connection, delivery, files, district.limits)
-    if district.first_delivery == "hold" and ledger.published_delivery(connection, district.district_id) is None:
+        return Decision("reject", tuple(rejected)), None
+    found = forecast(connection, delivery)
+    sessions = next((each.sent for each in found.files if each.sent.file == "academicSessions"), None)
+    years = school_years(connection, found.comparison, district.roll_over_days, sessions)
+    safeguards = Safeguards(district.limits, years, delivery.service_date)
+    reasons = [*of_two_nights(connection, delivery), *safeguards.reasons(found)]
+    if district.first_delivery == "hold" and found.comparison.sequence is None:
         reasons.append(Reason("hold_first_delivery", message_of("hold_first_delivery")))
-    return Decision("hold" if reasons else "accept", tuple(reasons))
+    return Decision("hold" if reasons else "accept", tuple(reasons)), found
 
 
-def _record(connection: Connection, delivery: Delivery, decision: Decision) -> None:
+def _record(connection: Connection, delivery: Delivery, decision: Decision, found: Forecast | None) -> None:
     """Write the verdict down: the delivery's state, the hold, the older holds that it makes pointless."""
     text = " ".join(decision.sentences)
-    if decision.verdict == "reject":
+    if found is None:
         discard_open_hold(connection, delivery, text)
         ledger.set_state(connection, delivery.delivery_id, "rejected", text)
         return
+    record_forecast(connection, found, approved=decision.verdict == "hold")
     supersede_holds(connection, delivery)
     if decision.verdict == "accept":
         ledger.set_state(connection, delivery.delivery_id, "received", decided=True)
         return
     ledger.set_state(connection, delivery.delivery_id, "held", text)
+    change_list = write_change_list(connection, found) if found.comparison.sequence else None
     connection.execute(
         """
-        insert into rollcall.hold (delivery_id, reasons) values (%s, %s)
-        on conflict (delivery_id) do update set reasons = excluded.reasons where hold.settlement is null
+        insert into rollcall.hold (delivery_id, reasons, change_list) values (%s, %s, %s)
+        on conflict (delivery_id) do update set reasons = excluded.reasons, change_list = excluded.change_list
+        where hold.settlement is null
         """,
-        (delivery.delivery_id, json.dumps([reason.as_row() for reason in decision.reasons])),
+        (delivery.delivery_id, json.dumps([reason.as_row() for reason in decision.reasons]), change_list),
     )
 
 

@@ -4,7 +4,7 @@ from dataclasses import asdict, dataclass
 
 from rollcall import ledger
 from rollcall.codes import message_of
-from rollcall.ledger import Delivery
+from rollcall.ledger import Delivery, DeliveryFile
 from rollcall.oneroster import LANDED_FILE_NAMES
 from rollcall.warehouse import Connection
 
@@ -48,7 +48,25 @@ def reasons_to_reject(connection: Connection, delivery: Delivery) -> list[Reason
                 reasons += [Reason(code, f"{name}.csv: {message_of(code, detail)}", name) for code, detail in codes]
             else:
                 reasons += [Reason(code, sentence, name) for code, _ in codes or [("file_rejected", None)]]
-    return reasons
+    return reasons or _nothing_delivered(connection, delivery, list(sent.values()))
+
+
+def _nothing_delivered(connection: Connection, delivery: Delivery, sent: list[DeliveryFile]) -> list[Reason]:
+    """Whether no file holds a record; a delta without a record says that nothing changed.
+
+    Written into the ledger as a check, passed or not.
+    """
+    landed = [file for file in sent if file.file in LANDED_FILE_NAMES]
+    failed = any(file.mode == "bulk" for file in landed) and not any(file.rows_landed for file in landed)
+    connection.execute(
+        """
+        insert into rollcall.check_result (delivery_id, file, code, severity, rows_failed)
+        values (%s, 'delivery', 'delivery_empty', 'critical', %s)
+        on conflict (delivery_id, file, code) do update set rows_failed = excluded.rows_failed, checked_at = now()
+        """,
+        (delivery.delivery_id, int(failed)),
+    )
+    return [Reason("delivery_empty", message_of("delivery_empty"))] if failed else []
 
 
 def _missing_files(connection: Connection, delivery: Delivery) -> list[Reason]:

@@ -1,45 +1,162 @@
-"""The safeguards: what a delivery would remove, per file and per school, against what is published."""
+"""The safeguards: where a forecast is beyond what is ordinary, and a person is to be asked."""
 
-from psycopg import sql
+from dataclasses import dataclass
+from datetime import date
 
-from rollcall import ledger
 from rollcall.codes import message_of
+from rollcall.decision.calendar import SchoolYears
+from rollcall.decision.forecast import Counts, FileForecast, Forecast
 from rollcall.decision.reasons import Reason
-from rollcall.districts import Limit, Limits
-from rollcall.ledger import Delivery, DeliveryFile
+from rollcall.districts import Limit, LimitName, Limits
+from rollcall.ledger import Delivery
 from rollcall.oneroster import FILE_BY_NAME
 from rollcall.warehouse import Connection
 
-SCHOOL_OF: dict[str, str] = {
-    "classes": "school_source_id",
-    "enrollments": "school_source_id",
-    "users": "org_source_ids[1]",
+OF_THE_YEAR = frozenset({"academicSessions", "courses", "classes", "enrollments"})
+"""Files that a new school year replaces."""
+
+OF_PEOPLE = frozenset({"users", "demographics"})
+"""Files that a new school year turns over in part: they have limits of their own then."""
+
+SCHOOL_TELLING = ("users", "classes", "enrollments")
+"""Files whose records say that a school is there."""
+
+SCHOOLS_NAMED = 10
+"""How many schools of a rule and file get a reason of their own; the change list has all."""
+
+RULES: dict[LimitName, tuple[str, str]] = {
+    "removed": ("would be removed", "Check that the export ran to its end, with every school ticked."),
+    "added": ("would be added", "Check that the files are the district's own, and of this school year."),
+    "changed": ("would change", "Check whether a setting of the export, or an edit of the file, changed a column."),
+    "set_aside": ("were set aside", "Mend what the findings of the file say, orgs first."),
+    "rekeyed": (
+        "seem to come back under a new id",
+        "Check which id the export uses for students and staff: a changed setting makes everybody new.",
+    ),
 }
-"""For each file whose records belong to a school: where the history says which."""
+"""What is said of the records of a rule, and what is to be looked at."""
 
 
-def _over_limit(code: str, verb: str, file: str, school_id: str | None, count: int, of: int, limit: Limit) -> Reason:
+@dataclass(frozen=True)
+class Safeguards:
+    """A district's limits, applied to the forecast of one night.
+
+    Attributes:
+        limits: The district's.
+        years: What the sessions say of the school year.
+        night: The delivery's night.
+    """
+
+    limits: Limits
+    years: SchoolYears
+    night: date
+
+    def reasons(self, found: Forecast) -> list[Reason]:
+        """Why a person is to be asked; none when all is ordinary."""
+        reasons = self._unexpected_roll_over() + _vanished_files(found) + _vanished_schools(found)
+        for each in found.files:
+            for name in RULES:
+                reasons += self._over(name, each)
+        return reasons
+
+    def _over(self, name: LimitName, each: FileForecast) -> list[Reason]:
+        """The district as a whole first; schools only where the district as a whole is within its limit."""
+        if self._is_expected(name, each) or (name != "set_aside" and not each.is_compared):
+            return []
+        file = each.sent.file
+        limit = self.limits.of(name, file, roll_over=file in OF_PEOPLE and self.years.is_expected_on(self.night))
+        count, of = _share(name, each.district)
+        # What the gate set aside it has weighed itself, for the file as a whole.
+        if each.sent.verdict == "hold" if name == "set_aside" else limit.exceeded(count, of):
+            return [_over_limit(name, file, None, count, of, limit)]
+        over = [
+            (school, *_share(name, counts))
+            for school, counts in each.schools.items()
+            if limit.exceeded(*_share(name, counts))
+        ]
+        over.sort(key=lambda found: (-found[1], found[0]))
+        more = len(over) - SCHOOLS_NAMED
+        return [
+            _over_limit(name, file, school, count, of, limit, more if number == SCHOOLS_NAMED else 0)
+            for number, (school, count, of) in enumerate(over[:SCHOOLS_NAMED], start=1)
+        ]
+
+    def _is_expected(self, name: LimitName, each: FileForecast) -> bool:
+        """Whether it is what a new school year does.
+
+        Where one begins, classes fill up for weeks: that adds and changes. Removals are expected on its first night
+        only.
+        """
+        if name == "set_aside" or each.sent.file not in OF_THE_YEAR:
+            return False
+        if self.years.is_expected_on(self.night):
+            return True
+        return self.years.is_beginning and not self.years.is_roll_over and name in ("added", "changed")
+
+    def _unexpected_roll_over(self) -> list[Reason]:
+        years = self.years
+        if not years.is_roll_over or years.is_expected_on(self.night):
+            return []
+        return [
+            Reason(
+                "hold_roll_over_unexpected",
+                f"The sessions move the night of {self.night} from school year {_named(years.published)} to "
+                f"{_named(years.delivered)}, which is not expected: a later school year may come from "
+                f"{years.first_expected} to {years.last_expected}. Check the dates and school years of the sessions.",
+                "academicSessions",
+            )
+        ]
+
+
+def _named(school_year: int | None) -> str:
+    """A school year as people write it."""
+    return f"{school_year - 1}-{school_year % 100:02d}" if school_year else "unknown"
+
+
+def _share(name: LimitName, counts: Counts) -> tuple[int, int]:
+    """What a limit is asked about: how many, out of how many.
+
+    Records whose time was over before the night are ordinary leavers, and as many new ones may take their place.
+    """
+    match name:
+        case "removed":
+            return counts.removed - counts.ended, counts.running
+        case "added":
+            return max(counts.added - counts.ended, 0), counts.published
+        case "changed":
+            return counts.changed, counts.published
+        case "set_aside":
+            return counts.set_aside, counts.landed
+        case "rekeyed":
+            return counts.rekeyed, counts.published
+
+
+def _over_limit(
+    name: LimitName, file: str, school: str | None, count: int, of: int, limit: Limit, more_schools: int = 0
+) -> Reason:
     """A reason with counts."""
-    where = f" of school {school_id}" if school_id else ""
-    share = 100 * count / of if of else 100.0
-    sentence = f"{file}{where}: {count:,} of {of:,} records {verb} ({share:.1f} %, the limit is {limit.percent:g} %)."
-    return Reason(code, sentence, file, school_id, count, of, limit.percent)
+    verb, advice = RULES[name]
+    where = f" of school {school}" if school else ""
+    share = f"{100 * count / of:.1f} %" if of else "none are published"
+    more = f" So it is in {more_schools} more schools." if more_schools > 0 else ""
+    sentence = f"{file}{where}: {count:,} of {of:,} records {verb} ({share}, the limit is {limit.percent:g} %).{more}"
+    return Reason(f"hold_{name}", f"{sentence} {advice}", file, school, count, of, limit.percent)
 
 
-def set_aside_over_limit(files: list[DeliveryFile], limits: Limits) -> list[Reason]:
-    """The files that the gate wants held; files whose rows are all fine are not among them."""
+def _vanished_files(found: Forecast) -> list[Reason]:
+    """Bulk files without a record, whose records are published. Nothing would be removed, but something is wrong."""
     return [
-        _over_limit(
-            "hold_set_aside",
-            "were set aside",
-            file.file,
+        Reason(
+            "hold_file_vanished",
+            f"{FILE_BY_NAME[each.sent.file].file_name} holds no record, and {each.district.published:,} are published. "
+            "Approving removes none of them. Check why the export wrote a header only.",
+            each.sent.file,
             None,
-            file.rows_set_aside or 0,
-            file.rows_landed or 0,
-            limits.of("set_aside", file.file),
+            each.district.published,
+            each.district.published,
         )
-        for file in files
-        if file.verdict == "hold"
+        for each in found.files
+        if each.sent.mode == "bulk" and not each.sent.rows_landed and each.district.published
     ]
 
 
@@ -55,62 +172,27 @@ def of_two_nights(connection: Connection, delivery: Delivery) -> list[Reason]:
     return [Reason("hold_two_nights", f"{message_of('hold_two_nights')} Old: {names}.")]
 
 
-def removals_over_limit(
-    connection: Connection, delivery: Delivery, files: list[DeliveryFile], limits: Limits
-) -> list[Reason]:
-    """Where the delivery no longer names more of the published records than is ordinary.
-
-    Every published record counts that the file marks for deletion, or that a bulk file does not name, whether or not
-    its absence would be believed. A file that was not sent, or holds a header only, names nothing and removes nothing.
-    """
-    reasons: list[Reason] = []
-    if ledger.published_delivery(connection, delivery.district_id) is None:
-        return reasons
-    for file in files:
-        if file.file in FILE_BY_NAME and file.rows_landed:
-            reasons += _removed_from(connection, delivery, file, limits.removed)
+def _vanished_schools(found: Forecast) -> list[Reason]:
+    """Published schools of which the bulk files name no record any more, or that are no org any more; no floor."""
+    people = [each for each in found.files if each.sent.file in SCHOOL_TELLING and each.district.published]
+    bulk = [each for each in people if each.sent.mode == "bulk" and each.is_compared]
+    reasons = []
+    for school in sorted({school for each in people for school in each.schools}):
+        running = sum(_of_school(each, school).running for each in people)
+        present = sum(_of_school(each, school).landed for each in bulk)
+        if running and (school in found.orgs_gone or (bulk and not present)):
+            reasons.append(_school_vanished(school, running, present))
     return reasons
 
 
-def _removed_from(connection: Connection, delivery: Delivery, sent: DeliveryFile, limit: Limit) -> list[Reason]:
-    """The district as a whole first; schools only where the district as a whole is within its limit."""
-    file = sent.file
-    table = FILE_BY_NAME[file].table_name
-    school = sql.SQL(SCHOOL_OF.get(file, "null"))
-    rows = connection.execute(
-        sql.SQL(
-            """
-            select published.school_source_id, count(*),
-                count(*) filter (where coalesce(delivered.is_to_be_deleted, %s))
-            from (
-                select hist.source_id, {school}::text as school_source_id
-                from history.{history} as hist
-                inner join rollcall.publication
-                    on publication.district_id = hist.district_id
-                    and hist.valid_from_seq <= publication.sequence
-                    and (hist.valid_to_seq is null or hist.valid_to_seq > publication.sequence)
-                where hist.district_id = %s
-            ) as published
-            left join (
-                select btrim(sourced_id) as source_id,
-                    bool_and(coalesce(lower(btrim(status)) in ('tobedeleted', 'inactive'), false)) as is_to_be_deleted
-                from {delivered} group by 1
-            ) as delivered on delivered.source_id = published.source_id
-            group by published.school_source_id
-            """
-        ).format(
-            school=school,
-            history=sql.Identifier(f"hist_{table}"),
-            delivered=sql.Identifier(delivery.landing_schema, table),
-        ),
-        (sent.mode == "bulk", delivery.district_id),
-    ).fetchall()
-    counts = [(str(key) if key is not None else None, int(str(of)), int(str(gone))) for key, of, gone in rows]
-    total, gone = sum(of for _, of, _ in counts), sum(gone for _, _, gone in counts)
-    if limit.exceeded(gone, total):
-        return [_over_limit("hold_removed", "would be removed", file, None, gone, total, limit)]
-    return [
-        _over_limit("hold_removed", "would be removed", file, school_id, gone, of, limit)
-        for school_id, of, gone in sorted(counts, key=lambda row: row[0] or "")
-        if school_id is not None and limit.exceeded(gone, of)
-    ]
+def _of_school(each: FileForecast, school: str) -> Counts:
+    return each.schools.get(school, Counts())
+
+
+def _school_vanished(school: str, running: int, present: int) -> Reason:
+    if present:
+        sentence = f"School {school} is gone from orgs.csv, and {running:,} published records name it."
+    else:
+        sentence = f"School {school} has {running:,} published records, and none in tonight's bulk files."
+    advice = "Check that it is ticked in the export; a school that closed is to be approved."
+    return Reason("hold_school_vanished", f"{sentence} {advice}", None, school, running, running)

@@ -27,6 +27,7 @@ create table rollcall.expected_change (
     delivery_id bigint not null references rollcall.delivery,
     file text not null,
     school_source_id text,
+    against_sequence integer,
     published bigint not null,
     added bigint not null,
     changed bigint not null,
@@ -38,6 +39,14 @@ create table rollcall.expected_change (
 comment on table rollcall.expected_change is
     'What a delivery would change against the publication of the moment it was judged: a row per file for the district '
     '(school_source_id null) and one per school. What it did change is in change_count.';
+comment on column rollcall.expected_change.against_sequence is
+    'The published sequence that it was compared with; null when nothing was published.';
+"""
+
+CHANGE_LIST = """
+alter table rollcall.hold add column change_list text;
+comment on column rollcall.hold.change_list is
+    'Where in the archive the list of the changed ids lies, relative to its root; null when nothing was published.';
 """
 
 
@@ -46,4 +55,5 @@ def upgrade() -> None:
     op.execute(DETAILS)
     op.execute(FORMAT)
     op.execute(EXPECTED_CHANGE)
+    op.execute(CHANGE_LIST)
     recreate_landing_templates()

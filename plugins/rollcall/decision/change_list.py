@@ -1,0 +1,66 @@
+"""The change list of a held delivery: what it would change, one record a line, ids only (law 7)."""
+
+from collections.abc import Iterator
+
+from psycopg import sql
+
+from rollcall.archive.store import Archive
+from rollcall.decision.forecast import Forecast
+from rollcall.oneroster import FILE_BY_NAME
+from rollcall.settings import settings
+from rollcall.warehouse import Connection
+
+
+def write_change_list(connection: Connection, found: Forecast) -> str:
+    """Write the list into the archive, in place of an earlier one of the delivery.
+
+    Its columns are file, change (added, changed, removed, set_aside, rekeyed), school, sourced_id and, of a rekeyed
+    record, new_sourced_id; a rekeyed record stands among the removed and the added ones, too. Files of which nothing
+    is published are left out: all of them is new. It flows from PostgreSQL to the archive in blocks.
+
+    Returns:
+        Where it lies, relative to the archive's root.
+
+    Raises:
+        ArchiveError: the archive cannot be written.
+    """
+    delivery = found.comparison.delivery
+    archive = Archive(settings().archive_root, delivery.district_id)
+    name = f"changes/{delivery.service_date}-{delivery.delivery_id}-changes.csv"
+    return archive.write_stream(name, _csv(connection, found))
+
+
+def _csv(connection: Connection, found: Forecast) -> Iterator[bytes]:
+    statement = sql.SQL("copy ({} order by 1, 2, 3, 4) to stdout with (format csv, header)").format(_lines(found))
+    with connection.cursor() as cursor, cursor.copy(statement) as copy:
+        for block in copy:
+            yield bytes(block)
+
+
+def _lines(found: Forecast) -> sql.Composed:
+    """A query for the lines."""
+    comparison = found.comparison
+    parts = [
+        sql.SQL(
+            "select distinct file, 'set_aside' as change, null::text as school, btrim(sourced_id) as sourced_id,"
+            " null::text as new_sourced_id from rollcall.row_finding"
+            " where delivery_id = {} and severity = 'critical' and btrim(sourced_id) <> ''"
+        ).format(sql.Literal(comparison.delivery.delivery_id))
+    ]
+    for each in found.files:
+        file = FILE_BY_NAME[each.sent.file]
+        if not each.is_compared:
+            continue
+        parts.append(
+            sql.SQL(
+                "select {file}, case when change in ('tobedeleted', 'absent') then 'removed' else change end,"
+                " school_source_id, source_id, null from {change}"
+            ).format(file=sql.Literal(file.name), change=comparison.table("change_", file))
+        )
+        if each.district.rekeyed:
+            parts.append(
+                sql.SQL("select {file}, 'rekeyed', school_source_id, source_id, new_source_id from {rekeyed}").format(
+                    file=sql.Literal(file.name), rekeyed=comparison.table("rekeyed_", file)
+                )
+            )
+    return sql.SQL(" union all ").join(parts)

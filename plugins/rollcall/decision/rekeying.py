@@ -1,0 +1,93 @@
+"""Records that vanish and seem to come back under a new id: a setting of the sending system was changed."""
+
+from psycopg import sql
+
+from rollcall.decision.differences import Comparison
+from rollcall.decision.readings import SOURCE_ID, content_of
+from rollcall.oneroster import FILE_BY_NAME, File
+from rollcall.warehouse import Connection
+
+ALIKE: dict[str, tuple[tuple[str, ...], ...]] = {
+    "orgs": (("type", "identifier"), ("type", "name")),
+    "courses": (("org_source_id", "course_code"),),
+    "users": (("role", "identifier"), ("role", "username"), ("role", "email")),
+    "classes": (("school_source_id", "course_source_id", "class_code", "term_source_ids"),),
+    "enrollments": (("class_source_id", "user_source_id", "role"),),
+}
+"""By what the records of a file are known again, the surest first. All of a line must be filled and equal."""
+
+
+def write_rekeyings(connection: Connection, comparison: Comparison, file_name: str) -> None:
+    """Make the table ``rekeyed_<file>``: vanished records, each with the new one that looks like it.
+
+    A value counts only if one vanished and one new record have it; nothing of a value leaves the database.
+    """
+    file = FILE_BY_NAME[file_name]
+    target = comparison.table("rekeyed_", file)
+    connection.execute(sql.SQL("drop table if exists {}").format(target))
+    connection.execute(
+        sql.SQL(
+            """
+            create unlogged table {target} as
+            with vanished as (
+                select change.source_id, change.school_source_id, {published_values}
+                {published} and change.change in ('absent', 'tobedeleted')
+            ),
+            appeared as (
+                select change.source_id, {delivered_values}
+                {delivered} and change.change = 'added'
+            ),
+            alike as ({matches}),
+            once as (
+                select distinct on (new_source_id) * from alike order by new_source_id, sureness, source_id
+            )
+            select distinct on (source_id) source_id, new_source_id, school_source_id
+            from once order by source_id, sureness, new_source_id
+            """
+        ).format(
+            target=target,
+            published_values=_values(file_name, of="published"),
+            published=comparison.published(file, _changes(comparison, file, sql.SQL("version.source_id"))),
+            delivered_values=_values(file_name, of="delivered"),
+            delivered=comparison.delivered(file, _changes(comparison, file, SOURCE_ID)),
+            matches=sql.SQL(" union all ").join(_match(number) for number in range(len(ALIKE[file_name]))),
+        )
+    )
+
+
+def _changes(comparison: Comparison, file: File, id_of_row: sql.Composable) -> sql.Composed:
+    """A join with what changes of a file."""
+    return sql.SQL("inner join {table} as change on change.source_id = {id}").format(
+        table=comparison.table("change_", file), id=id_of_row
+    )
+
+
+def _values(file_name: str, *, of: str) -> sql.Composed:
+    """For each line of `ALIKE` one text, null unless all its attributes are filled."""
+    contents = {each.name: getattr(each, of) for each in content_of(FILE_BY_NAME[file_name])}
+    return sql.SQL(", ").join(
+        sql.SQL("{value} as {name}").format(
+            value=sql.SQL(" || chr(31) || ").join(
+                sql.SQL("nullif(lower(({})::text), '')").format(contents[attribute]) for attribute in line
+            ),
+            name=sql.Identifier(f"value_{number}"),
+        )
+        for number, line in enumerate(ALIKE[file_name])
+    )
+
+
+def _match(number: int) -> sql.Composed:
+    """The pairs that one line of `ALIKE` gives."""
+    return sql.SQL(
+        """
+        select {number} as sureness, vanished.source_id, appeared.source_id as new_source_id, vanished.school_source_id
+        from (
+            select {value}, min(source_id) as source_id, min(school_source_id) as school_source_id
+            from vanished where {value} is not null group by {value} having count(*) = 1
+        ) as vanished
+        inner join (
+            select {value}, min(source_id) as source_id
+            from appeared where {value} is not null group by {value} having count(*) = 1
+        ) as appeared using ({value})
+        """
+    ).format(number=sql.Literal(number), value=sql.Identifier(f"value_{number}"))
