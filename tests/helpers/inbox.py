@@ -7,13 +7,17 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from rollcall.districts import District, Limit, Limits
+import yaml
+
+from rollcall.districts import DEFAULTS_FILE, District, Limits
+from rollcall.settings import PROJECT_ROOT
 from rollcall.sftp import SftpAccount
 from rollcall.stack import Account
 from rollcall.stack.sftp import ensure_host_key
 from rollcall.stack.sftp_accounts import make_folders, write_accounts
 from rollcall.stack.sftp_server import serve
 
+DEFAULTS = PROJECT_ROOT / "dags" / "districts" / DEFAULTS_FILE
 HOST = "127.0.0.1"
 PASSWORD = "correct horse"
 
@@ -34,13 +38,7 @@ def district(district_id: str = "maple", **changes: Any) -> District:
         "intraday": False,
         "one_night_hours": 12,
         "roll_over_days": 45,
-        "limits": Limits(
-            removed=Limit(percent=10, floor=20),
-            added=Limit(percent=25, floor=50),
-            changed=Limit(percent=40, floor=50),
-            set_aside=Limit(percent=2, floor=10),
-            rekeyed=Limit(percent=2, floor=10),
-        ),
+        "limits": Limits.model_validate(yaml.safe_load(DEFAULTS.read_text())["limits"]),
     }
     return District(**(values | changes))
 

@@ -22,10 +22,12 @@ class Hold:
 
     Attributes:
         reasons: Why the delivery is held.
+        change_list: Where in the archive the list of the changed ids lies; None when nothing was published.
     """
 
     delivery_id: int
     reasons: tuple[Reason, ...]
+    change_list: str | None
     settlement: Settlement | None
     settled_by: str | None
     settled_why: str | None
@@ -45,15 +47,15 @@ def hold_of(connection: Connection, delivery_id: int) -> Hold | None:
     """The hold of a delivery, if it was ever held."""
     row = connection.execute(
         """
-        select delivery_id, reasons, settlement, settled_by, settled_why
+        select delivery_id, reasons, change_list, settlement, settled_by, settled_why
         from rollcall.hold where delivery_id = %s
         """,
         (delivery_id,),
     ).fetchone()
     if row is None:
         return None
-    number, reasons, settlement, by, why = row
-    return Hold(number, tuple(Reason(**reason) for reason in reasons), settlement, by, why)  # type: ignore[arg-type, attr-defined]  # as the table is declared
+    number, reasons, change_list, settlement, by, why = row
+    return Hold(number, tuple(Reason(**reason) for reason in reasons), change_list, settlement, by, why)  # type: ignore[arg-type, attr-defined]  # as the table is declared
 
 
 def settle(
