@@ -6,10 +6,15 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import psycopg
 import pytest
 
 from rollcall.settings import settings
+
+# A busy machine is no failure: no example has to end in a fifth of a second.
+hypothesis.settings.register_profile("rollcall", deadline=None)
+hypothesis.settings.load_profile("rollcall")
 
 LOCALE = "locale_provider builtin builtin_locale 'C.UTF-8' locale 'C'"
 TEMPLATE = "rollcall_template"

@@ -423,6 +423,18 @@ NOT_ONEROSTER: dict[str, tuple[str, bytes, str, str | None]] = {
         "file_microsoft_sds",
         "It is version 2.1.",
     ),
+    "sds v2.1 courses": (
+        "courses",
+        b"sourcedId,orgSourcedId,title,code,schoolYearSourcedId,subject,grade\n",
+        "file_microsoft_sds",
+        "It is version 2.1.",
+    ),
+    "sds v2.1 demographics": (
+        "demographics",
+        b"userSourcedId,sex,birthDate,birthCity,birthState,birthCountry,ethnicityCodes,raceCodes\n",
+        "file_microsoft_sds",
+        "It is version 2.1.",
+    ),
     "sds v2.1 users": ("users", SDS_2_1_USERS, "file_microsoft_sds", "It is version 2.1."),
     "sds v2.1 sessions": ("academicSessions", SDS_2_1_SESSIONS, "file_microsoft_sds", "It is version 2.1."),
     "sds enrollments": (

@@ -106,6 +106,13 @@ def test_law_7_no_column_that_may_hold_passwords_is_kept(name: str) -> None:
     assert header(f"sourcedId,{name}", "users").further == ()
 
 
+def test_nobody_is_asked_to_send_passwords() -> None:
+    found = header_findings(header("sourcedId,username,role", "users"), has_roles=False)
+    told = {place.column for finding in found for place in finding.places}
+    assert "email" in told
+    assert "password" not in told
+
+
 def test_names_of_1_0_are_read_where_the_name_of_1_1_is_not_there() -> None:
     found = header("userSourcedId,birthdate", "demographics")
     assert positions(found) == {"sourcedId": 0, "birthDate": 1}

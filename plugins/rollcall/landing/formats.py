@@ -68,7 +68,7 @@ SDS_V2_1 = {
     "academicSessions": [{"sourcedid", "title", "type", "schoolyear", "startdate", "enddate"}],
     "users": [{"activedirectorymatchid"}],
     "classes": [{"sessionsourcedids"}],
-    "courses": [{"orgsourcedid", "title", "code", "subject", "grade"}],
+    "courses": [{"code", "subject", "grade"}],
     "roles": [{"usersourcedid", "orgsourcedid", "role", "isprimary"}, {"sessionsourcedid"}],
     "demographics": [{"racecodes"}, {"ethnicitycodes"}],
     "enrollments": [],
@@ -116,7 +116,7 @@ def of_header(line: str, header: Header) -> Finding | None:
         line: The first line.
         header: The same, as read.
     """
-    if _is_complete(header) and not _is_exactly_sds(header):
+    if _is_complete(header) and not _is_sds_for_all_that(header):
         return None
     return _separated(line, header) or _sds(header) or _clever(header) or _database_table(header)
 
@@ -155,9 +155,11 @@ def _is_complete(header: Header) -> bool:
     return header.names_id and not any(column.required for column in header.missing)
 
 
-def _is_exactly_sds(header: Header) -> bool:
-    """Whether this is a header of Microsoft's that has all that OneRoster requires, in an order of its own."""
-    return ",".join(header.cells).lower() == "sourcedid,title,type,schoolyear,startdate,enddate"
+def _is_sds_for_all_that(header: Header) -> bool:
+    """Whether a header that has all that OneRoster requires is Microsoft's: it has columns that only Microsoft has."""
+    if header.file.name == "academicSessions":  # the same columns, in an order of their own
+        return ",".join(header.cells).lower() == "sourcedid,title,type,schoolyear,startdate,enddate"
+    return header.file.name in ("courses", "demographics") and _sds(header) is not None
 
 
 def _keys(header: Header) -> set[str]:

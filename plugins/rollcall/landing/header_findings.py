@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 
 from rollcall.landing.findings import Finding, Place
 from rollcall.landing.header import METADATA, Header
-from rollcall.oneroster import MOVED_IN_1_2, NEW_IN_1_1, Column
+from rollcall.oneroster import MOVED_IN_1_2, NEVER_LANDED, NEW_IN_1_1, Column
 
 
 def header_findings(header: Header, *, has_roles: bool) -> list[Finding]:
@@ -17,7 +17,7 @@ def header_findings(header: Header, *, has_roles: bool) -> list[Finding]:
     moved = MOVED_IN_1_2.get(header.file.name, frozenset())
     fine = moved if has_roles else frozenset()
     new = NEW_IN_1_1.get(header.file.name, frozenset())
-    missing = [column for column in header.missing if column.name not in fine]
+    missing = [column for column in header.missing if column.name not in fine | NEVER_LANDED]
     required = [column for column in missing if column.required and column.name not in new]
     lenient = [column for column in missing if column.name in new]
     found = [

@@ -92,7 +92,7 @@ def land(delivery_id: int, file_name: str, *, log: Log) -> int:
         else:
             _land(landing, archive)
         _record(landing)
-    log(f"Landed {landing.rows:,} records of {landing.file.file_name} ({landing.encoding}).")
+    log(f"Landed {landing.rows:,} records of {landing.file.file_name} ({landing.format}, {landing.encoding}).")
     return landing.rows
 
 
