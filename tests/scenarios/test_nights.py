@@ -18,9 +18,9 @@ from helpers.counts import agree, counts_of
 from nights import FIRST_NIGHT, MARTS, Run, World, records, rewrite, small_district, write
 
 from rollcall.arrival.listing import InboxFile, Stability, assess
-from rollcall.oneroster import FILE_NAMES
+from rollcall.oneroster import FILE_NAMES, ROLES
 from simulator.night import Delivery
-from simulator.package import ZIP_NAME, pack
+from simulator.package import ZIP_NAME, pack, write_csv
 from simulator.spoil import drop_school, header_only, rekey_users, remove, truncate
 
 Spoil = Callable[[Path], object]
@@ -62,6 +62,19 @@ def with_a_record_moved_by_a_cell(folder: Path) -> None:
     path = folder / "demographics.csv"
     lines = path.read_bytes().split(b"\r\n")
     path.write_bytes(b"\r\n".join([lines[0], b"active," + lines[1].rpartition(b",")[0], *lines[2:]]))
+
+
+def in_the_form_of_1_2(folder: Path) -> None:
+    """The same people as OneRoster 1.2 sends them: their roles in a file of their own."""
+    users = records(folder, "users")
+    roles = [
+        (f"{user['sourcedId']}@{org}", "", "", user["sourcedId"], "primary", user["role"], "", "", org.strip(), "")
+        for user in users
+        for org in user["orgSourcedIds"].split(",")
+    ]
+    write_csv(folder / "roles.csv", tuple(column.name for column in ROLES.columns), iter(roles))
+    header = tuple(name for name in users[0] if name not in ("role", "orgSourcedIds"))
+    write_csv(folder / "users.csv", header, (tuple(user[name] for name in header) for user in users))
 
 
 def a_pupil(folder: Path) -> str:
@@ -154,6 +167,11 @@ STORIES: dict[str, tuple[Night, ...]] = {
             spoiled=(with_a_pupil_whose_role_is_nonsense, with_a_torn_record),
             stands_for=2,
         ),
+    ),
+    "from OneRoster 1.1 to 1.2": (
+        Night(1, "published", shows=1),
+        Night(1, "published", shows=1, spoiled=(in_the_form_of_1_2,), stands_for=2),
+        Night(2, "published", shows=3, spoiled=(in_the_form_of_1_2,)),
     ),
     "an older night after a newer one": (
         Night(1, "published", shows=1),
@@ -248,7 +266,7 @@ class Story:
         night = self.nights[number - 1]
         if night.sends is None or night.ends in ("rejected", "incomplete"):
             return None
-        loose = tuple(how for how in night.spoiled if how is not in_a_zip)
+        loose = tuple(how for how in night.spoiled if how not in (in_a_zip, in_the_form_of_1_2))
         folder = self.world.work / self.district_id / f"{number}-loose"
         write(self.profile, night.sends, folder, *loose)
         return counts_of(folder, FIRST_NIGHT + timedelta(days=(night.serves or number) - 1))
@@ -440,6 +458,12 @@ def test_a_torn_record_that_fits_the_header_is_no_evidence_that_anybody_left(sto
 @only("rows set aside")
 def test_a_torn_record_is_no_evidence_that_anybody_left(story: Story) -> None:
     assert set(story.seen[1].changes["removed"].values()) == {0}
+
+
+@only("from OneRoster 1.1 to 1.2")
+def test_the_form_of_1_2_says_the_same_as_that_of_1_1(story: Story) -> None:
+    assert not any(any(counts.values()) for counts in story.seen[1].changes.values())
+    assert story.seen[2].changes["added"]["users"] + story.seen[2].changes["changed"]["users"] > 0
 
 
 @only("loose files without one, which comes late")
