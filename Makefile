@@ -9,7 +9,7 @@ INSTALL = ins() { $(UV) pip install --quiet --system-certs --python .venv/bin/py
 SIDE_BY_SIDE = --numprocesses logical --maxprocesses 4 --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up down test lint types rules lock bench clean
+.PHONY: help demo up down test properties lint types rules lock bench clean
 
 help: ## What can be made
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 8
@@ -41,6 +41,9 @@ down: ## Stop what `make up` or `make demo` started
 test: .venv/.installed-dev ## Every test, the fast ones first
 	.venv/bin/python -m pytest $(SIDE_BY_SIDE) tests/unit tests/integration tests/properties tests/scenarios
 	.venv/bin/python -m pytest tests/e2e
+
+properties: .venv/.installed-dev ## 1,000 examples of each property instead of 100, other ones each time
+	.venv/bin/python -m pytest $(SIDE_BY_SIDE) --hypothesis-profile thorough --timeout 0 tests/properties
 
 lint: .venv/.installed-dev ## ruff and sqlfluff
 	.venv/bin/ruff check .

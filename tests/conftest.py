@@ -14,6 +14,7 @@ from rollcall.settings import settings
 
 # A busy machine is no failure: no example has to end in a fifth of a second.
 hypothesis.settings.register_profile("rollcall", deadline=None)
+hypothesis.settings.register_profile("thorough", deadline=None, max_examples=1000)  # of `make properties`
 hypothesis.settings.load_profile("rollcall")
 
 LOCALE = "locale_provider builtin builtin_locale 'C.UTF-8' locale 'C'"

@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import AsyncIterator, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 from helpers.deliveries import query
@@ -26,6 +27,7 @@ from rollcall.settings import settings
 from rollcall.warehouse import connect
 
 HISTORY = tuple(f"history.hist_{file.table_name}" for file in FILES)
+DATABASE = "rollcall_test"
 BLOCK_BYTES = 1 << 20
 
 
@@ -51,10 +53,28 @@ class SmallWorld:
     """One warehouse and one archive; the environment of this process points at them.
 
     Attributes:
-        url: The warehouse.
+        postgres: The server.
+        template: A deployed, empty warehouse.
+        archive: The archive's folder.
     """
 
-    url: str
+    postgres: Any
+    template: str
+    archive: Path
+
+    @property
+    def url(self) -> str:
+        """The warehouse. Always of one name: dbt's parsed project stays valid from example to example."""
+        return str(self.postgres.url(DATABASE))
+
+    def begin(self, template: str | None = None) -> None:
+        """Go back to the empty warehouse, or to one that was kept."""
+        self.postgres.create(DATABASE, template or self.template)
+
+    def keep(self, name: str) -> str:
+        """Keep the warehouse as it is now under a name, to begin from; returns the name."""
+        self.postgres.create(name, DATABASE)
+        return name
 
     def deliver(self, district: District, files: Mapping[str, bytes], service_date: date) -> Outcome:
         """A night of a district up to the decision, as its DAG has it; accepted where nothing speaks against it.
@@ -81,11 +101,18 @@ class SmallWorld:
         land_all(delivery.delivery_id, district.limits, log=said.append)
         decision = decide(district, delivery.delivery_id)
         accept(delivery.delivery_id)  # obeys the ledger: a delivery that is held or rejected stays so
-        return self._outcome(delivery.delivery_id, decision.verdict, (*said, *decision.reasons))
+        return self._outcome(delivery.delivery_id, decision.verdict, (*said, str(decision)))
 
     def conform(self) -> list[BuildOutcome]:
         """Build and publish what was accepted of all districts."""
         return conform(self.url, reland=_reland, log=lambda _: None)
+
+    def state_of(self, delivery_id: int) -> tuple[str, str | None]:
+        """A delivery's state now, and the reason that the ledger gives."""
+        ((state, reason),) = self.query(
+            "select state, state_reason from rollcall.delivery where delivery_id = %s", delivery_id
+        )
+        return state, reason
 
     def query(self, statement: str, *parameters: Any) -> list[tuple[Any, ...]]:
         return query(self.url, statement, *parameters)

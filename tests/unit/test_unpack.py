@@ -225,6 +225,12 @@ def test_a_truncated_zip_is_refused(refusal: Refusal) -> None:
     assert refusal(zipped({"users.csv": CONTENT * 100})[:-30]) == "zip_broken"
 
 
+def test_a_zip_that_lost_bytes_in_the_middle_is_refused(refusal: Refusal) -> None:
+    """Its directory then names a place before the zip's beginning."""
+    content = zipped({"users.csv": CONTENT * 10})
+    assert refusal(content[:40] + content[45:]) == "zip_broken"
+
+
 @pytest.mark.parametrize(
     ("content", "kind"),
     [

@@ -148,6 +148,8 @@ def _folder_of_the_set(files: Sequence[zipfile.ZipInfo]) -> PurePosixPath:
 def _refuse_unreasonable(wanted: Sequence[zipfile.ZipInfo], packed_bytes: int) -> None:
     """Sizes are judged one by one and together: many members may share the same packed bytes."""
     for info in wanted:
+        if not 0 <= info.header_offset < packed_bytes:  # reading there would end in an OSError, as of a broken disk
+            raise UnusableDeliveryError("zip_broken", f"{named([member_name(info)])} does not lie in it.")
         if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
             raise UnusableDeliveryError("zip_compression")
         _refuse_ratio(info.file_size, info.compress_size)
