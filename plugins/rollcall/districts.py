@@ -188,9 +188,9 @@ class District(_Strict):
     @field_validator("files")
     @classmethod
     def _are_rostering_files(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        unknown = sorted(set(value) - set(FILE_NAMES))
+        unknown = sorted(set(value) - set(LANDED_FILE_NAMES))
         if unknown:
-            raise ValueError(f"{', '.join(unknown)}: not among {', '.join(FILE_NAMES)}")
+            raise ValueError(f"{', '.join(unknown)}: not among {', '.join(LANDED_FILE_NAMES)}")
         return value
 
     @field_validator("contacts")

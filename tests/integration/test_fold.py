@@ -116,6 +116,14 @@ def test_a_full_file_of_roles_is_all_there_is(warehouse_url: str) -> None:
     assert folded(warehouse_url, delivery_id) == {"1": ("aide", "991"), "2": (None, None)}
 
 
+def test_a_person_who_is_to_be_deleted_needs_no_role(warehouse_url: str) -> None:
+    publish_user(warehouse_url, "1", "teacher", "990", "994")
+    gone = user("1", status="tobedeleted")
+    delivery_id = deliver(warehouse_url, {"users": [gone, user("2")], "roles": [role(1, "2", "student", "990")]})
+    assert folded(warehouse_url, delivery_id) == {"1": ("teacher", "990,994"), "2": ("student", "990")}
+    assert found(warehouse_url, delivery_id, "users").get(2, {}).get("users_role_missing") is None
+
+
 def test_roles_without_a_record_count_as_not_sent(warehouse_url: str) -> None:
     publish_user(warehouse_url, "1", "teacher", "990", "994")
     delivery_id = deliver(warehouse_url, {"users": [user("1")], "roles": []})

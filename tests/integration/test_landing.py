@@ -18,6 +18,8 @@ from rollcall.archive.receive import record_delivered
 from rollcall.archive.store import Archive
 from rollcall.arrival.listing import InboxFile
 from rollcall.codes import message_of
+from rollcall.districts import Limit
+from rollcall.gate import gate_file
 from rollcall.landing import land
 from rollcall.landing.encoding import BLOCK_BYTES
 from rollcall.oneroster import FILE_BY_NAME, FILE_NAMES
@@ -328,6 +330,17 @@ def test_a_person_with_a_row_per_school_becomes_one_person_of_all_schools(wareho
         'T7 ,,2026-09-01,true,"990, 994",teacher,t7,Ana,Alder',
         "T7,,,true,991,teacher,t7,Ana,Alder",
     ) == ([("T7", "990,991,994"), ("S1", "990")], [(4, "row_merged"), (5, "row_merged")], (4, 2))
+
+
+def test_a_merged_row_is_told_and_not_set_aside(warehouse_url: str) -> None:
+    rows = ["T7,,,true,990,teacher,t7,Ana,Alder", "T7,,,true,994,teacher,t7,Ana,Alder"]
+    delivery_id = deliver({"users.csv": "\n".join([USERS, *rows]).encode()})
+    land(delivery_id, "users", log=print)
+    outcome = gate_file(warehouse_url, delivery_id, "users", Limit(percent=0, floor=0))
+    assert (outcome.verdict, outcome.rows_landed, outcome.rows_set_aside) == ("accept", 2, 0)
+    statement = "select row_number, sourced_id, severity from rollcall.row_finding where code = 'row_merged'"
+    assert query(warehouse_url, statement) == [(3, "T7", "warning")]
+    assert "users_sourced_id_duplicate" not in outcome.findings
 
 
 @pytest.mark.parametrize(

@@ -59,6 +59,10 @@ def test_a_file_overrides_single_keys_of_a_nested_default(folder: Path) -> None:
     assert limits.set_aside == Limit(percent=2, floor=10)
 
 
+def test_a_district_of_onerosters_next_version_sends_roles_too(folder: Path) -> None:
+    assert district(folder, "files: [orgs, users, roles]").files == ("orgs", "users", "roles")
+
+
 def test_the_projects_own_district_files_are_in_order() -> None:
     found = list(load_districts(PROJECT_ROOT / "dags" / "districts"))
     assert found

@@ -57,9 +57,12 @@ named as (
     order by id, is_primary desc, weight asc nulls last, _row
 ),
 
--- What readers see counts only where the file need not name every role: otherwise this is empty.
+-- What readers see counts where the file need not name every role, and for those who are to be deleted.
 published as (
-    {published}
+    select * from ({published}) as person
+    where
+        not {is_whole}
+        or id in (select btrim(sourced_id) from users where lower(btrim(status)) in ('tobedeleted', 'inactive'))
 ),
 
 orgs as (
@@ -123,7 +126,8 @@ def fold_roles(warehouse_url: str, delivery_id: int) -> None:
             sql.SQL(FOLD).format(
                 names=sql.Literal(list(ROLES_BY_WEIGHT)),
                 lower_names=sql.Literal([role.lower() for role in ROLES_BY_WEIGHT]),
-                published=published_people(connection, delivery_id, none=is_whole),
+                published=published_people(connection, delivery_id),
+                is_whole=sql.Literal(is_whole),
             )
         )
 

@@ -31,16 +31,15 @@ def published_ids(connection: Connection, delivery_id: int, file: File) -> sql.C
     ).format(history=sql.Identifier(history), delivery_id=sql.Literal(delivery_id))
 
 
-def published_people(connection: Connection, delivery_id: int, *, none: bool = False) -> sql.Composed:
+def published_people(connection: Connection, delivery_id: int) -> sql.Composed:
     """A query for the people whom readers of a delivery's district see: id, role and organizations.
 
     Args:
         connection: Any connection to the warehouse.
         delivery_id: A delivery of the district.
-        none: Whether nobody is wanted: the same columns without a row.
     """
     row = connection.execute("select to_regclass('history.hist_users') is not null").fetchone()
-    if none or not (row and row[0]):
+    if not (row and row[0]):
         return sql.SQL(
             "select null::text as id, null::text as role, null::text[] as org_source_ids where false"
         ).format()
