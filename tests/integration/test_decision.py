@@ -263,6 +263,13 @@ def test_a_file_that_the_gate_wants_held_holds_the_delivery(url: str) -> None:
     assert told(decision) == [("hold_set_aside", "users", None, 7, 10)]
 
 
+def test_a_file_that_is_folded_into_another_holds_the_delivery_too(url: str) -> None:
+    delivery_id = deliver(url)
+    send(url, delivery_id, "roles", [{"sourced_id": "r1"}])
+    execute(url, "update rollcall.delivery_file set verdict = 'hold', rows_set_aside = 1 where file = 'roles'")
+    assert told(decide(district(), delivery_id)) == [("hold_set_aside", "roles", None, 1, 1)]
+
+
 def test_a_rejected_file_rejects_the_delivery(url: str) -> None:
     delivery_id = deliver(url, verdict="reject")
     decision = decide(district(), delivery_id)

@@ -15,6 +15,7 @@ from helpers.schools import Rows, record, school_district
 
 from rollcall.conform import conform
 from rollcall.decision.decide import Decision, decide
+from rollcall.decision.operator import _body
 from rollcall.decision.settle import hold_of
 from rollcall.oneroster import FILE_BY_NAME
 from rollcall.settings import settings
@@ -285,6 +286,12 @@ def test_the_change_list_names_every_record_and_nothing_else(url: str) -> None:
     )
     again = decide(district(), delivery_id)
     assert again.verdict == "hold"
+    with connect(url) as connection:
+        hold = hold_of(connection, delivery_id)
+    assert hold
+    body = _body(delivery_id, hold)
+    assert "| users | all | 33 | 1 | 1 | 27 | 0 | 0 |\n| users | 994 | 30 | 0 | 1 | 27 | 1 | 0 |" in body
+    assert f"/maple/changes/2026-11-23-{delivery_id}-changes.csv`" in body
     assert len(change_list(url, delivery_id)) == 30, "deciding again writes the same list"
 
 

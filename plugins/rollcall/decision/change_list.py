@@ -1,5 +1,6 @@
 """The change list of a held delivery: what it would change, one record a line, ids only (law 7)."""
 
+import re
 from collections.abc import Iterator
 
 from psycopg import sql
@@ -9,6 +10,9 @@ from rollcall.decision.forecast import Forecast
 from rollcall.oneroster import FILE_BY_NAME
 from rollcall.settings import settings
 from rollcall.warehouse import Connection
+
+MOST_LINES = 20
+HEADING = "| file | school | published | added | changed | removed | set aside | re-keyed |"
 
 
 def write_change_list(connection: Connection, found: Forecast) -> str:
@@ -28,6 +32,43 @@ def write_change_list(connection: Connection, found: Forecast) -> str:
     archive = Archive(settings().archive_root, delivery.district_id)
     name = f"changes/{delivery.service_date}-{delivery.delivery_id}-changes.csv"
     return archive.write_stream(name, _csv(connection, found))
+
+
+def where_it_lies(change_list: str) -> str:
+    """The list's full address, for a person.
+
+    Args:
+        change_list: As in the ledger.
+    """
+    return f"{settings().archive_root.rstrip('/')}/{change_list}"
+
+
+def largest_changes(connection: Connection, delivery_id: int, most: int = MOST_LINES) -> str:
+    """What a delivery would change, as a Markdown table: the schools with the largest changes; blank if there is none.
+
+    Args:
+        connection: Any connection to the warehouse.
+        delivery_id: The delivery.
+        most: How many lines the table has at most.
+    """
+    rows = connection.execute(
+        """
+        select file, coalesce(school_source_id, 'all'), published, added, changed, removed, set_aside, rekeyed
+        from rollcall.expected_change
+        where delivery_id = %s and against_sequence is not null and added + changed + removed + set_aside > 0
+        order by school_source_id is not null, added + changed + removed + set_aside desc, file, school_source_id
+        limit %s
+        """,
+        (delivery_id, most),
+    ).fetchall()
+    if not rows:
+        return ""
+    lines = [HEADING, re.sub(r"[^|]+", "---", HEADING), *(f"| {' | '.join(map(_cell, row))} |" for row in rows)]
+    return "\n".join(lines)
+
+
+def _cell(value: object) -> str:
+    return f"{value:,}" if isinstance(value, int) else str(value).replace("|", "\\|")
 
 
 def _csv(connection: Connection, found: Forecast) -> Iterator[bytes]:

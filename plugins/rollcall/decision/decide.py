@@ -11,7 +11,7 @@ from rollcall.decision.change_list import write_change_list
 from rollcall.decision.evidence import has_doubtful_rows, names_all_it_has
 from rollcall.decision.forecast import Forecast, forecast, record_forecast
 from rollcall.decision.reasons import Reason, reasons_to_reject
-from rollcall.decision.safeguards import Safeguards, of_two_nights
+from rollcall.decision.safeguards import Safeguards, folded_files_over_limit, of_two_nights
 from rollcall.decision.settle import Hold, discard_open_hold, hold_of, newest_accepted, supersede, supersede_holds
 from rollcall.districts import District
 from rollcall.ledger import Delivery
@@ -133,7 +133,9 @@ def _judge(connection: Connection, district: District, delivery: Delivery) -> tu
     sessions = next((each.sent for each in found.files if each.sent.file == "academicSessions"), None)
     years = school_years(connection, found.comparison, district.roll_over_days, sessions)
     safeguards = Safeguards(district.limits, years, delivery.service_date)
-    reasons = [*of_two_nights(connection, delivery), *safeguards.reasons(found)]
+    reasons = of_two_nights(connection, delivery)
+    reasons += safeguards.reasons(found)
+    reasons += folded_files_over_limit(connection, delivery, district.limits)
     if district.first_delivery == "hold" and found.comparison.sequence is None:
         reasons.append(Reason("hold_first_delivery", message_of("hold_first_delivery")))
     return Decision("hold" if reasons else "accept", tuple(reasons)), found

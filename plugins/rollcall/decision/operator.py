@@ -7,6 +7,7 @@ from airflow.sdk import Param
 from airflow.sdk.exceptions import AirflowSkipException
 
 from rollcall import ledger
+from rollcall.decision.change_list import largest_changes, where_it_lies
 from rollcall.decision.requests import APPROVE, DISCARD
 from rollcall.decision.settle import CannotSettleError, Hold, hold_of, settle
 from rollcall.districts import load_district
@@ -89,9 +90,14 @@ class HoldOperator(HITLOperator):
 
 def _body(delivery_id: int, hold: Hold) -> str:
     """What the person who decides reads, in Markdown."""
-    reasons = "\n".join(f"- {sentence}" for sentence in hold.sentences)
-    return (
-        f"Delivery {delivery_id} changes more than is ordinary:\n\n{reasons}\n\n"
-        "**Approve** publishes it. **Discard** keeps the last good roster. Until you decide, readers see the last good "
-        "roster, and a newer delivery may take this one's place."
-    )
+    with connect() as connection:
+        changes = largest_changes(connection, delivery_id)
+    parts = [
+        f"Delivery {delivery_id} waits for a person:",
+        "\n".join(f"- {sentence}" for sentence in hold.sentences),
+        f"What it would change:\n\n{changes}" if changes else "",
+        f"The ids of all that would change: `{where_it_lies(hold.change_list)}`" if hold.change_list else "",
+        "**Approve** publishes it, and believes every absence in it. **Discard** keeps the last good roster. Until you "
+        "decide, readers see the last good roster, and a newer delivery may take this one's place.",
+    ]
+    return "\n\n".join(part for part in parts if part)

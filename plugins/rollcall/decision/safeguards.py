@@ -3,13 +3,14 @@
 from dataclasses import dataclass
 from datetime import date
 
+from rollcall import ledger
 from rollcall.codes import message_of
 from rollcall.decision.calendar import SchoolYears
 from rollcall.decision.forecast import Counts, FileForecast, Forecast
 from rollcall.decision.reasons import Reason
 from rollcall.districts import Limit, LimitName, Limits
 from rollcall.ledger import Delivery
-from rollcall.oneroster import FILE_BY_NAME
+from rollcall.oneroster import FILE_BY_NAME, FILE_NAMES
 from rollcall.warehouse import Connection
 
 OF_THE_YEAR = frozenset({"academicSessions", "courses", "classes", "enrollments"})
@@ -157,6 +158,22 @@ def _vanished_files(found: Forecast) -> list[Reason]:
         )
         for each in found.files
         if each.sent.mode == "bulk" and not each.sent.rows_landed and each.district.published
+    ]
+
+
+def folded_files_over_limit(connection: Connection, delivery: Delivery, limits: Limits) -> list[Reason]:
+    """The files without records of their own in the roster (roles.csv) that the gate wants held."""
+    return [
+        _over_limit(
+            "set_aside",
+            sent.file,
+            None,
+            sent.rows_set_aside or 0,
+            sent.rows_landed or 0,
+            limits.of("set_aside", sent.file),
+        )
+        for sent in ledger.files_of(connection, delivery.delivery_id)
+        if sent.file in FILE_BY_NAME and sent.file not in FILE_NAMES and sent.verdict == "hold"
     ]
 
 
