@@ -7,6 +7,12 @@
 {%- endmacro %}
 
 
+{# A date, a number or a boolean; null when the cell holds nothing but spaces. #}
+{% macro typed(column, type) -%}
+    nullif(btrim({{ column }}), '')::{{ type }}
+{%- endmacro %}
+
+
 {# An enumeration in the standard's spelling; only those with a capital inside need to be named. What a district adds to
    OneRoster 1.2's lists, after "ext:", is kept as sent. #}
 {% macro enumeration(column, spellings=[]) -%}

@@ -25,15 +25,25 @@ GOOD: Mapping[str, Mapping[str, str]] = {
         "end_date": "2026-12-18",
         "school_year": "2027",
     },
-    "courses": {"sourced_id": "MAT1", "title": "Mathematics", "org_sourced_id": "990", "grades": "09,10"},
+    "courses": {
+        "sourced_id": "MAT1",
+        "title": "Mathematics",
+        "org_sourced_id": "990",
+        "grades": "09,10",
+        "subjects": "Mathematics",
+        "subject_codes": "02",
+    },
     "users": {
         "sourced_id": "1001",
         "enabled_user": "true",
         "org_sourced_ids": "990",
         "role": "student",
         "username": "u1001",
+        "user_ids": "{LDAP:u1001}",
         "given_name": "Ana",
         "family_name": "Alder",
+        "identifier": "1001",
+        "email": "u1001@maple.example",
         "grades": "09",
     },
     "classes": {
@@ -44,6 +54,9 @@ GOOD: Mapping[str, Mapping[str, str]] = {
         "school_sourced_id": "990",
         "term_sourced_ids": "990_F",
         "grades": "09",
+        "subjects": "Mathematics",
+        "subject_codes": "02052",
+        "periods": "1,3",
     },
     "enrollments": {
         "sourced_id": "990_1_1001",
@@ -54,14 +67,32 @@ GOOD: Mapping[str, Mapping[str, str]] = {
         "begin_date": "2026-08-12",
         "end_date": "2026-12-18",
     },
-    "demographics": {"sourced_id": "1001", "birth_date": "2012-02-29", "sex": "female", "asian": "true"},
+    "demographics": {
+        "sourced_id": "1001",
+        "birth_date": "2012-02-29",
+        "sex": "female",
+        "asian": "true",
+        "country_of_birth_code": "US",
+        "state_of_birth_abbreviation": "CA",
+        "public_school_residence_status": "01652",
+    },
 }
 """One record per file with which nothing is wrong; together they refer to each other."""
 
 
+GOOD_ROLE: Mapping[str, str] = {
+    "sourced_id": "1001_990",
+    "user_sourced_id": "1001",
+    "role_type": "primary",
+    "role": "student",
+    "org_sourced_id": "990",
+}
+"""A record of roles.csv, which only OneRoster 1.2 has."""
+
+
 def good(file: str, **changes: str | None) -> dict[str, str | None]:
     """A good record of a file, with some cells changed."""
-    return {**GOOD[file], **changes}
+    return {**(GOOD_ROLE if file == "roles" else GOOD[file]), **changes}
 
 
 def deliver(

@@ -4,6 +4,7 @@ import json
 import logging
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ from helpers.gating import (
 
 from rollcall.districts import Limit, Limits
 from rollcall.gate import GateError, findings, gate_delivery, gate_file
-from rollcall.gate.rules import suite_path
+from rollcall.gate.rules import all_rules, suite_path
 from rollcall.oneroster import FILE_NAMES
 from rollcall.settings import settings
 
@@ -66,7 +67,7 @@ def file_row(url: str, delivery_id: int, file: str) -> tuple[Any, ...]:
 
 
 def orgs(count: int, nameless: int) -> list[dict[str, Any]]:
-    return [good("orgs", sourced_id=str(i), name=None if i < nameless else "School") for i in range(count)]
+    return [good("orgs", sourced_id=str(i), name=None if i < nameless else f"School {i}") for i in range(count)]
 
 
 def test_every_check_is_a_row_passed_or_not(warehouse_url: str) -> None:
@@ -256,12 +257,16 @@ def test_gating_again_leaves_the_same_ledger(warehouse_url: str) -> None:
 def test_gating_again_forgets_what_is_no_longer_so(warehouse_url: str) -> None:
     delivery_id = deliver(warehouse_url, bad_night(), ragged=[("orgs", 9, "x")])
     gate_all(warehouse_url, delivery_id, NO_ROW_MORE)
-    execute(warehouse_url, f"update delivery_{delivery_id}.orgs set name = 'Named'")
+    execute(warehouse_url, f"update delivery_{delivery_id}.orgs set name = 'Oak School' where name is null")
     execute(warehouse_url, f"delete from delivery_{delivery_id}.ragged_row")
     execute(warehouse_url, "update rollcall.delivery_file set rows_landed = 2, rows_ragged = 0 where file = 'orgs'")
     outcome = gate_all(warehouse_url, delivery_id, NO_ROW_MORE)
-    assert (outcome.verdict, outcome.rows_set_aside, outcome.findings) == ("accept", 0, {})
-    assert query(warehouse_url, "select * from rollcall.row_finding") == []
+    assert (outcome.verdict, outcome.rows_set_aside, outcome.findings) == (
+        "accept",
+        0,
+        {"enrollments_school_differs": 1},
+    )
+    assert query(warehouse_url, "select code from rollcall.row_finding") == [("enrollments_school_differs",)]
 
 
 def test_one_delivery_is_gated_without_touching_another(warehouse_url: str) -> None:
@@ -344,10 +349,11 @@ def test_a_rule_whose_rows_are_not_as_many_as_it_counts_accepts_nothing(
 
     delivery_id = deliver(warehouse_url, {"orgs": orgs(3, 2)})
     real = inspection._evaluation
+    wrong = all_rules()["orgs_name_missing"]
     monkeypatch.setattr(
         inspection,
         "_evaluation",
-        lambda *given: inspection.Evaluation(real(*given).rule, 1, real(*given).rows_query),
+        lambda rule, *given: replace(real(rule, *given), rows_failed=1) if rule == wrong else real(rule, *given),
     )
     with pytest.raises(GateError, match="orgs_name_missing counted 1 rows, but its query selects 2"):
         gate_file(warehouse_url, delivery_id, "orgs", NO_LIMIT)
@@ -473,6 +479,6 @@ def test_a_password_with_every_special_character(warehouse_url: str) -> None:
 
     password = "p$a{ss}/w@rd:%20 ?#&+${HOME}"
     url = make_url(warehouse_url).set(password=password).render_as_string(hide_password=False)
-    string = _connection_string(url, "delivery_1")
+    string = _connection_string(url, "delivery_1", "bulk")
     assert make_url(string).password == password
     assert "$" not in string, "Great Expectations would take it for a variable"

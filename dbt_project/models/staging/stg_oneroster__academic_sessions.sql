@@ -13,11 +13,14 @@ typed as (
         sequence,
         {{ trimmed('sourced_id') }} as source_id,
         {{ is_to_be_deleted() }} as is_to_be_deleted,
-        coalesce(school_year::integer, {{ school_year_of('coalesce(start_date::date, service_date)') }}) as school_year,
+        coalesce(
+            {{ typed('school_year', 'integer') }},
+            {{ school_year_of('coalesce(' ~ typed('start_date', 'date') ~ ', service_date)') }}
+        ) as school_year,
         {{ trimmed('title') }} as title,
         {{ enumeration('type', ['gradingPeriod', 'schoolYear']) }} as type,
-        start_date::date as start_date,
-        end_date::date as end_date,
+        {{ typed('start_date', 'date') }} as start_date,
+        {{ typed('end_date', 'date') }} as end_date,
         {{ trimmed('parent_sourced_id') }} as parent_source_id,
         _metadata::jsonb as metadata
     from landed

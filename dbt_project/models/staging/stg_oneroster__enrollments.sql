@@ -27,9 +27,9 @@ typed as (
         {{ trimmed('school_sourced_id') }} as school_source_id,
         {{ trimmed('user_sourced_id') }} as user_source_id,
         {{ enumeration('role') }} as role,
-        is_primary::boolean as is_primary,
-        begin_date::date as begin_date,
-        end_date::date as end_date,
+        {{ typed('is_primary', 'boolean') }} as is_primary,
+        {{ typed('begin_date', 'date') }} as begin_date,
+        {{ typed('end_date', 'date') }} as end_date,
         _metadata::jsonb as metadata
     from landed
     {{ computed_once() }}

@@ -16,7 +16,7 @@ typed as (
         sequence,
         {{ trimmed('sourced_id') }} as source_id,
         {{ is_to_be_deleted() }} as is_to_be_deleted,
-        enabled_user::boolean as is_enabled,
+        {{ typed('enabled_user', 'boolean') }} as is_enabled,
         {{ enumeration('role', ['districtAdministrator', 'siteAdministrator', 'systemAdministrator']) }} as role,
         {{ trimmed('username') }} as username,
         {{ trimmed('given_name') }} as given_name,

@@ -18,6 +18,7 @@ def has_doubtful_rows(connection: Connection, sent: DeliveryFile) -> bool:
 
     Such a row has no id, or one that readers do not see: the cells of a torn record may have moved, and what stands
     where the id should be is something else. The record that it meant may be any of those that the file does not name.
+    A copy of a row that was taken is not in doubt.
     """
     row = connection.execute(
         sql.SQL(
@@ -26,6 +27,7 @@ def has_doubtful_rows(connection: Connection, sent: DeliveryFile) -> bool:
                 select from rollcall.row_finding as finding
                 where finding.delivery_id = %(delivery_id)s and finding.file = %(file)s
                     and finding.severity = 'critical' and finding.row_number > 1
+                    and finding.code not like '%%\\_row\\_repeated'
                     and not exists (
                         select from ({published}) as published where published.id = btrim(finding.sourced_id)
                     )

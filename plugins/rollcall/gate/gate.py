@@ -1,11 +1,11 @@
 """The steps ``gate`` [file] and ``gate_delivery``: the suites applied, the ledger told."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from rollcall.districts import Limit, Limits
 from rollcall.gate import findings, references
 from rollcall.gate.fold import fold_roles
-from rollcall.gate.inspection import inspect
+from rollcall.gate.inspection import FILE_MODE, inspect
 from rollcall.gate.landed import LandedFile, landing_schema, lock_landed_files
 from rollcall.gate.outcome import DeliveryOutcome, FileOutcome, judge, recorded_outcome
 from rollcall.gate.rules import DELIVERY_SUITE, Rule, codes, suite_rules
@@ -82,7 +82,8 @@ def _apply_suite(
 ) -> list[str]:
     """Write what a file's suite finds; return why the file as a whole fails, if it does."""
     findings.record_ragged_rows(ledger, delivery_id, landed.file)
-    with inspect(warehouse_url, landing_schema(delivery_id)) as inspection:
+    ledger.execute("select set_config(%s, %s, true)", (FILE_MODE, landed.mode))
+    with inspect(warehouse_url, landing_schema(delivery_id), landed.mode) as inspection:
         evaluations = inspection.evaluate(landed.file.table_name, rules)
     for evaluation in evaluations:
         findings.record_check(ledger, delivery_id, evaluation, landed.rows)
@@ -97,7 +98,7 @@ def _apply_delivery_suite(
     landed: Mapping[str, LandedFile],
     rules: Sequence[Rule],
 ) -> None:
-    """Write what the delivery's suite finds, rule after rule: each must see what the ones before it set aside.
+    """Write what the delivery's suite finds: each rule must see what the ones before it set aside.
 
     Great Expectations looks through connections of its own, so the findings are collected where it sees them, in the
     delivery's schema, and come into the ledger at the end, all at once.
@@ -107,11 +108,23 @@ def _apply_delivery_suite(
         references.collect_findings(scratch, delivery_id, codes(rules))
         references.create_known_views(scratch, delivery_id, landed)
         with inspect(warehouse_url, schema) as inspection:
-            for rule in rules:
-                file = landed.get(rule.file)
+            for batch in _evaluated_at_once(rules):
+                file = landed.get(batch[0].file)
                 if file is None or file.rejected:
                     continue
-                (evaluation,) = inspection.evaluate(file.file.table_name, [rule])
-                findings.insert_rows(scratch, delivery_id, evaluation, references.FINDINGS_SO_FAR)
-                findings.record_check(ledger, delivery_id, evaluation, file.rows)
+                for evaluation in inspection.evaluate(file.file.table_name, batch):
+                    findings.insert_rows(scratch, delivery_id, evaluation, references.FINDINGS_SO_FAR)
+                    findings.record_check(ledger, delivery_id, evaluation, file.rows)
     references.publish_findings(ledger, codes(rules))
+
+
+def _evaluated_at_once(rules: Iterable[Rule]) -> Iterator[list[Rule]]:
+    """The rules in batches, each about one file: a rule that sets rows aside ends its batch."""
+    batch: list[Rule] = []
+    for rule in rules:
+        if batch and (batch[-1].severity == "critical" or batch[-1].file != rule.file):
+            yield batch
+            batch = []
+        batch.append(rule)
+    if batch:
+        yield batch

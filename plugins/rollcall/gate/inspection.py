@@ -24,13 +24,18 @@ if TYPE_CHECKING:
     from great_expectations.datasource.fluent.sql_datasource import SQLDatasource
 
 YES_OR_NO = {"result_format": "BOOLEAN_ONLY"}
+COUNT = {"result_format": "BASIC", "partial_unexpected_count": 0}
 COUNT_AND_QUERY = {
     "result_format": "SUMMARY",
     "partial_unexpected_count": 0,
     "unexpected_index_column_names": ["_row", "sourced_id"],
     "return_unexpected_index_query": True,
 }
-"""What is asked of Great Expectations, first of every rule, then of those that fail: never a cell (law 7)."""
+"""What is asked of Great Expectations, and never a cell (law 7). A rule of its own SQL is counted at once. The others
+are asked together, in one scan; those that fail are then counted."""
+
+FILE_MODE = "rollcall.file_mode"
+"""The setting of a connection in which rules find how the file was sent: ``bulk`` or ``delta``."""
 
 TALKATIVE_LOGGERS = ("great_expectations", "sqlalchemy")
 """Loggers whose messages may quote a failed statement, and with it a cell."""
@@ -81,10 +86,15 @@ class Inspection:
         Raises:
             GateError: a rule could not be evaluated.
         """
-        failing = [rule for rule, result in self._validate(table, rules, YES_OR_NO) if not result.success]
+        own_sql = [rule for rule in rules if rule.own_query is not None]
+        mapped = [rule for rule in rules if rule.own_query is None]
+        failing = [rule for rule, result in self._validate(table, mapped, YES_OR_NO) if not result.success]
         found = {
             rule.code: _evaluation(rule, table, result)
-            for rule, result in self._validate(table, failing, COUNT_AND_QUERY)
+            for rule, result in (
+                *self._validate(table, own_sql, COUNT),
+                *self._validate(table, failing, COUNT_AND_QUERY),
+            )
         }
         return [found.get(rule.code, Evaluation(rule, 0, None)) for rule in rules]
 
@@ -111,19 +121,20 @@ class Inspection:
 
 
 @contextmanager
-def inspect(warehouse_url: str, schema: str) -> Iterator[Inspection]:
+def inspect(warehouse_url: str, schema: str, file_mode: str = "bulk") -> Iterator[Inspection]:
     """A look at the tables of a delivery's schema; leaves no connection, no result and no log line behind.
 
     Args:
         warehouse_url: The warehouse's ``postgresql://`` URL.
         schema: The delivery's schema.
+        file_mode: How the file was sent, for rules that ask: ``bulk`` or ``delta``.
 
     Raises:
         GateError: a check could not be made; also in place of whatever Great Expectations or SQLAlchemy raised.
     """
     with _quiet():
         try:
-            with _datasource(warehouse_url, schema) as datasource:
+            with _datasource(warehouse_url, schema, file_mode) as datasource:
                 yield Inspection(datasource)
         except Exception as error:
             if _is_own(error):
@@ -132,13 +143,13 @@ def inspect(warehouse_url: str, schema: str) -> Iterator[Inspection]:
 
 
 @contextmanager
-def _datasource(warehouse_url: str, schema: str) -> Iterator["SQLDatasource"]:
+def _datasource(warehouse_url: str, schema: str, file_mode: str) -> Iterator["SQLDatasource"]:
     """The delivery's schema as a data source, its tables without a prefix."""
     context = _context(os.getpid())
     name = f"{schema}_{uuid4().hex}"
     datasource = context.data_sources.add_sql(  # its type stub forgets the engine's arguments
         name,
-        connection_string=_connection_string(warehouse_url, schema),
+        connection_string=_connection_string(warehouse_url, schema, file_mode),
         kwargs={"hide_parameters": True},  # type: ignore[call-arg]
     )
     engines = [datasource.get_engine(), datasource.get_execution_engine().engine]
@@ -170,10 +181,11 @@ def _context(process_id: int) -> "EphemeralDataContext":  # noqa: ARG001 - a for
     return great_expectations.get_context(mode="ephemeral", project_config=config)
 
 
-def _connection_string(warehouse_url: str, schema: str) -> str:
+def _connection_string(warehouse_url: str, schema: str, file_mode: str) -> str:
     """The URL for psycopg2, the only driver for which Great Expectations knows PostgreSQL's regular expressions."""
     url = make_url(warehouse_url).set(drivername="postgresql+psycopg2")
-    options = " ".join([*url.normalized_query.get("options", ()), f"-csearch_path={schema}"])
+    own = (f"-csearch_path={schema}", f"-c{FILE_MODE}={file_mode}")
+    options = " ".join([*url.normalized_query.get("options", ()), *own])
     url = url.update_query_dict({"options": options, "application_name": "rollcall gate"})
     return url.render_as_string(hide_password=False)
 

@@ -6,9 +6,43 @@ from psycopg import sql
 
 from rollcall.gate.findings import LEDGER
 from rollcall.gate.landed import LandedFile
-from rollcall.gate.published import published_ids
+from rollcall.gate.published import published_ids, select_list
 from rollcall.oneroster import FILES, File
 from rollcall.warehouse import Connection
+
+COMPARED: Mapping[str, Mapping[str, tuple[str, str]]] = {
+    "orgs": {"type": ("lower(btrim(landed.type))", "lower(version.type)")},
+    "academicSessions": {
+        "type": ("lower(btrim(landed.type))", "lower(version.type)"),
+        "start_date": (
+            "case when landed.start_date like '____-__-__' then landed.start_date end",
+            "version.start_date",
+        ),
+        "end_date": ("case when landed.end_date like '____-__-__' then landed.end_date end", "version.end_date"),
+        "school_year": ("btrim(landed.school_year)", "version.school_year"),
+    },
+    "users": {
+        "role": ("lower(btrim(landed.role))", "lower(version.role)"),
+        "org_ids": ("replace(landed.org_sourced_ids, ' ', '')", "array_to_string(version.org_source_ids, ',')"),
+    },
+    "classes": {
+        "school_id": ("btrim(landed.school_sourced_id)", "version.school_source_id"),
+        "term_ids": ("replace(landed.term_sourced_ids, ' ', '')", "array_to_string(version.term_source_ids, ',')"),
+    },
+    "enrollments": {
+        "class_id": ("btrim(landed.class_sourced_id)", "version.class_source_id"),
+        "user_id": ("btrim(landed.user_sourced_id)", "version.user_source_id"),
+        "role": ("lower(btrim(landed.role))", "lower(version.role)"),
+        "is_primary": ("lower(btrim(landed.is_primary)) in ('true', 't', 'yes', 'y', 'on', '1')", "version.is_primary"),
+        "begin_date": (
+            "case when landed.begin_date like '____-__-__' then landed.begin_date end",
+            "version.begin_date",
+        ),
+        "end_date": ("case when landed.end_date like '____-__-__' then landed.end_date end", "version.end_date"),
+    },
+}
+"""What the known records of a file can be compared by besides their id: each column as it is landed, and as it is
+published. All are text, so that no comparison can fail on a cell; days of the calendar are in order as text too."""
 
 FINDINGS_SO_FAR = sql.Identifier("finding_so_far")
 """The delivery's findings while it is gated, where each rule sees what the rules before it set aside."""
@@ -53,10 +87,10 @@ def publish_findings(connection: Connection, own_codes: Sequence[str]) -> None:
 
 
 def create_known_views(connection: Connection, delivery_id: int, landed: Mapping[str, LandedFile]) -> None:
-    """Make a view ``known_<table>`` for each of the seven files: the ids that a reference may name.
+    """Make a view ``known_<table>`` for each of the seven files: the records that a reference may name.
 
     They are the delivered ones that were not set aside, and where the delivery does not hold the whole file, the
-    published ones too.
+    published ones that it does not hold.
 
     Args:
         connection: A connection whose search path is the delivery's schema.
@@ -65,21 +99,25 @@ def create_known_views(connection: Connection, delivery_id: int, landed: Mapping
     """
     for file in FILES:
         delivered = landed.get(file.name)
-        parts = [_accepted_ids(file)] if delivered else []
-        if delivered is None or not delivered.is_complete:
-            parts.append(published_ids(connection, delivery_id, file))
-        connection.execute(
-            sql.SQL("create or replace view {} as {}").format(
-                sql.Identifier(f"known_{file.table_name}"), sql.SQL(" union all ").join(parts)
-            )
-        )
+        if delivered is None:
+            query = _published(connection, delivery_id, file)
+        elif delivered.is_complete:
+            query = _accepted(file)
+        else:
+            query = sql.SQL(
+                "{accepted} union all select * from ({published}) as published"
+                " where not exists (select from ({accepted}) as accepted where accepted.id = published.id)"
+            ).format(accepted=_accepted(file), published=_published(connection, delivery_id, file))
+        view = sql.Identifier(f"known_{file.table_name}")
+        connection.execute(sql.SQL("create or replace view {} as {}").format(view, query))
 
 
-def _accepted_ids(file: File) -> sql.Composed:
-    """A query for the ids in a file's table that are not set aside."""
+def _accepted(file: File) -> sql.Composed:
+    """A query for the records in a file's table that are not set aside."""
+    columns = {name: landed for name, (landed, _) in COMPARED.get(file.name, {}).items()}
     return sql.SQL(
         """
-        select btrim(landed.sourced_id) as id
+        select btrim(landed.sourced_id) as id{columns}
         from {table} as landed
         where landed.sourced_id is not null
             and not exists (
@@ -87,4 +125,15 @@ def _accepted_ids(file: File) -> sql.Composed:
                 where finding.file = {file} and finding.severity = 'critical' and finding.row_number = landed._row
             )
         """
-    ).format(table=sql.Identifier(file.table_name), findings=FINDINGS_SO_FAR, file=sql.Literal(file.name))
+    ).format(
+        columns=select_list(columns),
+        table=sql.Identifier(file.table_name),
+        findings=FINDINGS_SO_FAR,
+        file=sql.Literal(file.name),
+    )
+
+
+def _published(connection: Connection, delivery_id: int, file: File) -> sql.Composed:
+    """A query for a file's published records."""
+    columns = {name: published for name, (_, published) in COMPARED.get(file.name, {}).items()}
+    return published_ids(connection, delivery_id, file, columns)
