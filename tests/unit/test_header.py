@@ -27,7 +27,7 @@ def names(columns: tuple[object, ...]) -> list[str]:
 
 def test_the_standards_header_lands_whole_lines() -> None:
     found = header(WHOLE)
-    assert found.lands_whole_lines
+    assert found.surplus == 0
     assert found.width == 7
     assert (found.missing, found.unknown, found.miscased, found.unclean, found.duplicated) == ((), (), (), (), ())
     assert found.out_of_order is None
@@ -44,13 +44,13 @@ def test_the_standards_header_lands_whole_lines() -> None:
 )
 def test_what_exports_leave_around_names_does_not_count(line: str) -> None:
     found = header(line)
-    assert found.lands_whole_lines
+    assert found.surplus == 0
     assert found.miscased == ()
 
 
 def test_names_are_matched_in_any_case_and_the_case_is_told() -> None:
     found = header(WHOLE.replace("sourcedId", "SOURCEDID").replace("name", "Name"))
-    assert found.lands_whole_lines
+    assert found.surplus == 0
     assert names(found.miscased) == ["sourcedId", "name"]
 
 
@@ -71,7 +71,7 @@ def test_the_first_column_out_of_order_is_told() -> None:
 def test_empty_cells_at_the_end_do_not_count() -> None:
     found = header(WHOLE + ",,  ,")
     assert (found.width, found.unknown) == (7, ())
-    assert found.lands_whole_lines
+    assert found.surplus == 0
 
 
 def test_an_empty_cell_in_between_is_a_cell() -> None:
@@ -85,14 +85,14 @@ def test_of_two_columns_of_one_name_the_first_counts() -> None:
     found = header("sourcedId,name,Name,type")
     assert positions(found)["name"] == 1
     assert (names(found.duplicated), found.unknown, found.further) == (["name"], (), ())
-    assert not found.lands_whole_lines
+    assert found.surplus != 0
 
 
 def test_columns_that_the_standard_does_not_know_are_kept_by_name() -> None:
     found = header("sourcedId,metadata.colour,name,type,x,,x,metadata.y")
     assert (found.unknown, found.misplaced) == ((4, 5, 6), (1,))
     assert found.further == (("metadata.colour", 1), ("x", 4), ("cell 6", 5), ("cell 7", 6), ("metadata.y", 7))
-    assert not found.lands_whole_lines
+    assert found.surplus != 0
 
 
 def test_columns_of_1_2_are_kept_and_nothing_to_speak_of() -> None:
@@ -160,7 +160,8 @@ def test_passwords_have_no_place_to_land() -> None:
     found = header("sourcedId,username,PassWord", "users")
     assert positions(found) == {"sourcedId": 0, "username": 1}
     assert found.unknown == ()
-    assert not found.lands_whole_lines
+    assert found.surplus == 1
+    assert header("sourcedId,password,username", "users").surplus is None
 
 
 @pytest.mark.parametrize("line", ["", "   ", ",,,"])

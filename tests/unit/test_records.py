@@ -175,6 +175,15 @@ def test_any_bytes_end_as_records_or_set_aside(content: bytes, size: int, header
     assert "\0" not in "".join(cell for _, cells in landed for cell in cells)
 
 
+@pytest.mark.parametrize("columns", ["a,b,password", "a,b,password,Password", "a,password,b", "password,a,b"])
+def test_columns_without_a_place_to_land_are_left_out_of_plain_lines(columns: str) -> None:
+    header = read_header(columns.encode(), File("x", (Column("a"), Column("b"), Column("password"))))
+    lines = [columns.lower().replace("password", f"secret{number}") for number in range(3)]
+    landed, ragged = read([("\n".join([*lines, "a,b"]) + "\n").encode()], header)
+    assert landed == [(number, ["a", "b"]) for number in (2, 3, 4)]
+    assert [line for line, _, _ in ragged] == [5]
+
+
 def test_columns_without_a_place_to_land_are_left_out() -> None:
     landed, _ = read([b'1,secret,"c\nd"\n2,secret,c\n'], SECOND_IS_SECRET)
     assert landed == [(2, ["1", "c\nd"]), (4, ["2", "c"])]

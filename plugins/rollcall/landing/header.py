@@ -56,10 +56,11 @@ class Header:
         """How many cells a record has; empty cells at the header's end do not count."""
         return len(self.cells)
 
-    @property
-    def lands_whole_lines(self) -> bool:
-        """Whether a line can be copied as it stands: every cell is landed, in a column of its own."""
-        return len(self.positions) == self.width
+    @cached_property
+    def surplus(self) -> int | None:
+        """How many cells at a line's end are not landed, while all before them are; None when others are left out."""
+        in_front = all(index == place for place, (_, index) in enumerate(self.positions))
+        return self.width - len(self.positions) if in_front and not self.further else None
 
     @cached_property
     def id_index(self) -> int:

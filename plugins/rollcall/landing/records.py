@@ -94,13 +94,20 @@ class RecordReader:
         """Whole lines in; whole records out, and the lines of a last record that may go on below them."""
         lines = whole.split(b"\n")
         self._is_suspicious = b"\0" in whole or MARK in whole
-        if self._header.lands_whole_lines and not self._is_suspicious and b'"' not in whole:
-            commas, start = self._header.width - 1, self._line + 1
+        if self._header.surplus is not None and not self._is_suspicious and b'"' not in whole:
+            commas = self._header.width - 1
             if all(line.count(b",") == commas for line in lines) and all(lines) and self._blank not in lines:
-                self._line += len(lines)
-                self.rows += len(lines)
-                return b"".join([b"%d,%s\n" % numbered for numbered in enumerate(lines, start)]), b""
+                return self._as_they_stand(lines), b""
         return self._parsed(lines, more_may_come=more_may_come)
+
+    def _as_they_stand(self, lines: list[bytes]) -> bytes:
+        """Lines that need no parser, numbered; without the cells at their end that are not landed."""
+        start = self._line + 1
+        self._line += len(lines)
+        self.rows += len(lines)
+        if self._header.surplus:
+            lines = [line.rsplit(b",", self._header.surplus)[0] for line in lines]
+        return b"".join([b"%d,%s\n" % numbered for numbered in enumerate(lines, start)])
 
     def _parsed(self, lines: list[bytes], *, more_may_come: bool) -> tuple[bytes, bytes]:
         """Lines through the CSV parser; a record that does not fit costs only the line on which it starts."""
