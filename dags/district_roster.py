@@ -10,9 +10,11 @@ from typing import Any
 
 from airflow.sdk import DAG, Param, get_current_context, get_parsing_context, task
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
+from airflow.timetables.assets import AssetOrTimeSchedule
 from airflow.timetables.trigger import CronTriggerTimetable
 
 from rollcall.arrival.sensor import DeliverySensor, run_service_date
+from rollcall.arrival.watch import arrival_asset
 from rollcall.assets import ACCEPTED_DELIVERY
 from rollcall.decision.operator import HoldOperator
 from rollcall.districts import District, DistrictFileError, load_district, load_districts
@@ -196,9 +198,7 @@ def district_dag(district: District) -> DAG:
         dag_id=district.dag_id,
         description=f"{district.name}: from the inbox to the published roster",
         doc_md=DOC.format(name=district.name, district_id=district.district_id),
-        schedule=CronTriggerTimetable(
-            district.schedule, timezone=district.timezone, run_immediately=timedelta(seconds=0)
-        ),
+        schedule=schedule_of(district),
         catchup=False,
         max_active_runs=16,  # a run that waits for approval must not keep the next night from starting
         is_paused_upon_creation=False,
@@ -218,6 +218,14 @@ def district_dag(district: District) -> DAG:
     return dag
 
 
+def schedule_of(district: District) -> Any:
+    """Each night; and, where the district says so, whenever a delivery comes after the deadline."""
+    nightly = CronTriggerTimetable(district.schedule, timezone=district.timezone, run_immediately=timedelta(seconds=0))
+    if not district.intraday:
+        return nightly
+    return AssetOrTimeSchedule(timetable=nightly, assets=[arrival_asset(district)])
+
+
 def run_params() -> dict[str, Param]:
     """What a person can say when starting a run by hand."""
     return {
@@ -231,7 +239,7 @@ def run_params() -> dict[str, Param]:
         "source": Param(
             "inbox",
             type="string",
-            pattern=r"^(inbox|archive/\d+)$",
+            pattern=r"^(inbox|archive/\d+|injected/[0-9a-f]+)$",
             title="Source",
             description="inbox, or archive/<delivery number> to take an earlier delivery once more.",
         ),

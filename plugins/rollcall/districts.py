@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator
-from datetime import date, datetime, time
+from datetime import date, datetime, time, timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -17,6 +17,8 @@ from rollcall.oneroster import FILE_NAMES, LANDED_FILE_NAMES
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
+QUIET_BEFORE_THE_NIGHT = timedelta(hours=6)
+"""A delivery that comes this shortly before a night's run is that night's."""
 DEFAULTS_FILE = "_defaults.yaml"
 DISTRICT_ID = re.compile(r"^[a-z0-9]+(-[a-z0-9]+)*$")
 Weekday = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
@@ -223,12 +225,33 @@ class District(_Strict):
         """The moment until which the delivery of a night is waited for."""
         return datetime.combine(service_date, self.deadline, self.zone)
 
-    def not_expected_because(self, service_date: date) -> str | None:
-        """Why no delivery is expected on a night, or None when one is."""
+    def is_intraday_at(self, moment: datetime) -> bool:
+        """Whether a delivery that lies in the inbox is to be taken by day, and not by the next night's run.
+
+        That is so from a night's deadline until six hours before the next night's start, and never during a pause.
+        """
+        here = moment.astimezone(self.zone)
+        started = croniter(self.schedule, here).get_prev(datetime)
+        next_start = croniter(self.schedule, here).get_next(datetime)
+        return (
+            self.intraday
+            and self.paused_because(here.date()) is None
+            and self.deadline_on(self.service_date(started)) <= moment < next_start - QUIET_BEFORE_THE_NIGHT
+        )
+
+    def paused_because(self, service_date: date) -> str | None:
+        """Until when and why the district pauses on a night, or None when it does not."""
         for pause in self.pauses:
             if pause.first_night <= service_date <= pause.last_night:
                 until = f"paused from {pause.first_night} to {pause.last_night}"
                 return f"{until}: {pause.reason}" if pause.reason else until
+        return None
+
+    def not_expected_because(self, service_date: date) -> str | None:
+        """Why no delivery is expected on a night, or None when one is."""
+        paused = self.paused_because(service_date)
+        if paused is not None:
+            return paused
         weekday = WEEKDAYS[service_date.weekday()]
         if weekday not in self.expected_weekdays:
             return f"no delivery is expected on a {weekday.capitalize()}"

@@ -125,6 +125,17 @@ def delivery_of_run(connection: Connection, district_id: str, run_id: str) -> De
         return cursor.fetchone()
 
 
+def delivery_of_night(connection: Connection, district_id: str, service_date: date) -> Delivery | None:
+    """The newest delivery that any run received for a night, if one did."""
+    with connection.cursor(row_factory=class_row(Delivery)) as cursor:
+        cursor.execute(
+            _DELIVERY + "where district_id = %s and service_date = %s and state <> 'receiving'"
+            " order by arrived_at desc limit 1",
+            (district_id, service_date),
+        )
+        return cursor.fetchone()
+
+
 def delivery(connection: Connection, delivery_id: int, *, lock: bool = False) -> Delivery:
     """One delivery; with ``lock``, no one else changes it until the transaction ends.
 
@@ -257,6 +268,19 @@ def record_night(
             updated_at = excluded.updated_at
         """,
         (district_id, service_date, outcome, message, list(missing_files), delivery_id, run_id),
+    )
+
+
+def record_night_unless_known(
+    connection: Connection, district_id: str, service_date: date, outcome: str, message: str
+) -> None:
+    """Write down how a night ended of which nothing is written down yet."""
+    connection.execute(
+        """
+        insert into rollcall.night (district_id, service_date, outcome, message, updated_at)
+        values (%s, %s, %s, %s, now()) on conflict (district_id, service_date) do nothing
+        """,
+        (district_id, service_date, outcome, message),
     )
 
 

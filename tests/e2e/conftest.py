@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterator
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -28,6 +28,8 @@ DISTRICTS = (
     "hazel",
     "juniper",
 )
+BY_DAY = "larch"
+"""Its night is half a day away, and what comes meanwhile is taken on arrival."""
 PAUSED = "kapok"
 """Runs every minute, and never expects anything."""
 DEFAULTS = Path(__file__).parents[2] / "dags" / "districts" / "_defaults.yaml"
@@ -40,6 +42,11 @@ def districts_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "_defaults.yaml").write_bytes(DEFAULTS.read_bytes())
     for district in DISTRICTS:
         (folder / f"{district}.yaml").write_text(f"name: {district.title()} District\nfirst_delivery: accept\n")
+    half_a_day_away = (datetime.now(UTC).hour + 12) % 24
+    (folder / f"{BY_DAY}.yaml").write_text(
+        f"name: Larch District\nfirst_delivery: accept\nintraday: true\ntimezone: Etc/UTC\n"
+        f"schedule: '0 {half_a_day_away} * * *'\ndeadline: '00:00'\n"
+    )
     (folder / f"{PAUSED}.yaml").write_text(
         "name: Kapok District\nschedule: '* * * * *'\n"
         "pauses: [{first_night: 2000-01-01, last_night: 2999-12-31, reason: summer}]\n"
@@ -74,7 +81,7 @@ def stack(districts_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Iter
 def desk(stack: StackState) -> Desk:
     """An operator's desk, once Airflow knows every district."""
     desk = Desk(stack)
-    for district in DISTRICTS:
+    for district in (*DISTRICTS, BY_DAY):
         desk.until(f"the DAG of {district}", lambda d=district: desk.api("GET", f"/api/v2/dags/roster__{d}"))
     return desk
 

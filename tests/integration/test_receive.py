@@ -20,6 +20,7 @@ from helpers.inbox import Server, district, everything_in, put, sftp_server
 
 from rollcall.archive import inbox as inbox_module
 from rollcall.archive.inbox import IncompleteInboxError, empty, take
+from rollcall.archive.injected import InjectError, keep_injected
 from rollcall.archive.receive import Receipt, receive
 from rollcall.archive.store import Archive, ArchiveError
 from rollcall.codes import catalog
@@ -707,7 +708,54 @@ def test_what_is_taken_again_is_asked_for_the_files_that_are_expected_now(
     assert noted(warehouse_url, again) == NO_MANIFEST | {"classes": {"file_missing": "critical"}}
 
 
-@pytest.mark.parametrize("source", ["archive/999", "archive/", "archive/x", "elsewhere"])
+def put_in(folder: Path, archive: Path, files: dict[str, bytes]) -> str:
+    """Inject a folder's files; the source of the run that takes them."""
+    folder.mkdir()
+    put(folder, files)
+    store = Archive(archive.as_uri(), "maple")
+    return f"injected/{keep_injected(store, folder, by='Ada', why='came by mail')}"
+
+
+def test_what_a_person_put_in_is_taken_as_if_it_had_lain_in_the_inbox(
+    take_in: TakeIn, inbox: Path, archive: Path, tmp_path: Path, warehouse_url: str
+) -> None:
+    put(inbox, FILES)
+    usual = take_in("run_1").delivery
+    put(inbox, {"orgs.csv": b"of tomorrow"})
+    source = put_in(tmp_path / "mail", archive, FILES | {"readme.txt": b"x"})
+    receipt = take_in("run_2", source=source)
+    assert (receipt.files, receipt.delivery.packaging) == (("orgs", "users"), "loose")
+    assert receipt.delivery.content_hash == usual.content_hash
+    assert noted(warehouse_url, receipt) == NO_MANIFEST | {"delivery": {"put_in_by_hand": "info"}}
+    details = "select detail from rollcall.check_result where code = 'put_in_by_hand'"
+    assert query(warehouse_url, details) == [("By Ada: came by mail",)]
+    assert everything_in(inbox) == {"orgs.csv": b"of tomorrow"}
+    assert take_in("run_2", source=source) == receipt
+
+
+def test_a_zip_that_a_person_put_in_is_unpacked(
+    take_in: TakeIn, archive: Path, tmp_path: Path, warehouse_url: str
+) -> None:
+    receipt = take_in(source=put_in(tmp_path / "mail", archive, {"night.zip": zipped(FILES)}))
+    assert (receipt.files, receipt.delivery.packaging) == (("orgs", "users"), "zip")
+
+
+def test_nothing_to_put_in_is_said(archive: Path, tmp_path: Path) -> None:
+    with pytest.raises(InjectError, match="holds no CSV file and no zip"):
+        put_in(tmp_path / "mail", archive, {"readme.txt": b"x"})
+
+
+def test_law_6_what_was_put_in_for_another_district_is_not_found(
+    take_in: TakeIn, archive: Path, tmp_path: Path, server: Server
+) -> None:
+    source = put_in(tmp_path / "mail", archive, FILES)
+    with pytest.raises(UnknownDeliveryError, match="names nothing that was put in for oak"):
+        receive(district("oak"), server.account(), service_date=NIGHT, run_id="run_1", source=source, log=print)
+
+
+@pytest.mark.parametrize(
+    "source", ["injected/", "injected/0", "injected/../x", "archive/999", "archive/", "archive/x", "elsewhere"]
+)
 def test_a_source_that_names_no_delivery_is_refused(take_in: TakeIn, source: str) -> None:
     with pytest.raises(UnknownDeliveryError):
         take_in(source=source)

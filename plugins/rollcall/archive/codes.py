@@ -321,4 +321,13 @@ ARRIVAL = (
         fix="Nothing to do; the newest is read in its turn.",
         why="Nothing that arrived is lost.",
     ),
+    Code(
+        "put_in_by_hand",
+        "arrival",
+        "info",
+        "The delivery did not come through the inbox: a person put it in.",
+        example="A zip that came by mail after the upload had failed.",
+        fix="Nothing to do.",
+        why="It is judged like any other.",
+    ),
 )

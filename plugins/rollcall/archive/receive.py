@@ -11,6 +11,7 @@ from pathlib import PurePosixPath
 
 from rollcall import ledger
 from rollcall.archive.inbox import TakenFile, empty, list_folder, overrun, take
+from rollcall.archive.injected import SOURCE, injected
 from rollcall.archive.manifest import MOST_BYTES, Manifest, disagreements, read_manifest, with_modes
 from rollcall.archive.notes import Note, UnusableDeliveryError, add_note, named, record_notes
 from rollcall.archive.store import Archive
@@ -55,7 +56,8 @@ def receive(
     each other. Killed anywhere, it goes on where it stopped.
 
     Args:
-        source: ``inbox``, or ``archive/<delivery_id>`` to take an earlier delivery once more.
+        source: ``inbox``, ``archive/<delivery_id>`` to take an earlier delivery once more, or ``injected/<token>`` for
+            what a person put in.
 
     Raises:
         SftpError: the inbox cannot be used, or the delivery is not complete any more.
@@ -76,6 +78,8 @@ def receive(
         if delivery.state == "receiving":
             if source == "inbox":
                 _receive_from_inbox(district, account, delivery, log)
+            elif source.startswith(SOURCE):
+                _receive_injected(district, delivery)
             else:
                 _receive_from_archive(district, delivery)
         elif source == "inbox":
@@ -122,19 +126,40 @@ def _receive_from_inbox(district: District, account: SftpAccount, delivery: Deli
 
 
 def record_delivered(
-    archive: Archive, district: District, delivery: Delivery, taken: Sequence[TakenFile]
+    archive: Archive,
+    district: District,
+    delivery: Delivery,
+    taken: Sequence[TakenFile],
+    notes: Sequence[Note] = (),
 ) -> list[DeliveryFile]:
-    """Write what was archived into the ledger as the delivery's content; what cannot be used is rejected."""
+    """Write what was archived into the ledger as the delivery's content; what cannot be used is rejected.
+
+    Args:
+        notes: What is to be noted besides what is found.
+    """
     try:
         delivered = delivered_files(archive, delivery.delivery_id, taken)
     except UnusableDeliveryError as error:
         delivered = Delivered(tuple(as_sent(delivery.delivery_id, item) for item in taken))
         _write_index(archive, delivery, delivered.files)
-        _record(delivery, delivered.files, [], rejected=error.note)
+        _record(delivery, delivered.files, notes, rejected=error.note)
     else:
+        delivered = replace(delivered, notes=(*delivered.notes, *notes))
         _write_index(archive, delivery, delivered.files)
         _record_content(archive, district, delivery, delivered)
     return list(delivered.files)
+
+
+def _receive_injected(district: District, delivery: Delivery) -> None:
+    """What a person put in by hand, as if it had lain in the inbox."""
+    archive = Archive(settings().archive_root, district.district_id)
+    found = injected(archive, delivery.source.removeprefix(SOURCE))
+    if found is None:
+        raise ledger.UnknownDeliveryError(
+            f"{delivery.source!r} names nothing that was put in for {delivery.district_id}; `rollcall inject` tells it."
+        )
+    note = Note("put_in_by_hand", detail=f"By {found.by}" + (f": {found.why}" if found.why else "."))
+    record_delivered(archive, district, delivery, found.taken(district.files), [note])
 
 
 def _receive_from_archive(district: District, delivery: Delivery) -> None:
@@ -159,7 +184,9 @@ def _record_content(archive: Archive, district: District, delivery: Delivery, de
     files = with_modes(delivered.files, manifest)
     foreign = foreign_format(file.sent_name for file in files)
     if foreign is not None:  # under their own names nothing reads them, not even the one that both formats have
-        _record(delivery, [replace(file, file=file.sent_name) for file in files], [], Note(foreign))
+        _record(
+            delivery, [replace(file, file=file.sent_name) for file in files], delivered.notes, rejected=Note(foreign)
+        )
         return
     names = {file.file for file in files}
     notes = [*delivered.notes, *_file_notes(files), *_manifest_notes(files, manifest), *_old_files(district, files)]

@@ -173,3 +173,8 @@ class Archive:
         path = self._root / self._district_id / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
+
+    def read_index(self, name: str) -> str | None:
+        """A text that ``write_index`` wrote; None when it did not."""
+        path = self._root / self._district_id / name
+        return str(path.read_text(encoding="utf-8")) if path.exists() else None

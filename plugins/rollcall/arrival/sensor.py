@@ -8,12 +8,21 @@ from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from rollcall.arrival.trigger import DeliveryTrigger
 from rollcall.districts import District
-from rollcall.ledger import delivery_of_run, last_good_night, record_district, record_night
+from rollcall.ledger import (
+    delivery_of_night,
+    delivery_of_run,
+    last_good_night,
+    record_district,
+    record_night,
+    record_night_unless_known,
+)
 from rollcall.settings import settings
-from rollcall.warehouse import connect
+from rollcall.warehouse import Connection, connect
 
 SHORTEST_WAIT = timedelta(minutes=15)
 """How long a run waits at least, however late in the day it is started or cleared."""
+STARTED_BY_ARRIVAL = "asset_triggered"
+"""The type of a run that the watch of ``arrival/watch.py`` started."""
 
 
 class DeliverySensor(SFTPSensor):
@@ -37,25 +46,38 @@ class DeliverySensor(SFTPSensor):
         with connect() as connection:
             record_district(connection, self.district)
             known = delivery_of_run(connection, self.district.district_id, run_id)
-            reason = self.district.not_expected_because(service_date)
             if known is None and params["source"] == "inbox":
-                if reason and context["dag_run"].run_type != "manual":
+                reason = self._not_waited_for(service_date, context["dag_run"].run_type)
+                if reason:
                     record_night(connection, self.district.district_id, service_date, "not_expected", message=reason)
                     connection.commit()
                     raise AirflowSkipException(f"Nothing to wait for on {service_date}: {reason}.")
-                record_night(connection, self.district.district_id, service_date, "waiting", run_id=run_id)
+                if context["dag_run"].run_type != STARTED_BY_ARRIVAL:
+                    record_night(connection, self.district.district_id, service_date, "waiting", run_id=run_id)
         if known is not None:
             self.log.info("This run received delivery %s already; it is taken from the archive.", known.delivery_id)
             return
         if params["source"] != "inbox":
             self.log.info("This run takes %s; the inbox is left alone.", params["source"])
             return
-        self._wait(service_date, params["wait_seconds"])
+        self._wait(service_date, params["wait_seconds"], context["dag_run"].run_type)
 
-    def _wait(self, service_date: date, wait_seconds: float | None) -> None:
+    def _not_waited_for(self, service_date: date, run_type: str) -> str | None:
+        """Why a run has nothing to wait for; a person who starts one knows better."""
+        if run_type == "manual":
+            return None
+        if run_type == STARTED_BY_ARRIVAL:  # what is there is there, whatever the weekday
+            return self.district.paused_because(service_date)
+        return self.district.not_expected_because(service_date)
+
+    def _wait(self, service_date: date, wait_seconds: float | None, run_type: str) -> None:
         """Hand over to the triggerer."""
         now = datetime.now(UTC)
-        if wait_seconds is None:
+        stable_after = self.district.stable_after_seconds or settings().stable_after_seconds
+        poll_interval = self.district.poll_interval_seconds or settings().poll_interval_seconds
+        if run_type == STARTED_BY_ARRIVAL:  # it lies there already: time enough to see it at rest
+            deadline = now + timedelta(seconds=2 * stable_after + 5 * poll_interval)
+        elif wait_seconds is None:
             deadline = max(self.district.deadline_on(service_date), now + SHORTEST_WAIT)
         else:
             deadline = now + timedelta(seconds=wait_seconds)
@@ -69,8 +91,8 @@ class DeliverySensor(SFTPSensor):
             trigger=DeliveryTrigger(
                 sftp_conn_id=self.sftp_conn_id,
                 expected=list(self.district.files),
-                stable_after=self.district.stable_after_seconds or settings().stable_after_seconds,
-                poke_interval=self.district.poll_interval_seconds or settings().poll_interval_seconds,
+                stable_after=stable_after,
+                poke_interval=poll_interval,
                 deadline=deadline.isoformat(),
                 one_night_hours=self.district.one_night_hours,
                 kept_inbox_of=self.district.district_id if self.district.inbox == "keep" else "",
@@ -83,20 +105,48 @@ class DeliverySensor(SFTPSensor):
         if event and event["status"] == "complete":
             self.log.info("Complete and at rest: %s.", ", ".join(event["files"]))
             return
-        service_date = run_service_date(self.district, context)
+        service_date, event = run_service_date(self.district, context), event or {}
         with connect() as connection:
             last_good = last_good_night(connection, self.district.district_id)
-            outcome, message = _what_went_wrong(event or {}, self.district, service_date, last_good)
+            outcome, message = _what_went_wrong(event, self.district, service_date, last_good)
+            if event.get("status") == "deadline":
+                calm = self._nothing_lost(connection, service_date, context["dag_run"].run_type, outcome)
+                if calm:
+                    connection.commit()
+                    raise AirflowSkipException(calm)
             record_night(
                 connection,
                 self.district.district_id,
                 service_date,
                 outcome,
                 message=message,
-                missing_files=(event or {}).get("missing", ()),
+                missing_files=event.get("missing", ()),
                 run_id=context["run_id"],
             )
         raise AirflowFailException(message)
+
+    def _nothing_lost(self, connection: Connection, service_date: date, run_type: str, outcome: str) -> str | None:
+        """Why it does not matter that nothing came: the night is served, or another run took what was seen."""
+        served = delivery_of_night(connection, self.district.district_id, service_date)
+        is_calm = run_type == STARTED_BY_ARRIVAL or (
+            outcome == "missing" and served is not None and served.state != "rejected"
+        )
+        if served is not None and is_calm:
+            record_night(
+                connection,
+                self.district.district_id,
+                service_date,
+                served.state,
+                message=served.state_reason,
+                delivery_id=served.delivery_id,
+                run_id=served.run_id,
+            )
+            return f"The night of {service_date} has delivery {served.delivery_id}; nothing new has come since."
+        if run_type != STARTED_BY_ARRIVAL:
+            return None
+        message = "A delivery was seen in the inbox, and is not there any more, or is being sent anew."
+        record_night_unless_known(connection, self.district.district_id, service_date, "not_expected", message)
+        return f"{message} It is taken when it is whole again."
 
 
 def run_service_date(district: District, context: Any) -> date:

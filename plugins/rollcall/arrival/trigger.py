@@ -15,6 +15,8 @@ from rollcall.arrival.known import read_before
 from rollcall.arrival.listing import Arrival, InboxFile, Stability, assess
 from rollcall.warehouse import WarehouseError
 
+asyncssh.set_log_level("WARNING")  # it tells each connection's every step
+
 LONGEST_LOOK_SECONDS = 60
 """A server that takes the connection and then says nothing must not hold a run past its deadline."""
 

@@ -5,7 +5,7 @@ import sys
 import typer
 from rich.console import Console
 
-from rollcall.cli import deliveries, districts, stack
+from rollcall.cli import deliveries, districts, inject, stack
 from rollcall.districts import DistrictFileError
 from simulator.cli import simulate
 
@@ -22,6 +22,7 @@ app.command()(stack.down)
 app.command()(stack.deploy)
 app.command()(deliveries.status)
 app.command()(deliveries.check)
+app.command()(inject.inject)
 app.command()(deliveries.approve)
 app.command()(deliveries.discard)
 app.command()(simulate)
@@ -31,6 +32,7 @@ app.add_typer(districts.app, name="districts")
 def main() -> None:
     """Run the command line; what a person can mend is said in a sentence, never as a traceback."""
     from rollcall.airflow_api import AirflowUnreachableError
+    from rollcall.archive.injected import InjectError
     from rollcall.archive.store import ArchiveError
     from rollcall.check import NothingToCompareError, NotReadableError
     from rollcall.decision.settle import CannotSettleError
@@ -45,6 +47,7 @@ def main() -> None:
         UnknownDeliveryError,
         CannotSettleError,
         DistrictFileError,
+        InjectError,
         NotReadableError,
         NothingToCompareError,
     ) as error:

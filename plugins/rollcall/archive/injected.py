@@ -1,0 +1,105 @@
+"""Deliveries that a person put in by hand: in the archive first, then taken as if they had lain in the inbox."""
+
+import asyncio
+import json
+import uuid
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from rollcall.archive.inbox import TakenFile
+from rollcall.archive.store import Archive, StoredBytes
+from rollcall.arrival.listing import InboxFile, assess
+
+BLOCK_BYTES = 1024 * 1024
+SOURCE = "injected/"
+"""How the source of such a run begins; its token follows."""
+
+
+class InjectError(Exception):
+    """What a person wanted to put in cannot be used; the message says why."""
+
+
+@dataclass(frozen=True)
+class Injected:
+    """What a person put in.
+
+    Attributes:
+        listing: The files, as a listing of an inbox would tell them.
+        stored: Where each lies, by its name.
+        by: Who put it in.
+        why: Why, if they said so.
+    """
+
+    listing: tuple[InboxFile, ...]
+    stored: dict[str, StoredBytes]
+    by: str
+    why: str
+
+    def taken(self, expected: Sequence[str]) -> list[TakenFile]:
+        """The files that make up the delivery, and those that it makes pointless.
+
+        Args:
+            expected: The files that the district must send, by the standard's names.
+        """
+        arrival = assess(self.listing, expected)
+        return [
+            TakenFile(file.name, file, self.stored[file.name], is_overtaken=file in arrival.overtaken)
+            for file in (*arrival.files, *arrival.overtaken)
+        ]
+
+
+def keep_injected(archive: Archive, path: Path, *, by: str, why: str = "") -> str:
+    """Archive a folder's files or a zip, byte for byte.
+
+    Returns:
+        The token by which ``injected`` finds them again.
+
+    Raises:
+        InjectError: there is no CSV file and no zip, or a file cannot be read.
+        ArchiveError: the archive cannot be written.
+    """
+    try:
+        files = _archived(archive, path)
+    except OSError as error:
+        raise InjectError(f"{error.filename or path} cannot be read: {error.strerror or error}.") from None
+    token = uuid.uuid4().hex
+    archive.write_index(_index_of(token), json.dumps({"by": by, "why": why, "files": files}, indent=2) + "\n")
+    return token
+
+
+def _archived(archive: Archive, path: Path) -> list[dict[str, object]]:
+    """The files of a path, archived; a line of the index for each."""
+    sources = [path] if path.is_file() else sorted(item for item in path.iterdir() if item.is_file())
+    listing = {item.name: InboxFile(item.name, item.stat().st_size, int(item.stat().st_mtime)) for item in sources}
+    if not assess(listing.values(), ()).files:
+        raise InjectError(f"{path} holds no CSV file and no zip.")
+    return [
+        {"name": name, "modified": listing[name].modified, **asdict(asyncio.run(archive.keep(_blocks(item))))}
+        for name, item in ((item.name, item) for item in sources)
+    ]
+
+
+def injected(archive: Archive, token: str) -> Injected | None:
+    """What was put in under a token; None when nothing was."""
+    text = archive.read_index(_index_of(token)) if token.isalnum() else None
+    if text is None:
+        return None
+    index = json.loads(text)
+    files = index["files"]
+    return Injected(
+        listing=tuple(InboxFile(file["name"], file["size"], file["modified"]) for file in files),
+        stored={file["name"]: StoredBytes(file["path"], file["sha256"], file["size"]) for file in files},
+        by=index["by"],
+        why=index["why"],
+    )
+
+
+def _index_of(token: str) -> str:
+    return f"injected/{token}.json"
+
+
+async def _blocks(path: Path) -> AsyncIterator[bytes]:
+    with path.open("rb") as source:
+        while block := source.read(BLOCK_BYTES):
+            yield block

@@ -1,0 +1,88 @@
+"""``rollcall inject``."""
+
+import getpass
+import json
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import httpx
+import typer
+
+from rollcall.cli.output import make_console
+
+console = make_console()
+LOOKS_EVERY_SECONDS = 2
+GOOD_NEWS = frozenset({"accepted", "published", "unchanged"})
+UNDER_WAY = frozenset({"receiving", "received"})
+
+
+def inject(
+    district: Annotated[str, typer.Argument(help="The district's id.")],
+    path: Annotated[Path, typer.Argument(exists=True, help="A folder of CSV files, or a zip.")],
+    night: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="The night; today's if blank.")] = None,
+    by: Annotated[str, typer.Option(help="Who puts it in; goes into the ledger. You, if blank.")] = "",
+    why: Annotated[str, typer.Option(help="Why; goes into the ledger.")] = "",
+    wait: Annotated[bool, typer.Option(help="Wait for the verdict; exits 1 when it is bad news.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Take a hand-fetched delivery through the whole path: archived first, then judged like any other."""
+    from rollcall.airflow_api import airflow_api
+    from rollcall.archive.injected import SOURCE, keep_injected
+    from rollcall.archive.store import Archive
+    from rollcall.districts import load_district
+    from rollcall.settings import settings
+
+    known = load_district(settings().districts_dir / f"{district}.yaml")
+    service_date = night.date() if night else known.service_date(datetime.now(UTC))
+    archive = Archive(settings().archive_root, district)
+    source = SOURCE + keep_injected(archive, path, by=by or getpass.getuser(), why=why)
+    conf = {"service_date": service_date.isoformat(), "source": source}
+    answer: dict[str, Any] = {"district": district, "night": service_date.isoformat(), "source": source}
+    with airflow_api() as api:
+        answer["run"] = _start(api, known.dag_id, conf)
+    answer |= _verdict(district, answer["run"]) if wait else {"state": "started"}
+    if as_json:
+        console.print_json(json.dumps(answer))
+    else:
+        console.print(
+            f"{district}, night of {service_date}: {answer['state']}. {answer.get('message') or ''}".strip(),
+            f"Run {answer['run']} of {known.dag_id}, source {source}.",
+            sep="\n",
+        )
+    if wait and answer["state"] not in GOOD_NEWS:
+        raise typer.Exit(1)
+
+
+def _start(api: httpx.Client, dag_id: str, conf: dict[str, str]) -> str:
+    """Start a run of the district's DAG; its id."""
+    from rollcall.archive.injected import InjectError
+
+    response = api.post(f"/api/v2/dags/{dag_id}/dagRuns", json={"logical_date": None, "conf": conf})
+    if response.status_code == httpx.codes.NOT_FOUND:
+        raise InjectError(
+            f"Airflow has no DAG {dag_id} yet. The files are archived: trigger it with Source {conf['source']} and "
+            f"Night {conf['service_date']} when it is there."
+        )
+    return str(response.raise_for_status().json()["dag_run_id"])
+
+
+def _verdict(district_id: str, run_id: str) -> dict[str, Any]:
+    """Wait until the ledger knows what became of the run's delivery."""
+    from rollcall.airflow_api import airflow_api
+    from rollcall.ledger import delivery_of_run
+    from rollcall.warehouse import connect
+
+    while True:
+        with airflow_api() as api:
+            path = f"/api/v2/dags/roster__{district_id}/dagRuns/{run_id}"
+            has_ended = api.get(path).raise_for_status().json()["state"] in ("success", "failed")
+        with connect() as connection:
+            delivery = delivery_of_run(connection, district_id, run_id)
+        if delivery is not None and delivery.state not in (*UNDER_WAY, "accepted"):
+            return {"state": delivery.state, "delivery": delivery.delivery_id, "message": delivery.state_reason}
+        if has_ended:
+            state = delivery.state if delivery and delivery.state not in UNDER_WAY else "failed"
+            return {"state": state, "delivery": delivery.delivery_id if delivery else None, "message": None}
+        time.sleep(LOOKS_EVERY_SECONDS)

@@ -1,0 +1,265 @@
+"""Deliveries after the deadline: the watch that starts a run, and what the runs say that have nothing to do."""
+
+import asyncio
+import json
+import os
+from collections.abc import Callable, Iterator
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
+from helpers.deliveries import query
+from helpers.inbox import Server, district, everything_in, put, sftp_server
+
+from rollcall.archive.receive import receive
+from rollcall.arrival.sensor import DeliverySensor
+from rollcall.arrival.watch import ArrivalWatch, arrival_asset
+from rollcall.ledger import record_district, record_night
+from rollcall.settings import settings
+from rollcall.warehouse import connect
+
+FILES = {"orgs.csv": b"sourcedId\n1\n", "users.csv": b"sourcedId\n7\n"}
+STABLE_AFTER = 0.6
+LONG_ENOUGH = 4.0
+TODAY = date(2026, 11, 24)
+
+
+def district_file(folder: Path, *lines: str, hours_to_the_night: int = 12) -> None:
+    """A district whose night began long ago, and whose next one is some hours away."""
+    hour = (datetime.now(UTC).hour + hours_to_the_night) % 24
+    text = [
+        "name: Maple", "files: [orgs, users]", "timezone: Etc/UTC", f"schedule: '0 {hour} * * *'", "deadline: '00:00'",
+        f"stable_after_seconds: {STABLE_AFTER}", "poll_interval_seconds: 0.2", *lines,
+    ]  # fmt: skip
+    defaults = Path(__file__).parents[2] / "dags" / "districts" / "_defaults.yaml"
+    (folder / "_defaults.yaml").write_bytes(defaults.read_bytes())
+    (folder / "maple.yaml").write_text("\n".join(text) + "\n")
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[Server]:
+    with sftp_server(tmp_path / "sftp", "maple") as running:
+        yield running
+
+
+@pytest.fixture
+def inbox(server: Server) -> Path:
+    return server.inbox()
+
+
+@pytest.fixture(autouse=True)
+def world(server: Server, warehouse_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """The folder of the district files."""
+    folder = tmp_path / "districts"
+    folder.mkdir()
+    district_file(folder, "intraday: true")
+    value = {
+        "conn_type": "sftp",
+        "host": "127.0.0.1",
+        "port": server.port,
+        "login": "maple",
+        "password": "correct horse",
+    }
+    monkeypatch.setenv("AIRFLOW_HOME", str(tmp_path / "airflow"))
+    monkeypatch.setenv("AIRFLOW_CONN_SFTP_MAPLE", json.dumps({**value, "extra": {"host_key": server.host_key}}))
+    monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE", warehouse_url)
+    monkeypatch.setenv("ROLLCALL_DISTRICTS_DIR", str(folder))
+    monkeypatch.setenv("ROLLCALL_ARCHIVE_URL", (tmp_path / "archive").as_uri())
+    settings.cache_clear()
+    yield folder
+    settings.cache_clear()
+
+
+class Store:
+    """What Airflow keeps for an asset, as long as the test lasts."""
+
+    def __init__(self) -> None:
+        self.values: dict[str, Any] = {}
+
+    async def aget(self, key: str) -> Any:
+        return self.values.get(key)
+
+    async def aset(self, key: str, value: Any) -> None:
+        self.values[key] = value
+
+
+def events(
+    *meanwhile: tuple[float, Callable[[], object]], seconds: float = LONG_ENOUGH, store: Store | None = None
+) -> list[dict[str, Any]]:
+    """What the watch says within some seconds, while things happen."""
+
+    async def act(delay: float, what: Callable[[], object]) -> None:
+        await asyncio.sleep(delay)
+        await asyncio.to_thread(what)
+
+    async def run() -> list[dict[str, Any]]:
+        watch, said = ArrivalWatch("maple"), []
+        watch.asset_state_store = store  # type: ignore[assignment]  # it asks for no more
+        acts = [asyncio.create_task(act(delay, what)) for delay, what in meanwhile]
+        try:
+            async with asyncio.timeout(seconds):
+                async for event in watch.run():
+                    said.append(event.payload)  # noqa: PERF401 -- it never ends by itself
+        except TimeoutError:
+            pass
+        await asyncio.gather(*acts)
+        return said
+
+    return asyncio.run(run())
+
+
+COMPLETE = {"district": "maple", "files": ["orgs.csv", "users.csv"]}
+
+
+def test_a_delivery_by_day_fires_once(inbox: Path) -> None:
+    put(inbox, FILES)
+    assert events() == [COMPLETE]
+
+
+def test_a_later_delivery_fires_again(inbox: Path) -> None:
+    put(inbox, FILES)
+    assert events((2.0, lambda: put(inbox, {"users.csv": b"sourcedId\n7\n8\n"})), seconds=8) == [COMPLETE, COMPLETE]
+
+
+def test_a_restart_of_the_triggerer_does_not_repeat_it(inbox: Path) -> None:
+    put(inbox, FILES)
+    store = Store()
+    assert events(store=store) == [COMPLETE]
+    assert events(store=store) == []
+    put(inbox, {"users.csv": b"sourcedId\n7\n8\n"})
+    assert events(store=store) == [COMPLETE]
+
+
+def test_half_a_delivery_does_not_fire(inbox: Path) -> None:
+    put(inbox, {"orgs.csv": b"x"})
+    assert events(seconds=2) == []
+
+
+def test_files_of_two_nights_do_not_fire(inbox: Path) -> None:
+    put(inbox, FILES)
+    os.utime(inbox / "orgs.csv", (1_700_000_000, 1_700_000_000))
+    assert events(seconds=2) == []
+
+
+@pytest.mark.parametrize(
+    ("lines", "hours"),
+    [(("intraday: false",), 12), (("intraday: true",), 3),
+     (("intraday: true", "pauses: [{first_night: 2000-01-01, last_night: 2999-12-31}]"), 12)],
+)  # fmt: skip
+def test_outside_of_its_hours_it_does_not_fire(inbox: Path, world: Path, lines: tuple[str, ...], hours: int) -> None:
+    district_file(world, *lines, hours_to_the_night=hours)
+    put(inbox, FILES)
+    assert events(seconds=2) == []
+
+
+def test_a_server_that_comes_back_costs_nothing(server: Server, inbox: Path) -> None:
+    put(inbox, FILES)
+    server.stop()
+    assert events((1.0, server.start), seconds=8) == [COMPLETE]
+
+
+def test_a_mistake_in_the_districts_file_ends_no_watch(inbox: Path, world: Path) -> None:
+    put(inbox, FILES)
+    (world / "maple.yaml").write_text("name: [")
+    settings_interval = settings().poll_interval_seconds
+    assert settings_interval > LONG_ENOUGH
+    assert events(seconds=1) == []
+
+
+def test_the_triggerer_rebuilds_the_same_watch_and_the_asset_names_the_district() -> None:
+    path, arguments = ArrivalWatch("maple").serialize()
+    assert path == f"{ArrivalWatch.__module__}.{ArrivalWatch.__name__}"
+    assert ArrivalWatch(**arguments).serialize() == (path, arguments)
+    assert arrival_asset(district()).name == "arrival__maple"
+
+
+def context(run_type: str, run_id: str = "later") -> dict[str, Any]:
+    moment = datetime(2026, 11, 24, 15, tzinfo=UTC)
+    return {
+        "params": {"service_date": None, "source": "inbox", "wait_seconds": None},
+        "run_id": run_id,
+        "dag_run": SimpleNamespace(run_type=run_type, logical_date=None, run_after=moment),
+    }
+
+
+NOTHING = {"status": "deadline", "found": [], "missing": ["orgs", "users"], "trouble": None}
+
+
+def ends(run_type: str, event: dict[str, Any]) -> tuple[type[Exception], str]:
+    """How the sensor's task ends when its trigger says something."""
+    sensor = DeliverySensor(task_id="wait_for_delivery", district=district())
+    with pytest.raises((AirflowSkipException, AirflowFailException)) as caught:
+        sensor.execute_complete(context(run_type), event)
+    return caught.type, str(caught.value)
+
+
+def night(url: str) -> list[tuple[Any, ...]]:
+    return query(url, "select outcome, delivery_id from rollcall.night where service_date = %s", TODAY)
+
+
+@pytest.fixture
+def served(server: Server, inbox: Path) -> int:
+    """A night that another run has served."""
+    put(inbox, FILES)
+    receipt = receive(district(), server.account(), service_date=TODAY, run_id="earlier", log=print)
+    with connect() as connection:
+        record_night(connection, "maple", TODAY, "waiting", run_id="later")
+    return receipt.delivery.delivery_id
+
+
+@pytest.mark.parametrize("run_type", ["scheduled", "asset_triggered"])
+def test_a_run_for_a_night_that_is_served_skips(served: int, run_type: str, warehouse_url: str) -> None:
+    kind, message = ends(run_type, NOTHING)
+    assert kind is AirflowSkipException
+    assert message == f"The night of {TODAY} has delivery {served}; nothing new has come since."
+    assert night(warehouse_url) == [("received", served)]
+
+
+def test_a_run_that_an_arrival_started_skips_when_the_files_are_gone(warehouse_url: str) -> None:
+    with connect() as connection:
+        record_district(connection, district())
+    kind, message = ends("asset_triggered", NOTHING)
+    assert kind is AirflowSkipException
+    assert "It is taken when it is whole again" in message
+    assert night(warehouse_url) == [("not_expected", None)]
+
+
+def test_it_does_not_write_over_what_the_night_says(warehouse_url: str) -> None:
+    with connect() as connection:
+        record_district(connection, district())
+        record_night(connection, "maple", TODAY, "missing", message="nothing came")
+    assert ends("asset_triggered", NOTHING)[0] is AirflowSkipException
+    assert night(warehouse_url) == [("missing", None)]
+
+
+def test_a_scheduled_run_fails_as_ever_when_nothing_came(warehouse_url: str) -> None:
+    with connect() as connection:
+        record_district(connection, district())
+    kind, message = ends("scheduled", NOTHING)
+    assert kind is AirflowFailException
+    assert f"sent nothing for {TODAY}" in message
+    assert night(warehouse_url) == [("missing", None)]
+
+
+def test_a_refused_password_fails_every_run(served: int, warehouse_url: str) -> None:
+    kind, _ = ends("asset_triggered", {"status": "refused", "message": "No."})
+    assert kind is AirflowFailException
+    assert night(warehouse_url) == [("refused", served)]
+
+
+def test_a_delivery_on_an_unexpected_weekday_is_taken_and_one_in_a_pause_is_not(warehouse_url: str) -> None:
+    tuesday_off = district(expected_weekdays=("monday",))
+    assert DeliverySensor(task_id="a", district=tuesday_off)._not_waited_for(TODAY, "asset_triggered") is None
+    assert DeliverySensor(task_id="b", district=tuesday_off)._not_waited_for(TODAY, "scheduled") is not None
+    pause = {"first_night": TODAY, "last_night": TODAY + timedelta(days=1)}
+    pausing = district(pauses=(pause,))
+    with pytest.raises(AirflowSkipException, match="paused"):
+        DeliverySensor(task_id="c", district=pausing).execute(context("asset_triggered"))
+    assert night(warehouse_url) == [("not_expected", None)]
+
+
+def test_the_inbox_is_empty_after_a_day_like_this(served: int, inbox: Path) -> None:
+    assert everything_in(inbox) == {}
