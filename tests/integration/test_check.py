@@ -11,6 +11,7 @@ import tempfile
 import time
 import zipfile
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -63,8 +64,19 @@ def environment() -> dict[str, str]:
 
 def servers(of: int | None = None) -> set[int]:
     """The processes beside a process (this one) that keep a PostgreSQL, and that PostgreSQL's."""
-    kept = [child for child in psutil.Process(of).children() if any("keeper.py" in word for word in child.cmdline())]
-    return {process.pid for keeper in kept for process in (keeper, *keeper.children(recursive=True))}
+    found: set[int] = set()
+    for child in psutil.Process(of).children():
+        with suppress(psutil.Error):  # it may end meanwhile
+            if any("keeper.py" in word for word in child.cmdline()):
+                found |= {child.pid, *(process.pid for process in child.children(recursive=True))}
+    return found
+
+
+def is_running(pid: int) -> bool:
+    """Whether a process still does something; an ended one may lie about until somebody asks after it."""
+    with suppress(psutil.NoSuchProcess):
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    return False
 
 
 def check(path: Path, *options: str) -> tuple[int, dict[str, Any]]:
@@ -269,7 +281,7 @@ def test_a_check_that_is_killed_leaves_no_server_and_no_folder(night: Delivery) 
     assert any(path.name.startswith("rollcall-") for path in Path(tempfile.gettempdir()).iterdir())
     killed.send_signal(signal.SIGKILL)
     killed.wait()
-    wait_for(lambda: not any(psutil.pid_exists(pid) for pid in running))
+    wait_for(lambda: not any(map(is_running, running)))
     wait_for(lambda: not [path for path in Path(tempfile.gettempdir()).iterdir() if path.name.startswith("rollcall-")])
 
 

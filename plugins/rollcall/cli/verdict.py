@@ -8,11 +8,13 @@ from rich.text import Text
 
 from rollcall.check import CheckVerdict, Finding
 from rollcall.cli.output import make_table
-from rollcall.codes import catalog
+from rollcall.codes import Code, catalog
 
 WIDTH = 100
 ROWS_SHOWN = 10
 HEADER_ROW = 1
+MORE = "And "
+"""How the finding begins that stands for all rows that are not listed."""
 SENTENCE = {
     "accept": "Accept: sent at night, this delivery would be published without anybody being asked.",
     "hold": "Hold: sent at night, this delivery would wait for an operator; nothing would change meanwhile.",
@@ -53,6 +55,10 @@ def print_verdict(verdict: CheckVerdict) -> None:
 def _headline(verdict: CheckVerdict) -> str:
     if verdict.verdict == "accept" and not any(file.rows for file in verdict.files.values()):
         return NOTHING_SUPPLIED
+    rows = sum(file.rows for file in verdict.files.values())
+    set_aside = sum(file.rejected for file in verdict.files.values())
+    if verdict.verdict == "accept" and set_aside:
+        return f"{SENTENCE['accept']} {set_aside:,} of its {rows:,} records would not count: they are set aside."
     return SENTENCE[verdict.verdict]
 
 
@@ -86,37 +92,45 @@ def _print_code(console: Console, code: str, found: list[Finding]) -> None:
     known = catalog().get(code)
     files = {file: list(same) for file, same in groupby(found, key=lambda finding: finding.file)}
     console.print(Text.assemble("\n  ", (", ".join(files), "bold"), f"  {code}"))
-    messages = list(dict.fromkeys(finding.message for finding in found if not finding.message.startswith("And ")))
-    if known and len(messages) > 1 and all(message.startswith(known.message) for message in messages):
-        messages = [known.message]  # the rest is told where it is
-    paragraphs = [*messages[:ROWS_SHOWN], *_places(files)]
+    message = _common_message(found, known)
+    lines = {file: _where(same, message) for file, same in files.items()}
+    paragraphs = [message, *(f"{file}: {line}" if len(files) > 1 else line for file, line in lines.items() if line)]
     if known and known.fix:
-        paragraphs.append(f"Mend it: {known.fix}")
-    for paragraph in paragraphs:
+        paragraphs.append(known.fix if known.fix.startswith("Nothing to do") else f"Mend it: {known.fix}")
+    for paragraph in filter(None, paragraphs):
         console.print(Padding(Text(paragraph), (0, 0, 0, 4), expand=False))
 
 
-def _places(files: dict[str, list[Finding]]) -> list[str]:
-    """Where, a line per file: the header's cells, or the first rows and how many more there are."""
-    lines = {file: _rows(found) for file, found in files.items()}
-    return [f"{file}: {line}" if len(files) > 1 else line for file, line in lines.items() if line]
+def _common_message(found: list[Finding], known: Code | None) -> str:
+    """What is said of all findings of a code; what is said of some only comes with them."""
+    messages = {finding.message for finding in found if not finding.message.startswith(MORE)}
+    if len(messages) == 1:
+        return messages.pop()
+    return known.message if known and all(message.startswith(known.message) for message in messages) else ""
 
 
-def _rows(found: list[Finding]) -> str:
-    header = [finding.column for finding in found if finding.row == HEADER_ROW and finding.column]
+def _where(found: list[Finding], message: str) -> str:
+    """Where in a file: the header's cells, the first rows and how many more there are."""
+    whole = [finding.message.removeprefix(message).strip() for finding in found if finding.row is None]
+    header = [_place(finding.column, finding, message) for finding in found if finding.row == HEADER_ROW]
     rows = [finding for finding in found if finding.row is not None and finding.row != HEADER_ROW]
-    parts = [f"header (row 1), {_listed(header)}."] if header else []
+    parts = [text for text in whole if text and not text.startswith(MORE)]
+    if header:
+        parts.append(f"Header (row 1), {_listed(header)}.")
     if rows:
         columns = {finding.column for finding in rows}
-        where = f"column {rows[0].column}, " if len(columns) == 1 and rows[0].column else ""
-        each = [_place(finding, with_column=len(columns) > 1) for finding in rows]
-        parts.append(f"{where}{'row' if len(rows) == 1 else 'rows'} {_listed(each)}.")
-    return " ".join(part[0].upper() + part[1:] for part in parts)
+        where = f"Column {rows[0].column}, row" if len(columns) == 1 and rows[0].column else "Row"
+        each = [_place(finding.sourced_id, finding, message, with_column=len(columns) > 1) for finding in rows]
+        parts.append(f"{where}{'s' if len(rows) > 1 else ''} {_listed(each)}.")
+    return " ".join(parts)
 
 
-def _place(finding: Finding, *, with_column: bool) -> str:
-    """A row, with its id and, where the columns differ, its column."""
-    also = [text for text in (finding.sourced_id, finding.column if with_column else None) if text]
+def _place(name: str | None, finding: Finding, message: str, *, with_column: bool = False) -> str:
+    """A cell of the header or a row, with what is said of it alone."""
+    detail = finding.message.removeprefix(message).strip().rstrip(".")
+    if finding.row == HEADER_ROW:
+        return f"{name or 'cell'} ({detail})" if detail else name or "cell"
+    also = [text for text in (name, finding.column if with_column else None, detail) if text]
     return f"{finding.row} ({', '.join(also)})" if also else str(finding.row)
 
 
