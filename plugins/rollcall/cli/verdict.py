@@ -91,10 +91,14 @@ def _print_code(console: Console, code: str, found: list[Finding]) -> None:
     """What is wrong, where, and how to mend it."""
     known = catalog().get(code)
     files = {file: list(same) for file, same in groupby(found, key=lambda finding: finding.file)}
-    console.print(Text.assemble("\n  ", (", ".join(files), "bold"), f"  {code}"))
+    console.print()
+    console.print(Padding(Text.assemble((", ".join(files), "bold"), f"  {code}"), (0, 0, 0, 2), expand=False))
     message = _common_message(found, known)
-    lines = {file: _where(same, message) for file, same in files.items()}
-    paragraphs = [message, *(f"{file}: {line}" if len(files) > 1 else line for file, line in lines.items() if line)]
+    lines: dict[str, list[str]] = {}
+    for file, same in files.items():
+        lines.setdefault(_where(same, message), []).append(file)
+    where = list(lines) if len(lines) == 1 else [f"{', '.join(of)}: {line}" for line, of in lines.items() if line]
+    paragraphs = [message, *where]
     if known and known.fix:
         paragraphs.append(known.fix if known.fix.startswith("Nothing to do") else f"Mend it: {known.fix}")
     for paragraph in filter(None, paragraphs):
