@@ -95,19 +95,33 @@ class RecordReader:
         lines = whole.split(b"\n")
         self._is_suspicious = b"\0" in whole or MARK in whole
         if self._header.surplus is not None and not self._is_suspicious and b'"' not in whole:
-            commas = self._header.width - 1
-            if all(line.count(b",") == commas for line in lines) and all(lines) and self._blank not in lines:
-                return self._as_they_stand(lines), b""
+            return self._plain(lines), b""
         return self._parsed(lines, more_may_come=more_may_come)
 
-    def _as_they_stand(self, lines: list[bytes]) -> bytes:
-        """Lines that need no parser, numbered; without the cells at their end that are not landed."""
-        start = self._line + 1
+    def _plain(self, lines: list[bytes]) -> bytes:
+        """Lines without quotation marks: those that fit the header need no parser."""
+        commas, start = self._header.width - 1, self._line + 1
         self._line += len(lines)
+        if all(line.count(b",") == commas for line in lines) and self._blank not in lines:
+            return self._numbered(lines, start)
+        parts = []
+        for number, line in enumerate(lines, start):
+            fits = line.count(b",") == commas and line != self._blank
+            parts.append(self._numbered([line], number) if fits else self._odd(line, number))
+        return b"".join(parts)
+
+    def _numbered(self, lines: list[bytes], start: int) -> bytes:
+        """Lines as they stand, behind their numbers, without the cells at their end that are not landed."""
         self.rows += len(lines)
         if self._header.surplus:
             lines = [line.rsplit(b",", self._header.surplus)[0] for line in lines]
         return b"".join([b"%d,%s\n" % numbered for numbered in enumerate(lines, start)])
+
+    def _odd(self, line: bytes, number: int) -> bytes:
+        """A line with another number of cells than the header, or a blank one; it holds no quotation mark."""
+        out = io.StringIO()
+        self._write(line.decode("utf-8", errors="replace").split(","), number, csv.writer(out, lineterminator="\n"))
+        return out.getvalue().encode()
 
     def _parsed(self, lines: list[bytes], *, more_may_come: bool) -> tuple[bytes, bytes]:
         """Lines through the CSV parser; a record that does not fit costs only the line on which it starts."""
