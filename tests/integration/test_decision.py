@@ -622,3 +622,16 @@ def test_law_5_a_row_set_aside_without_an_id_may_be_anyones_unless_a_person_appr
     delivery_id = deliver(url)
     finding(url, delivery_id, None)
     assert let_through(delivery_id) is let_through.approved
+
+
+def test_files_of_two_nights_are_held_whatever_they_change(url: str) -> None:
+    delivery_id = deliver(url)
+    execute(
+        url,
+        "insert into rollcall.check_result (delivery_id, file, code, severity, rows_failed)"
+        " values (%s, 'users', 'files_of_two_nights', 'warning', 1)",
+        delivery_id,
+    )
+    decision = decide(district(), delivery_id)
+    assert (decision.verdict, [reason.code for reason in decision.reasons]) == ("hold", ["hold_two_nights"])
+    assert decision.reasons[0].sentence.endswith("Old: users.csv.")
