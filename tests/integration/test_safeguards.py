@@ -189,13 +189,14 @@ def test_people_who_come_back_under_new_ids_are_told(url: str, known_by: dict[st
     assert pairs == {(f"994-{300 + number}", f"994-{400 + number}") for number in range(11)}
 
 
-def test_what_several_people_share_is_no_sign_that_they_are_the_same(url: str) -> None:
-    publish(url, {"users": [*users(200), *users(11, first=300, email="office@maple.example")]})
+@pytest.mark.parametrize(("gone", "new"), [(11, 11), (11, 1), (1, 11)])
+def test_what_several_people_share_is_no_sign_that_they_are_the_same(url: str, gone: int, new: int) -> None:
+    publish(url, {"users": [*users(200), *users(gone, first=300, email="office@maple.example")]})
     delivery_id = deliver(
-        url, {"users": [*as_sent(users(200)), *as_sent(users(11, first=400), email="office@maple.example")]}
+        url, {"users": [*as_sent(users(200)), *as_sent(users(new, first=400), email="office@maple.example")]}
     )
     assert decide(district(), delivery_id).verdict == "accept"
-    assert expected(url, delivery_id)["users", None] == (11, 0, 11, 0, 0)
+    assert expected(url, delivery_id)["users", None] == (new, 0, gone, 0, 0)
 
 
 def test_schools_and_enrollments_are_known_again_too(url: str) -> None:

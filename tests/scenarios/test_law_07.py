@@ -136,7 +136,7 @@ def _written_beside_the_warehouse(world: World) -> Iterator[tuple[str, str]]:
     state = world.state.state_dir
     yield from texts_of_files(state / "logs", state / "dbt", state / "run")
     for district in (state / "archive").iterdir():
-        yield from texts_of_files(district / "deliveries", district / "receipts", district / "incoming")
+        yield from texts_of_files(*(district / name for name in ("deliveries", "receipts", "incoming", "changes")))
     for account in (state / "sftp").iterdir():
         yield from texts_of_files(account / "receipts")
 
