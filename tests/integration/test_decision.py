@@ -84,13 +84,22 @@ def send(url: str, delivery_id: int, file: str, rows: Sequence[Mapping[str, Any]
         )
 
 
-def finding(url: str, delivery_id: int, sourced_id: str | None, *, row: int = 2, severity: str = "critical") -> None:
+def finding(
+    url: str,
+    delivery_id: int,
+    sourced_id: str | None,
+    *,
+    row: int = 2,
+    severity: str = "critical",
+    code: str = "test",
+) -> None:
     """Have a row of users.csv break a check."""
     execute(
         url,
         "insert into rollcall.row_finding (delivery_id, file, code, severity, row_number, sourced_id)"
-        " values (%s, 'users', 'test', %s, %s, %s)",
+        " values (%s, 'users', %s, %s, %s, %s)",
         delivery_id,
+        code,
         severity,
         row,
         sourced_id,
@@ -589,6 +598,7 @@ def test_law_5_a_row_set_aside_under_its_id_leaves_the_others_evidence(url: str,
     finding(url, delivery_id, None, severity="warning")
     finding(url, delivery_id, "nobody", severity="warning")
     finding(url, delivery_id, None, row=1)
+    finding(url, delivery_id, "a newcomer's second row", code="users_row_repeated")
     assert let_through(delivery_id)
 
 

@@ -19,7 +19,8 @@ set_aside as (
     where row_finding.severity = 'critical' and row_finding.sourced_id is not null
 ),
 
--- Rows that were set aside without a sourcedId, or under one that was never published, and no person approved them.
+-- Rows that were set aside without a sourcedId, or under one that was never published, and no person approved them. A
+-- copy of a row that was taken is not in doubt.
 doubtful_files as (
     {%- for entity in conformed_entities() %}
     select
@@ -32,6 +33,7 @@ doubtful_files as (
         row_finding.file = '{{ entity.file }}'
         and row_finding.severity = 'critical'
         and row_finding.row_number > 1
+        and row_finding.code not like '%\_row\_repeated'
         and not exists (
             select
             from {{ ref(entity.history) }} as version
