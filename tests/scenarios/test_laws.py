@@ -344,7 +344,7 @@ def test_law_08_every_decision_is_a_row(world: World) -> None:
         "select file, code from rollcall.check_result where delivery_id = %s and checked_at is not null",
         run.delivery_id,
     )
-    rules = [rule for suite in (*FILE_NAMES, DELIVERY_SUITE) for rule in suite_rules(suite)]
+    rules = [rule for suite in (*FILE_NAMES, DELIVERY_SUITE) for rule in suite_rules(suite) if rule.file in FILE_NAMES]
     assert set(checked) >= {(rule.file, rule.code) for rule in rules}, "passed checks are rows, too"
     assert len(codes(rules)) > 100
     found = world.query("select code from rollcall.row_finding where delivery_id = %s", run.delivery_id)
