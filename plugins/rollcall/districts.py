@@ -45,6 +45,10 @@ class Limit(_Strict):
         """Whether ``count`` out of ``of`` is more than ordinary: above the floor and above the percentage."""
         return count > self.floor and count * 100 > self.percent * of
 
+    def exceeded_by_all(self, count: int, of: int) -> bool:
+        """The same of a file as a whole: all of it is never ordinary, however few records it has."""
+        return self.exceeded(count, of) or (0 < of <= count and self.percent < 100)
+
 
 LimitName = Literal["removed", "added", "changed", "set_aside", "rekeyed"]
 

@@ -107,6 +107,16 @@ def test_too_many_rows_set_aside_hold_the_file(warehouse_url: str, limit: Limit,
     assert reason.startswith("2 of 20 records of orgs.csv (10.0 %) are set aside")
 
 
+def test_a_file_of_which_nothing_counts_is_held_however_small(warehouse_url: str) -> None:
+    limit = Limit(percent=2, floor=10)
+    some, all_of_it = [good("orgs", name=None)], [good("orgs", sourced_id=str(n), name=None) for n in range(3)]
+    delivery_id = deliver(warehouse_url, {"orgs": [*some, good("orgs", sourced_id="991")]})
+    assert gate_file(warehouse_url, delivery_id, "orgs", limit).verdict == "accept"
+    delivery_id = deliver(warehouse_url, {"orgs": all_of_it})
+    assert gate_file(warehouse_url, delivery_id, "orgs", limit).verdict == "hold"
+    assert gate_file(warehouse_url, delivery_id, "orgs", NO_LIMIT).verdict == "accept"
+
+
 def test_rows_that_are_only_warned_about_hold_nothing(warehouse_url: str) -> None:
     delivery_id = deliver(warehouse_url, {"classes": [good("classes", title=None)]})
     outcome = gate_file(warehouse_url, delivery_id, "classes", NO_ROW_MORE)

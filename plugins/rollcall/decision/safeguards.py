@@ -68,7 +68,8 @@ class Safeguards:
         limit = self.limits.of(name, file, roll_over=file in OF_PEOPLE and self.years.is_expected_on(self.night))
         count, of = _share(name, each.district)
         # What the gate set aside it has weighed itself, for the file as a whole.
-        if each.sent.verdict == "hold" if name == "set_aside" else limit.exceeded(count, of):
+        exceeded = limit.exceeded_by_all if name == "removed" else limit.exceeded
+        if each.sent.verdict == "hold" if name == "set_aside" else exceeded(count, of):
             return [_over_limit(name, file, None, count, of, limit)]
         over = [
             (school, *_share(name, counts))

@@ -76,7 +76,7 @@ def judge(connection: Connection, delivery_id: int, file: str, limit: Limit, fai
     landed, set_aside = _counts(connection, delivery_id, file)
     if failures:
         verdict, reason = "reject", " ".join(failures)
-    elif limit.exceeded(set_aside, landed):
+    elif limit.exceeded_by_all(set_aside, landed):
         verdict, reason = (
             "hold",
             f"{_share(file, set_aside, landed)}: more than the {limit.percent:g} % that is ordinary.",
