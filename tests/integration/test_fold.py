@@ -55,8 +55,18 @@ def test_a_persons_role_is_the_primary_one_and_the_schools_are_all(warehouse_url
         role(6, "3", "ext:coach", "990", role_type="secondary"),
         role(7, "4", "teacher", "990"),
         role(8, "4", "teacher", "994", status="tobedeleted"),
+        role(9, "7", "teacher", "994", role_type="secondary"),
+        role(10, "7", "aide", "990", role_type="PRIMARY"),
     ]
-    users = [user("1"), user(" 2"), user("3"), user("4"), user("5"), user("6", role="aide", org_sourced_ids="7")]
+    users = [
+        user("1"),
+        user(" 2"),
+        user("3"),
+        user("4"),
+        user("5"),
+        user("6", role="aide", org_sourced_ids="7"),
+        user("7"),
+    ]
     delivery_id = deliver(warehouse_url, {"users": users, "roles": roles})
     expected = {
         "1": ("student", "990"),
@@ -65,6 +75,7 @@ def test_a_persons_role_is_the_primary_one_and_the_schools_are_all(warehouse_url
         "4": ("teacher", "990"),
         "5": (None, None),
         "6": ("aide", "7"),
+        "7": ("aide", "990,994"),
     }
     assert folded(warehouse_url, delivery_id) == expected
     assert {

@@ -113,6 +113,12 @@ def test_a_torn_record_costs_no_other_record_wherever_blocks_end() -> None:
         assert read(blocks_of(TORN, size)) == (landed, [(line, "row_ragged", cell) for line, cell in ragged])
 
 
+def test_a_torn_record_of_several_lines_costs_its_first_line_only() -> None:
+    landed, ragged = read([b'1,b,c\n2,"b\n3,b,c\n4"\n5,b,c\n'])
+    assert [line for line, _ in landed] == [2, 4, 6]
+    assert [line for line, _, _ in ragged] == [3, 5]
+
+
 def test_rows_may_have_more_cells_than_the_header_when_they_are_empty() -> None:
     assert read([b"1,2,3,,\n4,5,6\n"]) == ([(2, ["1", "2", "3"]), (3, ["4", "5", "6"])], [])
 

@@ -30,9 +30,7 @@ select
 from several
 inner join {users} as users on several.id = btrim(users.sourced_id)
 group by several.id
-having
-    count(users.org_sourced_ids) = count(*)
-    and count(distinct to_jsonb(users) - array['_row', 'sourced_id', 'org_sourced_ids', 'date_last_modified']) = 1
+having count(distinct to_jsonb(users) - array['_row', 'sourced_id', 'org_sourced_ids', 'date_last_modified']) = 1
 """
 
 MOVE_THE_OTHERS = """
