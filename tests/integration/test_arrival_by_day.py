@@ -244,6 +244,13 @@ def test_a_scheduled_run_fails_as_ever_when_nothing_came(warehouse_url: str) -> 
     assert night(warehouse_url) == [("missing", None)]
 
 
+def test_a_workbook_alone_is_named(warehouse_url: str) -> None:
+    with connect() as connection:
+        record_district(connection, district())
+    _, message = ends("scheduled", {**NOTHING, "strays": ["roster.xlsx"]})
+    assert "no CSV file and no zip for 2026-11-24, only roster.xlsx" in message
+
+
 def test_a_refused_password_fails_every_run(served: int, warehouse_url: str) -> None:
     kind, _ = ends("asset_triggered", {"status": "refused", "message": "No."})
     assert kind is AirflowFailException

@@ -115,7 +115,7 @@ def test_it_does_not_fire_while_a_file_grows(inbox: Path) -> None:
 def test_a_file_under_way_under_another_name_does_not_count(inbox: Path) -> None:
     put(inbox, {"orgs.csv": b"x", "users.csv.filepart": b"x"})
     event, _ = fires(1.5)
-    assert event == {"status": "deadline", "found": ["orgs.csv"], "missing": ["users"], "trouble": None}
+    assert event == {"status": "deadline", "found": ["orgs.csv"], "missing": ["users"], "strays": [], "trouble": None}
 
 
 def test_a_finished_rename_counts(inbox: Path) -> None:
@@ -172,7 +172,7 @@ def test_in_a_kept_inbox_only_what_is_new_fires(
     settings.cache_clear()
     assert everything_in(inbox) == FILES
     event, _ = fires(1.5, kept_inbox_of="maple")
-    assert event == {"status": "deadline", "found": [], "missing": ["orgs", "users"], "trouble": None}
+    assert event == {"status": "deadline", "found": [], "missing": ["orgs", "users"], "strays": [], "trouble": None}
     event, seconds = fires(20, (1.0, lambda: put(inbox, {"users.csv": b"sourcedId\n8\n9\n"})), kept_inbox_of="maple")
     assert event == {"status": "complete", "files": ["orgs.csv", "users.csv"]}
     assert seconds >= 1.0 + STABLE_AFTER
@@ -180,8 +180,13 @@ def test_in_a_kept_inbox_only_what_is_new_fires(
 
 def test_at_the_deadline_an_empty_inbox_is_told(inbox: Path) -> None:
     event, seconds = fires(1.0)
-    assert event == {"status": "deadline", "found": [], "missing": ["orgs", "users"], "trouble": None}
+    assert event == {"status": "deadline", "found": [], "missing": ["orgs", "users"], "strays": [], "trouble": None}
     assert 1.0 <= seconds < 5
+
+
+def test_at_the_deadline_what_is_no_delivery_is_named(inbox: Path) -> None:
+    put(inbox, {"roster.xlsx": b"x", ".hidden.txt": b"x"})
+    assert fires(1.0)[0]["strays"] == ["roster.xlsx"]
 
 
 def test_at_the_deadline_an_upload_under_way_is_told(inbox: Path) -> None:
@@ -191,7 +196,13 @@ def test_at_the_deadline_an_upload_under_way_is_told(inbox: Path) -> None:
             time.sleep(0.1)
 
     event, _ = fires(2.0, (0, upload))
-    assert event == {"status": "deadline", "found": ["orgs.csv", "users.csv"], "missing": [], "trouble": None}
+    assert event == {
+        "status": "deadline",
+        "found": ["orgs.csv", "users.csv"],
+        "missing": [],
+        "strays": [],
+        "trouble": None,
+    }
 
 
 def test_a_refused_password_ends_the_wait_at_once(connect_as: Callable[..., None]) -> None:

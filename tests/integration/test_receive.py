@@ -214,6 +214,7 @@ def test_what_lies_beside_the_roster_is_said_and_changes_nothing(
     put(inbox, FILES)
     plain = take_in("run_1").delivery
     put(inbox, {"Orgs.csv": FILES["orgs.csv"], "USERS.CSV": FILES["users.csv"], "results.csv": b"", "pupils.csv": b""})
+    put(inbox, {"readme.txt": b"x"})
     receipt = take_in("run_2")
     assert noted(warehouse_url, receipt) == NO_MANIFEST | {
         "delivery": {"file_not_used": "info", "file_unknown": "info"},
@@ -224,8 +225,9 @@ def test_what_lies_beside_the_roster_is_said_and_changes_nothing(
     details = "select detail from rollcall.check_result where delivery_id = %s and file = 'delivery' order by code"
     assert query(warehouse_url, details, receipt.delivery.delivery_id) == [
         ("Found: results.csv.",),
-        ("Found: pupils.csv.",),
+        ("Left in the inbox: readme.txt. Found: pupils.csv.",),
     ]
+    assert everything_in(inbox) == {"readme.txt": b"x"}
 
 
 ALL_ABSENT = b"propertyName,value\nmanifest.version,1.0\nfile.orgs,absent\nfile.users,absent\n"

@@ -35,6 +35,7 @@ def test_an_empty_inbox_is_no_delivery_even_of_nothing() -> None:
 def test_more_files_than_expected_are_part_of_the_delivery() -> None:
     found = assess(listing("orgs.csv", "users.csv", "classes.csv", "manifest.csv", "results.csv", "log.txt"), EXPECTED)
     assert names(found.files) == ["classes.csv", "manifest.csv", "orgs.csv", "results.csv", "users.csv"]
+    assert names(found.strays) == ["log.txt"]
 
 
 @pytest.mark.parametrize("name", ["USERS.CSV", "Users.csv", "users.CSV"])

@@ -62,11 +62,14 @@ def record_notes(connection: Connection, delivery_id: int, notes: Sequence[Note]
 
 
 def add_note(connection: Connection, delivery_id: int, note: Note) -> None:
-    """Write one more note down; noting it again changes nothing."""
+    """Write one more note down; what it says beside its code is added to what was said there before."""
     connection.execute(
         """
         insert into rollcall.check_result (delivery_id, file, code, severity, rows_failed, detail)
-        values (%s, %s, %s, %s, 1, %s) on conflict do nothing
+        values (%s, %s, %s, %s, 1, %s)
+        on conflict (delivery_id, file, code) do update
+        set detail = concat_ws(' ', check_result.detail, excluded.detail)
+        where check_result.detail is distinct from excluded.detail
         """,
         (delivery_id, note.file, note.code, note.severity or CODES[note.code].severity, note.detail),
     )

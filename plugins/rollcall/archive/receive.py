@@ -18,7 +18,7 @@ from rollcall.archive.store import Archive
 from rollcall.archive.unpack import Delivered, as_sent, delivered_files
 from rollcall.arrival.formats import foreign_format
 from rollcall.arrival.known import read_before
-from rollcall.arrival.listing import is_standard, of_another_night
+from rollcall.arrival.listing import InboxFile, assess, is_standard, of_another_night
 from rollcall.decision.settle import supersede_holds
 from rollcall.districts import District
 from rollcall.ledger import Delivery, DeliveryFile
@@ -114,15 +114,24 @@ def _receive_from_inbox(district: District, account: SftpAccount, delivery: Deli
 
     keep = district.inbox == "keep"
 
-    async def claim_and_archive() -> list[TakenFile]:
+    async def claim_and_archive() -> tuple[list[TakenFile], list[Note]]:
         async with account.connect() as session:
-            read = read_before(district.district_id, await list_folder(session)) if keep else frozenset()
-            return await take(session, archive, delivery.delivery_id, district.files, keep=keep, read=read)
+            listing = await list_folder(session)
+            read = read_before(district.district_id, listing) if keep else frozenset()
+            taken = await take(session, archive, delivery.delivery_id, district.files, keep=keep, read=read)
+            return taken, _strays(listing)
 
-    files = record_delivered(archive, district, delivery, asyncio.run(claim_and_archive()))
+    taken, notes = asyncio.run(claim_and_archive())
+    files = record_delivered(archive, district, delivery, taken, notes)
     _empty_inbox(district, account, delivery, files)
     done = "left the inbox as it is" if keep else "emptied the inbox"
     log(f"Archived {len(files)} files, {sum(file.size_bytes for file in files):,} bytes, and {done}.")
+
+
+def _strays(listing: Sequence[InboxFile]) -> list[Note]:
+    """What lies in the inbox and nobody takes."""
+    strays = assess(listing, ()).strays
+    return [Note("file_unknown", detail=f"Left in the inbox: {named(file.name for file in strays)}.")] if strays else []
 
 
 def record_delivered(

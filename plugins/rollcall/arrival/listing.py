@@ -45,12 +45,14 @@ class Arrival:
         missing: The expected files that are not there, by the standard's names.
         overtaken: Older deliveries that the zip makes pointless: archived with it, and never read.
         stale: Loose files that are so much older than the newest that they may be of another night.
+        strays: Files that are neither CSV nor zip: nobody takes them.
     """
 
     files: tuple[InboxFile, ...]
     missing: tuple[str, ...]
     overtaken: tuple[InboxFile, ...] = ()
     stale: tuple[InboxFile, ...] = ()
+    strays: tuple[InboxFile, ...] = ()
 
     @property
     def is_complete(self) -> bool:
@@ -117,22 +119,24 @@ def assess(
             files that are all among them are no delivery.
     """
     finished = [file for file in listing if is_finished(file.name)]
+    strays = tuple(sorted(file for file in finished if not file.is_csv and not file.is_zip))
     zips = sorted(
         (file for file in finished if file.is_zip and file not in read), key=lambda file: (file.modified, file.name)
     )
     if zips:
         newest = zips[-1]
         older = [file for file in finished if file.is_csv and file.modified <= newest.modified and file not in read]
-        return Arrival((newest,), (), tuple(sorted([*zips[:-1], *older])))
+        return Arrival((newest,), (), tuple(sorted([*zips[:-1], *older])), strays=strays)
     loose = sorted(file for file in finished if file.is_csv)
     if all(file in read for file in loose):
-        return Arrival((), tuple(expected))
+        return Arrival((), tuple(expected), strays=strays)
     present = {canonical_name(file.name) for file in loose}
     old = of_another_night({file.name: file.modified for file in loose}, one_night_hours)
     return Arrival(
         tuple(loose),
         tuple(name for name in expected if name not in present),
         stale=tuple(file for file in loose if file.name in old),
+        strays=strays,
     )
 
 

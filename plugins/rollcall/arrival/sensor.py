@@ -183,6 +183,12 @@ def _what_went_wrong(
             f"{district.name} was still uploading when the wait for {service_date} ended. Clear this task to wait "
             f"again. {still_good}",
         )
+    if event.get("strays"):
+        return (
+            "missing",
+            f"{district.name} sent no CSV file and no zip for {service_date}, only {', '.join(event['strays'][:5])}. "
+            f"Ask the district to export OneRoster CSV files, then clear this task to wait again. {still_good}",
+        )
     return (
         "missing",
         f"{district.name} sent nothing for {service_date}. Ask whether its export ran, then clear this task to wait "

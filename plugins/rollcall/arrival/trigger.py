@@ -37,7 +37,7 @@ class DeliveryTrigger(SFTPTrigger):
         path: The inbox; the account's login folder by default.
 
     The event is ``{"status": "complete", "files": […]}``, ``{"status": "refused", "message": …}`` or
-    ``{"status": "deadline", "missing": […], "found": […], "trouble": …}``.
+    ``{"status": "deadline", "missing": […], "found": […], "strays": […], "trouble": …}``.
     """
 
     def __init__(
@@ -141,5 +141,6 @@ def _deadline_event(arrival: Arrival, trouble: str | None) -> dict[str, Any]:
         "status": "deadline",
         "found": [file.name for file in arrival.files],
         "missing": list(arrival.missing),
+        "strays": [file.name for file in arrival.strays],
         "trouble": trouble,
     }
