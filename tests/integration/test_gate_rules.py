@@ -12,8 +12,8 @@ from zlib import crc32
 import psycopg
 import pytest
 import yaml
-from helpers.deliveries import query
-from helpers.gating import GOOD, NO_LIMIT, NO_LIMITS, deliver, found, good
+from helpers.deliveries import execute, query
+from helpers.gating import GOOD, NO_LIMIT, NO_LIMITS, deliver, found, good, publish
 
 from rollcall.gate import gate_delivery, gate_file
 from rollcall.gate.rules import DELIVERY_SUITE, suite_rules
@@ -689,6 +689,16 @@ def test_records_are_compared_with_those_they_name(warehouse_url: str) -> None:
     assert found_by_file(warehouse_url, delivery_id) == expected
     cases = {code for codes_found in expected.values() for code in codes_found}
     assert cases == {code for code in rules if not code.endswith("_unknown")} - OF_ROLES, "a rule without a case"
+
+
+def test_a_record_is_compared_with_what_it_will_be(warehouse_url: str) -> None:
+    """In a file of changes the delivered record counts before the published one, which counts where there is none."""
+    publish(warehouse_url, "users", "1001", "1002")
+    execute(warehouse_url, "update history.hist_users set role = 'teacher', org_source_ids = '{990,991}'")
+    changes = {**DISTRICT, "users": [good("users")], "enrollments": [good("enrollments"), place("e2", "990_1", "1002")]}
+    delivery_id = deliver(warehouse_url, changes, modes={"users": "delta"})
+    gate_delivery(warehouse_url, delivery_id, NO_LIMITS)
+    assert found(warehouse_url, delivery_id, "enrollments") == {3: {"enrollments_role_differs": "warning"}}
 
 
 def test_in_a_district_without_oddities_nothing_is_found(warehouse_url: str) -> None:
