@@ -2,6 +2,7 @@
 
 import asyncio
 import io
+import random
 import stat
 import struct
 import zipfile
@@ -179,10 +180,9 @@ def test_a_zip_larger_than_any_roster_is_refused(refusal: Refusal, monkeypatch: 
     assert refusal(zipped(members, zipfile.ZIP_STORED)) == "zip_too_large"
 
 
-@pytest.mark.parametrize("said", [100, 9_000_000])
-def test_a_member_that_lies_about_its_size_is_refused(refusal: Refusal, said: int) -> None:
-    content = spoilt(zipped({"users.csv": bytes(range(256)) * 4096}), 22, 24, "<I", said)
-    assert refusal(content) in ("zip_broken", "zip_ratio")
+@pytest.mark.parametrize(("said", "code"), [(100, "zip_broken"), (6000, "zip_broken"), (9_000_000, "zip_ratio")])
+def test_a_member_that_lies_about_its_size_is_refused(refusal: Refusal, said: int, code: str) -> None:
+    assert refusal(spoilt(zipped({"users.csv": random.Random(1).randbytes(5000)}), 22, 24, "<I", said)) == code
 
 
 def test_one_damaged_member_keeps_the_others_out_too(refusal: Refusal) -> None:
