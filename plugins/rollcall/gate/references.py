@@ -90,7 +90,7 @@ def create_known_views(connection: Connection, delivery_id: int, landed: Mapping
     """Make a view ``known_<table>`` for each of the seven files: the records that a reference may name.
 
     They are the delivered ones that were not set aside, and where the delivery does not hold the whole file, the
-    published ones that it does not hold.
+    published ones that it does not hold. What the delivery deletes may not be named.
 
     Args:
         connection: A connection whose search path is the delivery's schema.
@@ -102,18 +102,26 @@ def create_known_views(connection: Connection, delivery_id: int, landed: Mapping
         if delivered is None:
             query = _published(connection, delivery_id, file)
         elif delivered.is_complete:
-            query = _accepted(file)
+            query = _accepted(file, STAYS)
         else:
             query = sql.SQL(
-                "{accepted} union all select * from ({published}) as published"
+                "{staying} union all select * from ({published}) as published"
                 " where not exists (select from ({accepted}) as accepted where accepted.id = published.id)"
-            ).format(accepted=_accepted(file), published=_published(connection, delivery_id, file))
+            ).format(
+                staying=_accepted(file, STAYS),
+                accepted=_accepted(file),
+                published=_published(connection, delivery_id, file),
+            )
         view = sql.Identifier(f"known_{file.table_name}")
         connection.execute(sql.SQL("create or replace view {} as {}").format(view, query))
 
 
-def _accepted(file: File) -> sql.Composed:
-    """A query for the records in a file's table that are not set aside."""
+NO_MORE = sql.SQL("")
+STAYS = sql.SQL("and coalesce(lower(btrim(landed.status)) not in ('tobedeleted', 'inactive'), true)")
+
+
+def _accepted(file: File, condition: sql.Composable = NO_MORE) -> sql.Composed:
+    """A query for the records in a file's table that are not set aside, and fulfil a further condition."""
     columns = {name: landed for name, (landed, _) in COMPARED.get(file.name, {}).items()}
     return sql.SQL(
         """
@@ -124,8 +132,10 @@ def _accepted(file: File) -> sql.Composed:
                 select from {findings} as finding
                 where finding.file = {file} and finding.severity = 'critical' and finding.row_number = landed._row
             )
+            {condition}
         """
     ).format(
+        condition=condition,
         columns=select_list(columns),
         table=sql.Identifier(file.table_name),
         findings=FINDINGS_SO_FAR,
