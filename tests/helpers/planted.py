@@ -26,9 +26,11 @@ BAD_ROLE = "planted-wizard"
 BAD_FLAG = "planted-perhaps"
 BAD_BIRTH_DATE = "1907-19-31"
 TORN_CELL = "Plantedfirstcell"
-HEADER_CELL = "plantedHeaderCell"
-BAD = (BAD_ROLE, BAD_FLAG, BAD_BIRTH_DATE, TORN_CELL, HEADER_CELL)
+BAD = (BAD_ROLE, BAD_FLAG, BAD_BIRTH_DATE, TORN_CELL)
 """Values that break a rule."""
+
+FURTHER_COLUMN = "homeroomNotes"
+"""A column that the standard does not know: findings name it, and never what stands in it."""
 
 MARKERS = (*GOOD, *BAD, PASSWORD, "1903, 7, 19", "19030719", "planted")
 """What is searched for, whatever the case; the birth date also as Python and as computers write it."""
@@ -48,9 +50,9 @@ def plant(folder: Path, *, torn: bool = True) -> None:
         row |= {"username": USERNAME, "phone": PHONE, "sms": PHONE, "password": PASSWORD}
     pupils[1]["role"] = BAD_ROLE
     pupils[2]["enabledUser"] = BAD_FLAG
-    users.header.append(HEADER_CELL)
+    users.header.append(FURTHER_COLUMN)
     for row in users.rows:
-        row[HEADER_CELL] = GIVEN_NAME
+        row[FURTHER_COLUMN] = GIVEN_NAME
     users.write()
     if torn:
         with (folder / "users.csv").open("a", encoding="utf-8", newline="") as stream:

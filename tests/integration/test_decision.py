@@ -279,6 +279,17 @@ def test_a_file_that_is_folded_into_another_holds_the_delivery_too(url: str) -> 
     assert told(decide(district(), delivery_id)) == [("hold_set_aside", "roles", None, 1, 1)]
 
 
+@pytest.mark.parametrize(("users", "verdict"), [("OneRoster 1.1", "accept"), ("OneRoster 1.2", "reject")])
+def test_an_unusable_roles_csv_matters_only_where_users_leave_their_roles_to_it(
+    url: str, users: str, verdict: str
+) -> None:
+    delivery_id = deliver(url)
+    send(url, delivery_id, "roles", [{"sourced_id": "r1"}])
+    execute(url, "update rollcall.delivery_file set verdict = 'reject' where file = 'roles'")
+    execute(url, "update rollcall.delivery_file set format = %s where file = 'users'", users)
+    assert decide(district(), delivery_id).verdict == verdict
+
+
 def test_a_rejected_file_rejects_the_delivery(url: str) -> None:
     delivery_id = deliver(url, verdict="reject")
     decision = decide(district(), delivery_id)

@@ -1,11 +1,12 @@
 """Why a delivery is held or rejected: a code of the catalog each, with its file, its counts and its sentence."""
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
 from rollcall import ledger
 from rollcall.codes import message_of
 from rollcall.ledger import Delivery, DeliveryFile
-from rollcall.oneroster import LANDED_FILE_NAMES
+from rollcall.oneroster import LANDED_FILE_NAMES, ROLES
 from rollcall.warehouse import Connection
 
 
@@ -41,7 +42,7 @@ def reasons_to_reject(connection: Connection, delivery: Delivery) -> list[Reason
     reasons = _missing_files(connection, delivery)
     sent = {file.file: file for file in ledger.files_of(connection, delivery.delivery_id)}
     for name in LANDED_FILE_NAMES:
-        if name in sent and sent[name].verdict == "reject":
+        if name in sent and sent[name].verdict == "reject" and _is_needed(name, sent):
             sentence = sent[name].verdict_reason or f"{name}.csv cannot be used."
             codes = _codes_against(connection, delivery, name)
             if len(codes) > 1:
@@ -49,6 +50,12 @@ def reasons_to_reject(connection: Connection, delivery: Delivery) -> list[Reason
             else:
                 reasons += [Reason(code, sentence, name) for code, _ in codes or [("file_rejected", None)]]
     return reasons or _nothing_delivered(connection, delivery, list(sent.values()))
+
+
+def _is_needed(name: str, sent: Mapping[str, DeliveryFile]) -> bool:
+    """Whether a file is read at all: roles.csv only where users.csv leaves roles to it, as in OneRoster 1.2."""
+    users = sent.get("users")
+    return name != ROLES.name or users is None or users.format == "OneRoster 1.2"
 
 
 def _nothing_delivered(connection: Connection, delivery: Delivery, sent: list[DeliveryFile]) -> list[Reason]:
