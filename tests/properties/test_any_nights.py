@@ -1,0 +1,217 @@
+"""Any sequence of nights ends with marts that equal the reference model."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any
+
+from any_nights import Answer, Story, stories
+from examples import BATCH, SETTINGS
+from helpers.gating import NO_LIMITS, NO_ROW_MORE
+from helpers.inbox import district
+from hypothesis import given
+from reference import BY_YEAR, Files, Reference
+from small_world import SmallWorld
+
+from rollcall.decision.decide import accept
+from rollcall.decision.settle import settle
+from rollcall.districts import District, Limits
+from rollcall.oneroster import FILE_BY_NAME, FILE_NAMES
+from rollcall.warehouse import connect
+
+STRICT = Limits.model_validate({**NO_LIMITS.model_dump(), "set_aside": NO_ROW_MORE.model_dump()})
+BOOKKEEPING = ("district_id", "valid_from_seq", "valid_to_seq", "end_reason", "ended_on", "row_hash", "metadata")
+PUBLISHED = """
+    select to_jsonb(version)
+    from history.hist_{table} as version
+    inner join rollcall.publication using (district_id)
+    where district_id = %s and valid_from_seq <= sequence and (valid_to_seq is null or sequence < valid_to_seq)
+"""
+MARTS = {
+    "dim_school": "source_id",
+    "dim_term": "source_id, school_year",
+    "dim_course": "source_id",
+    "dim_class": "source_id, school_year",
+    "dim_student": "source_id",
+    "dim_staff": "source_id",
+    "fct_enrollment": "source_id, school_year, is_active",
+    "fct_teaching": "source_id, school_year, is_active",
+    "roster": "student_source_id, class_source_id, school_year, primary_teacher_source_id",
+    "dim_student_demographics": "source_id",
+}
+
+
+@dataclass
+class Past:
+    """A delivery that was judged."""
+
+    number: int
+    content: Files
+    state: str
+
+
+@dataclass
+class Played:
+    """A district under way: what happened to it in the warehouse, and what should have."""
+
+    world: SmallWorld
+    name: str
+    story: Story
+    model: Reference = field(init=False)
+    past: list[Past] = field(default_factory=list)
+    nights: Iterator[tuple[date, dict[str, bytes], Answer]] = field(init=False)
+    steps: list[str] = field(default_factory=list)
+    fault: str = ""
+
+    def __post_init__(self) -> None:
+        self.model = Reference(inclusive=self.story.inclusive)
+        self.nights = self.story.deliveries()
+
+    @property
+    def district(self) -> District:
+        limits = STRICT if self.story.kind == "strict" else NO_LIMITS
+        return district(
+            self.name,
+            files=FILE_NAMES,
+            limits=limits,
+            first_delivery="hold" if self.story.kind == "first held" else "accept",
+            enrollment_end_date="inclusive" if self.story.inclusive else "exclusive",
+            roll_over_days=366,
+        )
+
+    def play(self) -> bool:
+        """One night; tells whether there was one."""
+        night = next(self.nights, None)
+        if night is None or self.fault:
+            return False
+        try:
+            self._play(*night)
+        except Exception as error:  # noqa: BLE001 -- told at the end, with the district's whole story
+            self.fault = f"{type(error).__name__}: {error}"
+        return True
+
+    def look(self) -> None:
+        """Compare what readers see with the model."""
+        if not self.fault:
+            differences = [*self._differences()]
+            self.fault = "\n".join(differences[:10])
+
+    def _play(self, night: date, files: Files, answer: Answer) -> None:
+        expected = self._expected(files)
+        outcome = self.world.deliver(self.district, files, night)
+        self.steps.append(f"{night}: {outcome.state}, {answer}")
+        if expected != "judged":
+            assert outcome.state == expected, f"{outcome} should be {expected}"
+        else:
+            assert outcome.state in ("accepted", "held"), outcome
+            assert outcome.state == "held" or not self._must_be_held(files), f"{outcome} should be held"
+        past = Past(outcome.delivery_id, files, outcome.state)
+        if outcome.state in ("accepted", "held", "unchanged"):
+            self._supersede()
+        if outcome.state == "accepted":
+            self.model.publish(files, night, approved=False)
+            past.state = "published"
+        elif outcome.state == "unchanged":
+            self.model.effective = night
+        self.past.append(past)
+        self._answer(answer)
+
+    def _expected(self, files: Files) -> str:
+        """What becomes of the delivery; ``judged`` where that depends on its rows."""
+        if self.model.content == files:
+            return "unchanged"
+        for past in reversed(self.past):
+            if past.content == files and past.state in ("held", "discarded", "rejected", "published"):
+                if past.state != "published":
+                    return "same_as_held" if past.state == "held" else past.state
+                break
+        absent = files.get("manifest.csv", b"").decode()
+        missing = [file for file in FILE_NAMES if f"{file}.csv" not in files and f"file.{file},absent" not in absent]
+        return "rejected" if missing else "judged"
+
+    def _must_be_held(self, files: Files) -> bool:
+        if self.story.kind == "first held" and self.model.content is None:
+            return True
+        rows = [row for each in self.model.read(files).values() for row in each.rows]
+        return self.story.kind == "strict" and any(row.set_aside for row in rows)
+
+    def _supersede(self) -> None:
+        for past in self.past:
+            if past.state == "held":
+                past.state = "superseded"
+
+    def _answer(self, answer: Answer) -> None:
+        """A person answers the hold that is open, if one is; another night may have come since."""
+        held = next((past for past in self.past if past.state == "held"), None)
+        if held is None or answer == "none":
+            return
+        with connect() as connection:
+            settle(connection, held.number, answer, by="ops", why="seen", via="cli")
+        held.state = "discarded"
+        if answer == "approved":
+            accept(held.number)
+            held.state = "published"
+            ((night,),) = self.world.query(
+                "select service_date from rollcall.delivery where delivery_id = %s", held.number
+            )
+            self.model.publish(held.content, night, approved=True)
+
+    def _differences(self) -> Iterator[str]:
+        for past in self.past:
+            state = self.world.state_of(past.number)
+            if state[0] != past.state:
+                yield f"delivery {past.number} should be {past.state}, and is {state}"
+        for file in FILE_NAMES:
+            yield from _compared(file, self._shown(file), self.model.published[file])
+        if self.model.effective is not None:
+            for mart, expected in self.model.marts().items():
+                schema = "roster_restricted" if mart == "dim_student_demographics" else "roster"
+                shown = self.world.query(f"select {MARTS[mart]} from {schema}.{mart} where district_id = %s", self.name)
+                yield from _compared(mart, {key: {} for key in shown}, {key: {} for key in expected})
+                assert len(shown) == len(set(shown)), mart
+
+    def _shown(self, file: str) -> dict[Any, Any]:
+        """The published records of a file, as the model keeps them."""
+        records = {}
+        for (record,) in self.world.query(PUBLISHED.format(table=FILE_BY_NAME[file].table_name), self.name):
+            year = (record.pop("school_year"),) if file in BY_YEAR else ()
+            key = (record.pop("source_id"), *year)
+            assert key not in records, (file, key)
+            records[key] = {name: value for name, value in record.items() if name not in BOOKKEEPING}
+        return records
+
+
+def _compared(what: str, shown: dict[Any, Any], expected: dict[Any, Any]) -> Iterator[str]:
+    for key in sorted(expected.keys() - shown.keys(), key=str):
+        yield f"{what}: {key} should be there"
+    for key in sorted(shown.keys() - expected.keys(), key=str):
+        yield f"{what}: {key} should not be there"
+    for key in shown.keys() & expected.keys():
+        for name, value in expected[key].items():
+            told = value.isoformat() if isinstance(value, date) else value
+            if shown[key][name] != told:
+                yield f"{what}: {key}: {name} is {shown[key][name]!r}, should be {told!r}"
+
+
+def play(world: SmallWorld, batch: list[Story]) -> list[str]:
+    """Play stories side by side, night by night, with a build for all after each; returns what went wrong."""
+    world.begin()
+    played = [Played(world, f"d{number}", story) for number, story in enumerate(batch)]
+    while True in [each.play() for each in played]:
+        world.conform()
+        for each in played:
+            each.look()
+    return [f"{each.fault}\n{each.story}\n{each.steps}" for each in played if each.fault]
+
+
+def test_any_nights_end_as_the_reference_says(world: SmallWorld) -> None:
+    drawn: list[Story] = []
+
+    @SETTINGS
+    @given(stories)
+    def draw(story: Story) -> None:
+        drawn.append(story)
+
+    draw()
+    faults = [fault for at in range(0, len(drawn), BATCH) for fault in play(world, drawn[at : at + BATCH])]
+    assert not faults, "\n\n".join(faults)
