@@ -65,20 +65,27 @@ published as (
         or id in (select btrim(sourced_id) from users where lower(btrim(status)) in ('tobedeleted', 'inactive'))
 ),
 
+-- Those that readers see, then the sent ones: primary roles first, each in the order of the file.
 orgs as (
-    select id, org from standing
-    union
-    select published.id, listed.org
+    select id, org, 2 as turn, not is_primary as is_secondary, _row as place from standing
+    union all
+    select published.id, listed.org, 1 as turn, false as is_secondary, listed.place
     from published
-    cross join unnest(published.org_source_ids) as listed (org)
+    cross join unnest(published.org_source_ids) with ordinality as listed (org, place)
     where not exists (
         select from role_rows where role_rows.id = published.id and role_rows.org = listed.org and role_rows.is_gone
     )
 ),
 
-org_lists as (
-    select id, string_agg(org, ',' order by org) as orgs
+each_once as (
+    select distinct on (id, org) *
     from orgs
+    order by id, org, turn, is_secondary, place
+),
+
+org_lists as (
+    select id, string_agg(org, ',' order by turn, is_secondary, place) as orgs
+    from each_once
     group by id
 ),
 
