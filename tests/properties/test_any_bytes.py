@@ -131,6 +131,7 @@ class Batch:
         _assert_nothing_personal(self.world, self.said())
 
 
+@pytest.mark.timeout(2400)  # a hundred examples take minutes
 def test_any_bytes_end_in_a_verdict(published: SmallWorld, ears: Ears, capfd: pytest.CaptureFixture[str]) -> None:
     batch = Batch(published, lambda: [*ears.take(), *capfd.readouterr()])
 

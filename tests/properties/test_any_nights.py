@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
+import pytest
 from any_nights import Answer, Story, stories
 from examples import BATCH, SETTINGS
 from helpers.gating import NO_LIMITS, NO_ROW_MORE
@@ -204,6 +205,7 @@ def play(world: SmallWorld, batch: list[Story]) -> list[str]:
     return [f"{each.fault}\n{each.story}\n{each.steps}" for each in played if each.fault]
 
 
+@pytest.mark.timeout(2400)  # a hundred examples take minutes
 def test_any_nights_end_as_the_reference_says(world: SmallWorld) -> None:
     drawn: list[Story] = []
 
