@@ -419,10 +419,10 @@ ODD = sorted(
 
 def test_staging_casts_what_the_next_test_casts() -> None:
     for file, columns in CASTS.items():
-        model = PROJECT_ROOT / f"dbt_project/models/staging/stg_oneroster__{FILE_BY_NAME[file].table_name}.sql"
+        model = PROJECT_ROOT / f"dbt_project/models/staging/oneroster/stg_oneroster__{FILE_BY_NAME[file].table_name}.sql"
         cast = dict(re.findall(r"typed\('(\w+)', '(\w+)'\)", model.read_text()))
         assert cast == columns
-    models = (PROJECT_ROOT / "dbt_project/models/staging").glob("*.sql")
+    models = (PROJECT_ROOT / "dbt_project/models/staging/oneroster").glob("*.sql")
     assert sum(len(re.findall(r"::(?!text|bigint|jsonb)", model.read_text())) for model in models) == 0
     macro = (PROJECT_ROOT / "dbt_project/macros/cells.sql").read_text()
     assert "nullif(btrim({{ column }}), '')::{{ type }}" in macro
