@@ -1,20 +1,59 @@
 with
 
-organisations as (
-    {{ published(ref('hist_orgs')) }}
+publications as (
+    select * from {{ source('rollcall', 'publication') }}
 ),
 
-parents as (
-    {{ published(ref('hist_orgs')) }}
+organisations as (
+    select * from {{ ref('hist_orgs') }}
 )
 
 select
-    schools.district_id,
+    publications.district_id,
     schools.source_id,
     schools.name as school_name,
     schools.identifier as school_identifier,
     schools.parent_source_id as parent_organisation_source_id,
-    parents.name as parent_organisation_name
-from organisations as schools
-left join parents on schools.district_id = parents.district_id and schools.parent_source_id = parents.source_id
+    hierarchy.ancestor_names[1] as parent_organisation_name,
+    hierarchy.district_source_id as district_organisation_source_id,
+    hierarchy.district_name as district_organisation_name,
+    coalesce(hierarchy.ancestor_source_ids, '{}') as ancestor_source_ids,
+    coalesce(hierarchy.ancestor_names, '{}') as ancestor_names
+from publications
+inner join organisations as schools on {{ published_in('schools') }}
+left join lateral ( -- noqa: ST05
+    -- Upwards from the parent, beside each school: a CTE of its own would climb in all districts for a reader of one.
+    with recursive ancestors as (
+        select
+            1 as height,
+            parents.source_id,
+            parents.name,
+            parents.type,
+            parents.parent_source_id,
+            array[schools.source_id, parents.source_id] as path
+        from organisations as parents
+        where {{ published_in('parents') }} and parents.source_id = schools.parent_source_id
+        union all
+        select
+            ancestors.height + 1 as height,
+            parents.source_id,
+            parents.name,
+            parents.type,
+            parents.parent_source_id,
+            ancestors.path || parents.source_id as path
+        from ancestors
+        inner join organisations as parents
+            on {{ published_in('parents') }} and ancestors.parent_source_id = parents.source_id
+        where parents.source_id <> all(ancestors.path)
+    )
+
+    select
+        array_agg(ancestors.source_id order by ancestors.height) as ancestor_source_ids,
+        array_agg(ancestors.name order by ancestors.height) as ancestor_names,
+        (array_agg(ancestors.source_id order by ancestors.height) filter (where ancestors.type = 'district'))[1]
+            as district_source_id,
+        (array_agg(ancestors.name order by ancestors.height) filter (where ancestors.type = 'district'))[1]
+            as district_name
+    from ancestors
+) as hierarchy on true
 where schools.type = 'school'
