@@ -390,6 +390,8 @@ def test_an_end_before_the_begin_is_told_and_let_through(
     assert lines == {3: "warning"}
 
 
+STAGING = PROJECT_ROOT / "dbt_project/models/staging/oneroster"
+
 CASTS = {
     "academicSessions": {"start_date": "date", "end_date": "date", "school_year": "integer"},
     "users": {"enabled_user": "boolean"},
@@ -419,10 +421,10 @@ ODD = sorted(
 
 def test_staging_casts_what_the_next_test_casts() -> None:
     for file, columns in CASTS.items():
-        model = PROJECT_ROOT / f"dbt_project/models/staging/oneroster/stg_oneroster__{FILE_BY_NAME[file].table_name}.sql"
+        model = STAGING / f"stg_oneroster__{FILE_BY_NAME[file].table_name}.sql"
         cast = dict(re.findall(r"typed\('(\w+)', '(\w+)'\)", model.read_text()))
         assert cast == columns
-    models = (PROJECT_ROOT / "dbt_project/models/staging/oneroster").glob("*.sql")
+    models = STAGING.glob("*.sql")
     assert sum(len(re.findall(r"::(?!text|bigint|jsonb)", model.read_text())) for model in models) == 0
     macro = (PROJECT_ROOT / "dbt_project/macros/cells.sql").read_text()
     assert "nullif(btrim({{ column }}), '')::{{ type }}" in macro
