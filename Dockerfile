@@ -4,7 +4,8 @@ FROM python:3.12-slim AS rollcall
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PYTHONUNBUFFERED=1
 RUN useradd --uid 50000 --create-home rollcall \
     && install -d -o rollcall -g rollcall -m 0750 \
-        /opt/airflow /var/lib/rollcall/archive /var/lib/rollcall/logs /var/lib/rollcall/accounts /var/lib/rollcall/state
+        /opt/airflow /var/lib/rollcall/archive /var/lib/rollcall/logs /var/lib/rollcall/accounts \
+        /var/lib/rollcall/state /var/lib/rollcall/state/docs
 WORKDIR /opt/rollcall
 COPY requirements.txt ./
 RUN pip install -r requirements.txt

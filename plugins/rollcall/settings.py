@@ -54,6 +54,11 @@ class Settings(BaseSettings):
         """The folder of the dbt project."""
         return self.home / "dbt_project"
 
+    @property
+    def warehouse_docs(self) -> Path:
+        """The page that documents the warehouse: a deploy writes it, Airflow's UI shows it."""
+        return self.state_dir / "docs" / "index.html"
+
 
 @lru_cache(maxsize=1)
 def settings() -> Settings:

@@ -2,8 +2,10 @@
 
 from pathlib import Path
 
+import httpx
 from helpers.planted import leaks, plant, texts_of_files, texts_of_tables
 
+from rollcall.airflow_api import airflow_api
 from tests.e2e.conftest import NIGHT_1, PAUSED, Export
 from tests.e2e.operator_at_work import Desk
 
@@ -23,6 +25,20 @@ def test_law_07_no_personal_data_in_logs_xcom_ledger_or_receipts(desk: Desk, tmp
     found += leaks(texts_of_tables(desk.state.airflow_db_url, "public"))
     found += leaks(texts_of_tables(desk.state.warehouse_url, "rollcall", "audit"))
     assert found == []
+
+
+def test_the_warehouse_is_documented_behind_the_login_and_in_the_navigation(desk: Desk) -> None:
+    page = f"{desk.state.airflow_url}/warehouse-docs/"
+    assert httpx.get(page, trust_env=False).status_code == 401
+    assert httpx.get(f"{page}openapi.json", trust_env=False).status_code == 404
+    with airflow_api(desk.state.airflow_url, desk.state.service_user, desk.state.service_password) as session:
+        answer = session.get("/warehouse-docs/").raise_for_status()
+    assert "default-src 'none'" in answer.headers["content-security-policy"]
+    assert '"unique_id": "model.rollcall.roster"' in answer.text, "the models"
+    assert '"name": "primary_teacher_family_name", "comment": ' in answer.text, "the database's catalog"
+    plugins = desk.api("GET", "/api/v2/plugins")["plugins"]
+    views = [view for plugin in plugins if plugin["name"] == "rollcall" for view in plugin["external_views"]]
+    assert [(view["category"], view["href"]) for view in views] == [("docs", "warehouse-docs/")]
 
 
 def test_a_night_on_which_nothing_is_expected_is_skipped_and_green(desk: Desk) -> None:

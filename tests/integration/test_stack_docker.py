@@ -56,6 +56,15 @@ def test_every_service_has_a_health_check_or_ends_by_itself() -> None:
     assert [name for name, service in services.items() if "test" not in service["healthcheck"]] == ["migrate"]
 
 
+def test_what_migrate_documents_is_what_the_api_server_shows() -> None:
+    services = yaml.safe_load(COMPOSE)["services"]
+    mount = "docs:/var/lib/rollcall/state/docs"
+    assert services["migrate"]["environment"]["ROLLCALL_STATE_DIR"] == "/var/lib/rollcall/state"
+    assert mount in services["migrate"]["volumes"]
+    assert mount in services["api-server"]["volumes"]
+    assert " /var/lib/rollcall/state/docs" in (PROJECT_ROOT / "Dockerfile").read_text(), "owned by the right user"
+
+
 def test_logins_are_made_once_and_numbers_are_never_given_twice(tmp_path: Path) -> None:
     path = tmp_path / "districts.json"
     first = ensure_logins(path, ["alpha", "beta"])

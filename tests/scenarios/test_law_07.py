@@ -23,7 +23,9 @@ from helpers.planted import (
 )
 from nights import Run, World, small_district, write
 
+from rollcall.conform.dbt_build import write_docs
 from rollcall.gate import rules
+from rollcall.settings import settings
 from simulator.package import ZIP_NAME
 
 
@@ -112,6 +114,7 @@ def test_law_07_personal_data_stays_in_the_warehouse(
     assert "GateError" in said["law-7-gate judged"]
 
     assert _is_visible_to_readers(world)
+    write_docs(world.url, settings().warehouse_docs)
     out, err = capfd.readouterr()
     everywhere = [
         *nights.told.texts,
@@ -134,7 +137,7 @@ def _is_visible_to_readers(world: World) -> bool:
 def _written_beside_the_warehouse(world: World) -> Iterator[tuple[str, str]]:
     """Every file that the parts wrote, but for the database itself, the archived bytes and the inboxes."""
     state = world.state.state_dir
-    yield from texts_of_files(state / "logs", state / "dbt", state / "run")
+    yield from texts_of_files(state / "logs", state / "dbt", state / "docs", state / "run")
     for district in (state / "archive").iterdir():
         yield from texts_of_files(*(district / name for name in ("deliveries", "receipts", "incoming", "changes")))
     for account in (state / "sftp").iterdir():

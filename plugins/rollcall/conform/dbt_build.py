@@ -2,8 +2,10 @@
 
 import getpass
 import os
+import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from psycopg.conninfo import conninfo_to_dict
@@ -22,6 +24,9 @@ NIGHTLY = (
 EVERYTHING = ("run",)
 """A deploy: every table and view."""
 
+DOCUMENT = ("docs", "generate", "--static")
+"""What there is, as one page: from the catalog and the models' files, never from a row."""
+
 # dbt's log and result files would hold what PostgreSQL says; outcomes are reported through the ledger instead.
 SILENT = ("--quiet", "--log-level", "none", "--log-level-file", "none", "--no-write-json")
 
@@ -39,6 +44,34 @@ def run_dbt(warehouse_url: str, command: Sequence[str]) -> list[NodeOutcome]:
     Raises:
         BuildImpossibleError: dbt did not get as far as running nodes.
     """
+    outcome = _invoke(warehouse_url, command)
+    return [_node_outcome(result) for result in outcome.result.results]
+
+
+def write_docs(warehouse_url: str, page: Path) -> None:
+    """Write dbt's documentation of the warehouse as one HTML page that needs nothing else.
+
+    Args:
+        warehouse_url: The warehouse; only its catalog is read.
+        page: Where to; an older page stays whole until the new one takes its place.
+
+    Raises:
+        BuildImpossibleError: dbt failed.
+    """
+    if not _invoke(warehouse_url, DOCUMENT).success:
+        raise BuildImpossibleError("dbt could not document the warehouse: a model does not compile")
+    page.parent.mkdir(parents=True, exist_ok=True)
+    beside = page.with_suffix(".new")
+    shutil.copyfile(_target_path() / "static_index.html", beside)
+    beside.replace(page)
+
+
+def _invoke(warehouse_url: str, command: Sequence[str]) -> Any:
+    """What dbt's runner answers.
+
+    Raises:
+        BuildImpossibleError: dbt did not get as far as working on nodes.
+    """
     from dbt.cli.main import dbtRunner
 
     redact_dbt()
@@ -46,17 +79,21 @@ def run_dbt(warehouse_url: str, command: Sequence[str]) -> list[NodeOutcome]:
         outcome: Any = dbtRunner().invoke([*command, *SILENT, *_places()])
     if outcome.exception is not None:
         raise BuildImpossibleError(f"dbt did not run: {outcome.exception}") from None
-    return [_node_outcome(result) for result in outcome.result.results]
+    return outcome
 
 
 def _places() -> list[str]:
     """Where dbt finds the project, and where it may write; the parsed project stays there from night to night."""
-    project, work = settings().dbt_project_dir, settings().state_dir / "dbt"
-    work.mkdir(parents=True, exist_ok=True)
+    project, target = settings().dbt_project_dir, _target_path()
+    target.parent.mkdir(parents=True, exist_ok=True)
     return [
         "--project-dir", str(project), "--profiles-dir", str(project),
-        "--target-path", str(work / "target"), "--log-path", str(work / "logs"),
+        "--target-path", str(target), "--log-path", str(target.with_name("logs")),
     ]  # fmt: skip
+
+
+def _target_path() -> Path:
+    return settings().state_dir / "dbt" / "target"
 
 
 @contextmanager

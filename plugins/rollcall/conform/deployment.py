@@ -1,13 +1,14 @@
-"""Deploying the warehouse: migrations, history tables, marts."""
+"""Deploying the warehouse: migrations, history tables, marts, and the page that documents them."""
 
-from rollcall.conform.dbt_build import EVERYTHING, run_dbt
+from rollcall.conform.dbt_build import EVERYTHING, run_dbt, write_docs
 from rollcall.conform.outcomes import BuildImpossibleError
 from rollcall.conform.session import conforming
 from rollcall.migrations import migrate
+from rollcall.settings import settings
 
 
 def deploy(warehouse_url: str) -> None:
-    """Bring the warehouse to this version: ledger, history tables, marts and their grants.
+    """Bring the warehouse to this version: ledger, history tables, marts and their grants, documentation.
 
     Readers may read and districts may deliver meanwhile; a build that is at work is waited for. Does next to nothing
     where everything is in place.
@@ -22,5 +23,6 @@ def deploy(warehouse_url: str) -> None:
     migrate(warehouse_url)
     with conforming(warehouse_url, log=lambda _: None):
         failed = [node for node in run_dbt(warehouse_url, EVERYTHING) if node.failed]
-    if failed:
-        raise BuildImpossibleError("; ".join(f"{node.name}: {node.message}" for node in failed))
+        if failed:
+            raise BuildImpossibleError("; ".join(f"{node.name}: {node.message}" for node in failed))
+        write_docs(warehouse_url, settings().warehouse_docs)

@@ -1,0 +1,1 @@
+"""What Rollcall adds to Airflow's user interface."""
