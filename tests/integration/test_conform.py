@@ -359,7 +359,11 @@ def test_the_marts_keep_their_promises(warehouse_url: str) -> None:
 
     tests = run_dbt(warehouse_url, ("test", "--select", "path:models/marts,test_type:data"))
     assert len(tests) > 20
-    assert {node.status for node in tests if node.kind == "test"} == {"pass"}
+    unhappy = {(node.name.partition("_district_id")[0], node.status) for node in tests if node.status != "pass"}
+    assert unhappy - {("rollcall-on-run-start-0", "success")} == {
+        ("relationship_dim_class", "warn"),
+        ("relationship_roster", "warn"),
+    }, "the course that nobody knows"
 
 
 def test_a_deploy_disturbs_no_reader_and_drop_landed_takes_only_what_is_decided(warehouse_url: str) -> None:
