@@ -9,7 +9,7 @@
         {{ delivery.sequence }}::integer as sequence,
         '{{ delivery.service_date }}'::date as service_date,
         landed.*
-    from {{ delivery.landing_schema }}.{{ table }} as landed
+    from {{ landed_table(delivery, table) }} as landed
     where not exists (
         select
         from ({{ rows_set_aside(delivery, file) }}) as finding
@@ -34,13 +34,19 @@
     {%- for delivery in deliveries_in_build() %}
     select {{ delivery.delivery_id }}::bigint as delivery_id
     from (select distinct row_number from ({{ rows_set_aside(delivery, file) }}) as found) as finding
-    inner join {{ delivery.landing_schema }}.{{ table }} as landed on finding.row_number = landed._row
+    inner join {{ landed_table(delivery, table) }} as landed on finding.row_number = landed._row
     {{ 'union all' if not loop.last }}
     {%- else %}
     select null::bigint as delivery_id
     where false
     {%- endfor %}
 {% endmacro %}
+
+
+{# Where the rows of one file of one delivery lie. #}
+{% macro landed_table(delivery, table) -%}
+    {{ delivery.landing_schema }}.{{ table }}
+{%- endmacro %}
 
 
 {# The rows of one file of one delivery that a critical finding sets aside. #}

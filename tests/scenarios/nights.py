@@ -33,8 +33,8 @@ LIVELY = Rates(joiners=0.06, leavers=0.05, school_movers=0.03, class_changes=0.0
 
 MARTS = (
     "roster.dim_school", "roster.dim_term", "roster.dim_course", "roster.dim_class", "roster.dim_student",
-    "roster.dim_staff", "roster.fct_enrollment", "roster.fct_teaching", "roster.roster",
-    "roster_restricted.dim_student_demographics",
+    "roster.dim_staff", "roster.fct_enrollment", "roster.fct_teaching", "roster.fct_school_membership",
+    "roster.agg_school_daily", "roster.roster", "roster_restricted.dim_student_demographics",
 )  # fmt: skip
 HISTORY = tuple(f"history.hist_{file.table_name}" for file in FILES)
 

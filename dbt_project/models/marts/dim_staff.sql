@@ -19,4 +19,4 @@ select
     is_enabled as is_account_enabled,
     org_source_ids as organisation_source_ids
 from users
-where role not in ('student', 'guardian', 'parent', 'relative')
+where {{ person_type('role') }} = 'staff'
