@@ -12,7 +12,7 @@ SIDE_BY_SIDE = --numprocesses logical --maxprocesses 4 --dist loadfile
 .PHONY: help demo up down test properties lint types rules lock bench clean
 
 help: ## What can be made
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 8
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 8
 
 .venv/bin/uv:
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 11) <= v < (3, 14) else f"Rollcall needs Python 3.11, 3.12 or 3.13; {sys.executable} is {v[0]}.{v[1]}. Say which to use: make PYTHON=/path/to/python3.12 demo")'
@@ -59,6 +59,9 @@ rules: .venv/.installed ## Write docs/rules/ from the rules
 lock: .venv/bin/uv ## Refresh requirements*.txt from pyproject.toml
 	$(UV) pip compile --quiet --universal --python-version 3.11 --no-annotate --no-header --upgrade pyproject.toml -o requirements.txt
 	$(UV) pip compile --quiet --universal --python-version 3.11 --no-annotate --no-header --extra dev -c requirements.txt pyproject.toml -o requirements-dev.txt
+
+bench: .venv/.installed ## What a night costs, against a bare COPY of its files: about ten minutes
+	.venv/bin/python -m benchmarks district
 
 clean: down ## Stop the stack and remove its state; the next demo starts afresh
 	rm -rf .rollcall

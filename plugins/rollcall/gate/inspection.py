@@ -37,6 +37,9 @@ are asked together, in one scan; those that fail are then counted."""
 FILE_MODE = "rollcall.file_mode"
 """The setting of a connection in which rules find how the file was sent: ``bulk`` or ``delta``."""
 
+PLANNING = ("enable_nestloop=off", "work_mem=96MB", "jit=off")
+"""Deliveries are looked through whole: a nested loop is always a misjudgement, and one of hours."""
+
 TALKATIVE_LOGGERS = ("great_expectations", "sqlalchemy")
 """Loggers whose messages may quote a failed statement, and with it a cell."""
 
@@ -184,7 +187,7 @@ def _context(process_id: int) -> "EphemeralDataContext":  # noqa: ARG001 - a for
 def _connection_string(warehouse_url: str, schema: str, file_mode: str) -> str:
     """The URL for psycopg2, the only driver for which Great Expectations knows PostgreSQL's regular expressions."""
     url = make_url(warehouse_url).set(drivername="postgresql+psycopg2")
-    own = (f"-csearch_path={schema}", f"-c{FILE_MODE}={file_mode}")
+    own = (f"-csearch_path={schema}", f"-c{FILE_MODE}={file_mode}", *(f"-c{setting}" for setting in PLANNING))
     options = " ".join([*url.normalized_query.get("options", ()), *own])
     url = url.update_query_dict({"options": options, "application_name": "rollcall gate"})
     return url.render_as_string(hide_password=False)

@@ -1,0 +1,61 @@
+"""``python -m benchmarks``: measure, write ``results/<name>.json`` and the tables in README.md."""
+
+import logging
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from benchmarks import district as large_district
+from benchmarks.files import note_down
+from benchmarks.tables import write_tables
+from rollcall.settings import settings
+
+HERE = Path(__file__).parent
+app = typer.Typer(add_completion=False, help=__doc__)
+
+Results = Annotated[Path, typer.Option(help="Where the JSON files go.", file_okay=False)]
+Work = Annotated[Path | None, typer.Option(help="Where files and the stack lie meanwhile.", file_okay=False)]
+
+
+def say(line: str) -> None:
+    """Say what goes on, with the time of day."""
+    typer.echo(f"{time.strftime('%H:%M:%S')} {line}", err=True)
+
+
+@app.command()
+def district(
+    students: Annotated[int, typer.Option(min=20, help="How many students the district has.")] = 400_000,
+    results: Results = HERE / "results",
+    work: Work = None,
+) -> None:
+    """Measure a first load, a next night and an identical night of one district."""
+    _keep(large_district.measure(students, _work(work), say), results)
+
+
+@app.command()
+def tables(results: Results = HERE / "results") -> None:
+    """Write the tables of README.md anew from the results."""
+    write_tables(results, HERE / "README.md")
+
+
+def _work(work: Path | None) -> Path:
+    """Beside the local stack's state, in nobody's way."""
+    folder = (work or settings().state_dir / "benchmarks").resolve()
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def _keep(result: dict[str, object], results: Path) -> None:
+    results.mkdir(parents=True, exist_ok=True)
+    path = results / f"{result['name']}.json"
+    note_down(path, result)
+    say(f"written to {path}")
+    if results == HERE / "results":
+        write_tables(results, HERE / "README.md")
+
+
+if __name__ == "__main__":
+    logging.disable(logging.INFO)  # of the SFTP client and the migrations
+    app()

@@ -1,0 +1,84 @@
+"""One large district: a first load, the next night, and an identical one, each against the bare COPY of its files."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from benchmarks.files import Sent, night_files
+from benchmarks.machine import machine, server_version
+from benchmarks.night import INCLUDES, Night, Player
+from benchmarks.stack import bench_stack
+from simulator.profile import Profile, Rates
+
+RATES = Rates()
+BUDGETS = {"first load": 10.0, "next night": 6.0, "identical night": 2.0}
+MEMORY_BUDGET_MB = 512
+
+Say = Callable[[str], None]
+
+
+def measure(students: int, work: Path, say: Say) -> dict[str, Any]:
+    """Play three nights of a district and measure them.
+
+    Args:
+        students: How many it has.
+        work: A folder for files and the stack.
+        say: Told what goes on.
+
+    Returns:
+        The result, as it is written to JSON.
+    """
+    profile = Profile("large", "Large Unified", students, seed=1, rates=RATES)
+    first, second = (night_files(profile, night, work) for night in (1, 2))
+    with bench_stack(work) as stack:
+        before = machine()
+        player = Player(stack, stack.settle_in(profile.district_id), say)
+        copies, nights = _nights(player, profile, first, second, say)
+        return {
+            "name": "district",
+            "students": students,
+            "rows": sum(first.rows.values()),
+            "bytes": first.bytes,
+            "machine": before | {"load_at_end": machine()["load"], "server": server_version(stack.url)},
+            "copy": {"seconds": _mean(copies), "runs": copies},
+            "budgets": BUDGETS | {"memory_mb": MEMORY_BUDGET_MB},
+            "includes": INCLUDES,
+            "nights": [_night(name, sent, night, _mean(copies)) for name, sent, night in nights],
+        }
+
+
+def _nights(
+    player: Player, profile: Profile, first: Sent, second: Sent, say: Say
+) -> tuple[list[float], list[tuple[str, Sent, Night]]]:
+    """The three nights, with a COPY before each and after the last."""
+    copies = [player.copy(first.files)]
+    nights = []
+    for number, (name, sent) in enumerate(zip(BUDGETS, (first, second, second), strict=True)):
+        say(f"-- {name}")
+        night = player.play(sent.files, profile.first_night + timedelta(days=number))
+        copies.append(player.copy(sent.files))
+        nights.append((name, sent, night))
+    return copies, nights
+
+
+def _night(name: str, sent: Sent, night: Night, copy_seconds: float) -> dict[str, Any]:
+    """A night as it is written to JSON."""
+    total = sum(night.seconds.values())
+    return {
+        "name": name,
+        "state": night.state,
+        "rows_changed": sent.rows_changed if name == "next night" else None,
+        "seconds": round(total, 2),
+        "ratio": round(total / copy_seconds, 2),
+        "stages": {
+            stage: {"seconds": round(seconds, 2), "ratio": round(seconds / copy_seconds, 2)}
+            for stage, seconds in night.seconds.items()
+        },
+        "details": {name: round(seconds, 2) for name, seconds in night.details.items()},
+        "memory_mb": night.peaks,
+    }
+
+
+def _mean(seconds: list[float]) -> float:
+    return round(sum(seconds) / len(seconds), 2)

@@ -1,0 +1,109 @@
+"""The ground that benchmarks stand on: a local stack of their own without Airflow, new each time."""
+
+import json
+import os
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psycopg
+
+from benchmarks.memory import Watch
+from benchmarks.processes import preload
+from rollcall.districts import District, load_district
+from rollcall.settings import PROJECT_ROOT, settings
+from rollcall.sftp import SftpAccount
+from rollcall.stack import StackState, down, sync_districts, up
+from rollcall.stack.processes import read_record
+from simulator.upload import Account, upload
+
+
+@dataclass(frozen=True)
+class BenchStack:
+    """A running PostgreSQL with a deployed warehouse, and a running SFTP server."""
+
+    state_dir: Path
+
+    @property
+    def state(self) -> StackState:
+        """The stack as it is now."""
+        state = StackState.load(self.state_dir)
+        assert state is not None
+        return state
+
+    @property
+    def url(self) -> str:
+        """The warehouse, as its owner."""
+        return self.state.warehouse_url
+
+    def watch(self) -> Watch:
+        """A watch over our own children, PostgreSQL's and the SFTP server."""
+        postgres, sftp = (read_record(self.state.run_dir, name) for name in ("postgres", "sftp"))
+        assert postgres is not None
+        assert sftp is not None
+        return Watch((os.getpid(), postgres.pid), (sftp.pid,))
+
+    def settle_in(self, district_id: str, **keys: object) -> District:
+        """Give a district a file and an SFTP account; its first delivery is accepted."""
+        lines = {"name": f"District {district_id}", "first_delivery": "accept", **keys}
+        path = self.state.districts_dir / f"{district_id}.yaml"
+        path.write_text("".join(f"{key}: {json.dumps(value)}\n" for key, value in lines.items()))
+        sync_districts(self.state_dir)
+        return load_district(path)
+
+    def account(self, district_id: str) -> SftpAccount:
+        """Rollcall's own login, as the Airflow connection has it."""
+        state = self.state
+        login = state.service_accounts[district_id]
+        return SftpAccount(state.sftp_host, state.sftp_port, login.username, login.password, state.sftp_host_key)
+
+    def send(self, district_id: str, files: Sequence[Path]) -> None:
+        """Upload as the district's own system does."""
+        state = self.state
+        login = state.accounts[district_id]
+        account = Account(state.sftp_host, state.sftp_port, login.username, login.password, state.sftp_host_key)
+        upload(account, files)
+
+    def query(self, statement: str, *parameters: Any) -> list[tuple[Any, ...]]:
+        """The rows of a query."""
+        with psycopg.connect(self.url) as connection:
+            return connection.execute(statement, parameters or None).fetchall()
+
+
+@contextmanager
+def bench_stack(work: Path) -> Iterator[BenchStack]:
+    """A new stack below a folder, gone afterwards; this process and its children use it meanwhile.
+
+    What the scheduler imports before it forks is imported here.
+    """
+    from rollcall.conform import deploy
+
+    preload()
+    state_dir, districts_dir = work / "stack", work / "stack-districts"
+    _remove(state_dir, districts_dir)
+    districts_dir.mkdir(parents=True)
+    shutil.copy(PROJECT_ROOT / "dags" / "districts" / "_defaults.yaml", districts_dir)
+    before = dict(os.environ)
+    os.environ |= {"ROLLCALL_STATE_DIR": str(state_dir), "ROLLCALL_DISTRICTS_DIR": str(districts_dir)}
+    os.environ.pop("AIRFLOW_CONN_WAREHOUSE", None)
+    settings.cache_clear()
+    try:
+        state = up(state_dir, districts_dir=districts_dir, with_airflow=False)
+        deploy(state.warehouse_url)
+        yield BenchStack(state_dir)
+    finally:
+        _remove(state_dir, districts_dir)
+        os.environ.clear()
+        os.environ |= before
+        settings.cache_clear()
+
+
+def _remove(state_dir: Path, districts_dir: Path) -> None:
+    """Stop the stack that is there, if there is one, and remove its files."""
+    if state_dir.exists():
+        down(state_dir)
+        shutil.rmtree(state_dir)
+    shutil.rmtree(districts_dir, ignore_errors=True)

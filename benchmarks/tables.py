@@ -1,0 +1,73 @@
+"""The results as Markdown tables, between markers in README.md."""
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+
+def write_tables(results: Path, readme: Path) -> None:
+    """Put the table of each result between ``<!-- NAME -->`` and ``<!-- /NAME -->``; others stay as they are."""
+    text = readme.read_text(encoding="utf-8")
+    for name, table in TABLES.items():
+        path = results / f"{name}.json"
+        if path.exists():
+            lines = table(json.loads(path.read_text(encoding="utf-8")))
+            text = _between(text, name, lines)
+    readme.write_text(text, encoding="utf-8")
+
+
+def _between(text: str, name: str, lines: str) -> str:
+    pattern = re.compile(rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)", re.DOTALL)
+    return pattern.sub(lambda found: f"{found[1]}{lines}\n{found[2]}", text)
+
+
+def district_table(result: Mapping[str, Any]) -> str:
+    """Stages down, nights across: seconds, and in brackets the ratio to COPY; then the most memory of each process."""
+    nights = result["nights"]
+    copies = ", ".join(f"{seconds:.2f}" for seconds in result["copy"]["runs"])
+    changed = next(night["rows_changed"] for night in nights if night["rows_changed"] is not None)
+    rows = result["rows"]
+    intro = (
+        f"{result['students']:,} students, {rows:,} rows, {result['bytes'] / 1e6:.0f} MB;"
+        f" the next night changes {changed:,} rows ({100 * changed / rows:.2f} %). Bare COPY:"
+        f" {result['copy']['seconds']:.2f} s (mean of {copies}). {_circumstances(result['machine'])}"
+    )
+    head = ["stage", *(night["name"] for night in nights)]
+    stages = [[stage, *(_stage(night, stage) for night in nights)] for stage in result["includes"]]
+    total = ["**all**", *(f"**{night['seconds']:.1f} s ({night['ratio']:.1f} x)**" for night in nights)]
+    budget = ["budget", *(f"{result['budgets'][night['name']]:g} x" for night in nights)]
+    memory = _memory(nights, result["budgets"]["memory_mb"])
+    return f"{intro}\n\n{_table(head, [*stages, total, budget])}\n\n{memory}"
+
+
+def _stage(night: Mapping[str, Any], stage: str) -> str:
+    measured = night["stages"].get(stage)
+    return f"{measured['seconds']:.1f} s ({measured['ratio']:.1f} x)" if measured else "-"
+
+
+def _memory(nights: list[Mapping[str, Any]], budget: int) -> str:
+    peaks: dict[str, list[float]] = {}
+    for number, night in enumerate(nights):
+        for found in night["memory_mb"].values():
+            for process, megabytes in found.items():
+                row = peaks.setdefault(process, [0.0] * len(nights))
+                row[number] = max(row[number], megabytes)
+    rows = [[name, *(f"{value:.0f}" if value else "-" for value in row)] for name, row in sorted(peaks.items())]
+    return _table([f"MB at most (budget {budget})", *(night["name"] for night in nights)], rows)
+
+
+def _circumstances(machine: Mapping[str, Any]) -> str:
+    return (
+        f"Measured {machine['measured_at']} on {machine['cores']} cores, {machine['server']}, Python"
+        f" {machine['python']}; load average {machine['load']} before, {machine['load_at_end']} after."
+    )
+
+
+def _table(head: list[str], rows: list[list[str]]) -> str:
+    lines = [head, ["---", *["--:"] * (len(head) - 1)], *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+TABLES: Mapping[str, Callable[[Mapping[str, Any]], str]] = {"district": district_table}
