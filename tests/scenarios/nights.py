@@ -35,6 +35,7 @@ MARTS = (
     "roster.dim_school", "roster.dim_term", "roster.dim_course", "roster.dim_class", "roster.dim_student",
     "roster.dim_staff", "roster.fct_enrollment", "roster.fct_teaching", "roster.fct_school_membership",
     "roster.agg_school_daily", "roster.roster", "roster_restricted.dim_student_demographics",
+    "roster_restricted.rpt_assessment_roster",
 )  # fmt: skip
 HISTORY = tuple(f"history.hist_{file.table_name}" for file in FILES)
 
