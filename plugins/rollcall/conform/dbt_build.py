@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from psycopg.conninfo import conninfo_to_dict
@@ -66,7 +67,19 @@ def write_docs(warehouse_url: str, page: Path) -> None:
     beside.replace(page)
 
 
-def _invoke(warehouse_url: str, command: Sequence[str]) -> Any:
+def read_project() -> dict[str, Any]:
+    """The dbt project as dbt understands it: its manifest. Needs no warehouse, and leaves nothing behind.
+
+    Raises:
+        BuildImpossibleError: dbt cannot read the project.
+    """
+    with TemporaryDirectory(prefix="rollcall-manifest-") as work:
+        outcome = _invoke("postgresql://nobody@localhost/warehouse", ["parse"], Path(work) / "target")
+    manifest: dict[str, Any] = outcome.result.writable_manifest().to_dict()
+    return manifest
+
+
+def _invoke(warehouse_url: str, command: Sequence[str], target: Path | None = None) -> Any:
     """What dbt's runner answers.
 
     Raises:
@@ -76,15 +89,15 @@ def _invoke(warehouse_url: str, command: Sequence[str]) -> Any:
 
     redact_dbt()
     with _environment(warehouse_url):
-        outcome: Any = dbtRunner().invoke([*command, *SILENT, *_places()])
+        outcome: Any = dbtRunner().invoke([*command, *SILENT, *_places(target or _target_path())])
     if outcome.exception is not None:
         raise BuildImpossibleError(f"dbt did not run: {outcome.exception}") from None
     return outcome
 
 
-def _places() -> list[str]:
+def _places(target: Path) -> list[str]:
     """Where dbt finds the project, and where it may write; the parsed project stays there from night to night."""
-    project, target = settings().dbt_project_dir, _target_path()
+    project = settings().dbt_project_dir
     target.parent.mkdir(parents=True, exist_ok=True)
     return [
         "--project-dir", str(project), "--profiles-dir", str(project),
