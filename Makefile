@@ -9,7 +9,7 @@ INSTALL = ins() { $(UV) pip install --quiet --system-certs --python .venv/bin/py
 SIDE_BY_SIDE = --numprocesses logical --maxprocesses 4 --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up down test properties lint types rules lock bench clean
+.PHONY: help demo up down test properties lint types rules docs lock bench clean
 
 help: ## What can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 8
@@ -55,6 +55,9 @@ types: .venv/.installed-dev ## mypy, strict, on the package
 
 rules: .venv/.installed ## Write docs/rules/ from the rules
 	.venv/bin/python -m rollcall.rulebook
+
+docs: .venv/.installed ## Write docs/data-dictionary.md and docs/lineage.md from the dbt models
+	.venv/bin/python -m rollcall.datadocs
 
 lock: .venv/bin/uv ## Refresh requirements*.txt from pyproject.toml
 	$(UV) pip compile --quiet --universal --python-version 3.11 --no-annotate --no-header --upgrade pyproject.toml -o requirements.txt
