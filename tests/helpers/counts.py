@@ -11,14 +11,19 @@ STAFF_ROLES = ("administrator", "aide", "proctor", "teacher")
 
 
 def counts_of(folder: Path, night: date) -> dict[str, int]:
-    """Rows per mart once the files of a folder are published for a night; torn records do not count."""
+    """Rows per mart once the files of a folder are published for a night; torn records do not count.
+
+    Only of the marts that show one night: agg_school_daily shows all of them.
+    """
     users, classes, enrollments = (_read(folder, file) for file in ("users", "classes", "enrollments"))
     students = {user["sourcedId"] for user in users if user["role"] == "student"}
     taken = [row for row in enrollments if row["role"] == "student"]
     known = {row["sourcedId"] for row in classes}
+    schools = {org["sourcedId"] for org in _read(folder, "orgs") if org["type"] == "school"}
     places = {(row["userSourcedId"], row["classSourcedId"]) for row in taken if _active(row, night)}
+    on_roster = sum(student in students and place in known for student, place in places)
     return {
-        "roster.dim_school": sum(org["type"] == "school" for org in _read(folder, "orgs")),
+        "roster.dim_school": len(schools),
         "roster.dim_term": len(_read(folder, "academicSessions")),
         "roster.dim_course": len(_read(folder, "courses")),
         "roster.dim_class": len(classes),
@@ -26,7 +31,13 @@ def counts_of(folder: Path, night: date) -> dict[str, int]:
         "roster.dim_staff": sum(user["role"] in STAFF_ROLES for user in users),
         "roster.fct_enrollment": len(taken),
         "roster.fct_teaching": len(enrollments) - len(taken),
-        "roster.roster": sum(student in students and place in known for student, place in places),
+        "roster.fct_school_membership": sum(
+            len(schools & {org.strip() for org in user["orgSourcedIds"].split(",")})
+            for user in users
+            if user["role"] in ("student", *STAFF_ROLES)
+        ),
+        "roster.roster": on_roster,
+        "roster_restricted.rpt_assessment_roster": on_roster,
         "roster_restricted.dim_student_demographics": sum(
             row["sourcedId"] in students for row in _read(folder, "demographics")
         ),

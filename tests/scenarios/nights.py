@@ -37,6 +37,8 @@ MARTS = (
     "roster.agg_school_daily", "roster.roster", "roster_restricted.dim_student_demographics",
     "roster_restricted.rpt_assessment_roster",
 )  # fmt: skip
+EVERY_NIGHT = "roster.agg_school_daily"
+"""The one mart that shows all nights."""
 HISTORY = tuple(f"history.hist_{file.table_name}" for file in FILES)
 
 Record = dict[str, str]
@@ -128,8 +130,8 @@ class World:
         return run
 
     def published(self, district_id: str) -> dict[str, int]:
-        """How many rows of the district each mart shows."""
-        return {mart: len(rows) for mart, rows in self.shown(district_id).items()}
+        """How many rows of the district each mart shows of the night that is published."""
+        return {mart: len(rows) for mart, rows in self.shown(district_id).items() if mart != EVERY_NIGHT}
 
     def shown(self, district_id: str) -> dict[str, list[tuple[str]]]:
         """Everything that readers see of a district, but for its id."""
