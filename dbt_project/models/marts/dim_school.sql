@@ -32,7 +32,10 @@ left join lateral ( -- noqa: ST05
             parents.parent_source_id,
             array[schools.source_id, parents.source_id] as path
         from organisations as parents
-        where {{ published_in('parents') }} and parents.source_id = schools.parent_source_id
+        where
+            {{ published_in('parents') }}
+            and parents.source_id = schools.parent_source_id
+            and parents.source_id <> schools.source_id
         union all
         select
             ancestors.height + 1 as height,
