@@ -61,6 +61,9 @@ class Postgres:
         """Make a fresh database, in the place of one of that name, and answer its URL."""
         self.drop(database)
         self.execute(f"create database {database} template {template} {LOCALE if template == 'template0' else ''}")
+        if template != "template0":
+            # The one right that lies on the database itself, which a copy does not take over.
+            self.execute(f"grant create on database {database} to rollcall_loader")
         return self.url(database)
 
     def drop(self, database: str) -> None:

@@ -19,6 +19,25 @@
             {%- do run_query('alter table ' ~ table ~ ' add column ' ~ column.name ~ ' ' ~ column.data_type) -%}
         {%- endfor -%}
     {%- endif -%}
+    {%- if not run_query("select relforcerowsecurity from pg_class where oid = '" ~ table ~ "'::regclass").rows[0][0] -%}
+        {%- do run_query(history_table_security(table)) -%}
+    {%- endif -%}
+{% endmacro %}
+
+
+{# Rollcall itself works on every row; the marts, through their owner, show the districts that whoever asks may see.
+
+   The comparison with 0 is for the planner: of `in (subquery)` it believes that half of the rows pass, which adds up
+   over the tables of a mart; of `<>` it knows that nearly all do, and the marts have asked the same before. #}
+{% macro history_table_security(table) %}
+    alter table {{ table }} enable row level security, force row level security;
+    create policy rollcall on {{ table }} to rollcall_loader, rollcall_dbt using (true);
+    create policy readers on {{ table }} for select to roster_owner
+    using (
+        case
+            when district_id in (select readable_district.district_id from rollcall.readable_district) then 1 else 0
+        end <> 0
+    )
 {% endmacro %}
 
 

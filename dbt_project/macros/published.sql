@@ -5,7 +5,7 @@
         version.*,
         publication.effective_date
     from {{ relation }} as version
-    inner join {{ source('rollcall', 'publication') }} as publication on version.district_id = publication.district_id
+    inner join {{ source('rollcall', 'published') }} as publication on version.district_id = publication.district_id
     where
         version.valid_from_seq <= publication.sequence
         and (version.valid_to_seq is null or version.valid_to_seq > publication.sequence)
@@ -26,7 +26,7 @@
 
 
 {# Whether an enrollment counts on the effective date of `publications`. Its begin is the first day; whether its end is
-   the last day or the day after it is the habit of the district, which is in `districts`. #}
+   the last day or the day after it is the habit of the district. #}
 {% macro is_active(enrollment) -%}
     (
         coalesce({{ enrollment }}.begin_date <= publications.effective_date, true)
@@ -34,7 +34,7 @@
             {{ enrollment }}.end_date > publications.effective_date
             or (
                 {{ enrollment }}.end_date = publications.effective_date
-                and districts.enrollment_end_date = 'inclusive'
+                and publications.enrollment_end_date = 'inclusive'
             ),
             true
         )
@@ -55,8 +55,8 @@
 
 
 {# The one teacher who stands for a class: marked primary, else the first by enrollment id; those active on the
-   effective date before others. For a `left join lateral` beside the class, in a mart that has `publications`,
-   `districts` and `enrollments`. #}
+   effective date before others. For a `left join lateral` beside the class, in a mart that has `publications`
+   and `enrollments`. #}
 {% macro primary_teaching(class) -%}
     select teachings.user_source_id
     from enrollments as teachings

@@ -3,12 +3,14 @@
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Literal
 
 import psycopg
 
 from rollcall.settings import settings
 
 Connection = psycopg.Connection[tuple[object, ...]]
+Role = Literal["rollcall_loader", "rollcall_dbt"]
 
 
 class WarehouseError(Exception):
@@ -44,19 +46,25 @@ def warehouse_url() -> str:
 
 @contextmanager
 def connect(
-    url: str | None = None, *, autocommit: bool = False, search_path: str | None = None
+    url: str | None = None,
+    *,
+    role: Role | None = "rollcall_loader",
+    autocommit: bool = False,
+    search_path: str | None = None,
 ) -> Iterator[Connection]:
     """A connection to the warehouse; commits on leaving, rolls back on an error.
 
     Args:
         url: The warehouse's URL; the configured one when not given.
+        role: The role whose rights the stage needs, and no others; None for those of the login itself, which an
+            engineer's commands use.
         autocommit: Whether each statement commits by itself.
         search_path: The schemas that unqualified names are looked up in.
 
     Raises:
         WarehouseError: a statement or the connection failed; what PostgreSQL said is redacted.
     """
-    options = f"-c search_path={search_path}" if search_path else ""
+    options = " ".join(f"-c {name}={value}" for name, value in (("role", role), ("search_path", search_path)) if value)
     try:
         with psycopg.connect(
             url or warehouse_url(), autocommit=autocommit, options=options, application_name="rollcall"

@@ -71,14 +71,14 @@ def accept(
 def land(connection: psycopg.Connection[Any], delivery_id: int, files: Files) -> None:
     """Make the delivery's schema, with the rows of its files."""
     schema = f"delivery_{delivery_id}"
+    connection.execute("set local role rollcall_loader")
     connection.execute(f"drop schema if exists {schema} cascade")
     connection.execute(f"create schema {schema}")
-    for file in LANDED_FILES:
-        connection.execute(
-            f"create unlogged table {schema}.{file.table_name} (like staging.{file.table_name} including all)"
-        )
+    for table in ("ragged_row", *(file.table_name for file in LANDED_FILES)):
+        connection.execute(f"create unlogged table {schema}.{table} (like staging.{table} including all)")
     for name, rows in files.items():
         land_file(connection, delivery_id, name, rows)
+    connection.execute("reset role")
 
 
 def land_file(connection: psycopg.Connection[Any], delivery_id: int, name: str, rows: Sequence[Row]) -> None:

@@ -126,7 +126,6 @@ def deliver(
         delivery_id = int(row[0])
         land(connection, delivery_id, files)
         schema = f"delivery_{delivery_id}"
-        connection.execute(f"create unlogged table {schema}.ragged_row (like staging.ragged_row)")
         for file, line, first_cell in ragged:
             connection.execute(
                 f"insert into {schema}.ragged_row values (%s, %s, 'row_ragged', %s)", [line, file, first_cell]

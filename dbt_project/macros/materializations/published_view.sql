@@ -17,7 +17,8 @@
         {%- else -%}
             {% if not comparison.is_replaceable %}drop view {{ target_relation }};{% endif %}
             create or replace view {{ target_relation }} with (security_barrier) as
-            {{ sql }}
+            {{ sql }};
+            alter view {{ target_relation }} owner to roster_owner
         {%- endif -%}
     {%- endcall -%}
 

@@ -3,15 +3,11 @@
 with
 
 publications as (
-    select * from {{ source('rollcall', 'publication') }}
+    select * from {{ source('rollcall', 'published') }}
 ),
 
-publication_events as (
-    select * from {{ source('rollcall', 'publication_event') }}
-),
-
-districts as (
-    select * from {{ source('rollcall', 'district') }}
+published_nights as (
+    select * from {{ source('rollcall', 'published_night') }}
 ),
 
 organisations as not materialized (
@@ -28,21 +24,6 @@ classes as (
 
 enrollments as (
     select * from {{ ref('hist_enrollments') }}
-),
-
--- Of several publications with one date, the last.
-published_nights as not materialized (
-    select distinct on (publication_events.district_id, publication_events.effective_date)
-        publication_events.district_id,
-        publication_events.effective_date,
-        publication_events.sequence
-    from publication_events
-    inner join publications on publication_events.district_id = publications.district_id
-    where publication_events.effective_date <= publications.effective_date
-    order by
-        publication_events.district_id asc,
-        publication_events.effective_date asc,
-        publication_events.publication_event_id desc
 ),
 
 nights as not materialized (
@@ -107,10 +88,10 @@ versions as not materialized (
         enrollments.valid_from_seq,
         enrollments.valid_to_seq,
         enrollments.begin_date,
-        enrollments.end_date + (districts.enrollment_end_date = 'inclusive')::integer as past_date,
+        enrollments.end_date + (publications.enrollment_end_date = 'inclusive')::integer as past_date,
         count(*) as records
     from enrollments
-    inner join districts on enrollments.district_id = districts.district_id
+    inner join publications on enrollments.district_id = publications.district_id
     where enrollments.role = 'student'
     group by
         enrollments.district_id,
@@ -119,7 +100,7 @@ versions as not materialized (
         enrollments.valid_to_seq,
         enrollments.begin_date,
         enrollments.end_date,
-        districts.enrollment_end_date
+        publications.enrollment_end_date
 ),
 
 -- Nights are numbered from 1. width_bucket tells how many of them came before: it searches a sorted list by halving.

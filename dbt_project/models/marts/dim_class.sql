@@ -1,11 +1,7 @@
 with
 
 publications as (
-    select * from {{ source('rollcall', 'publication') }}
-),
-
-districts as (
-    select * from {{ source('rollcall', 'district') }}
+    select * from {{ source('rollcall', 'published') }}
 ),
 
 classes as (
@@ -50,7 +46,6 @@ select
     teachers.given_name as primary_teacher_given_name,
     teachers.family_name as primary_teacher_family_name
 from publications
-inner join districts on publications.district_id = districts.district_id
 inner join classes on {{ published_in('classes') }}
 left join courses
     on {{ published_in('courses') }} and classes.course_source_id = courses.source_id

@@ -1,7 +1,7 @@
 with
 
 publications as (
-    select * from {{ source('rollcall', 'publication') }}
+    select * from {{ source('rollcall', 'published') }}
 ),
 
 organisations as (

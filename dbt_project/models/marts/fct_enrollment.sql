@@ -1,11 +1,7 @@
 with
 
 publications as (
-    select * from {{ source('rollcall', 'publication') }}
-),
-
-districts as (
-    select * from {{ source('rollcall', 'district') }}
+    select * from {{ source('rollcall', 'published') }}
 ),
 
 enrollments as (
@@ -23,6 +19,5 @@ select
     enrollments.end_date,
     {{ is_active('enrollments') }} as is_active
 from publications
-inner join districts on publications.district_id = districts.district_id
 inner join enrollments on {{ published_in('enrollments') }}
 where enrollments.role = 'student'

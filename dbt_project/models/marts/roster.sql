@@ -1,11 +1,7 @@
 with
 
 publications as (
-    select * from {{ source('rollcall', 'publication') }}
-),
-
-districts as (
-    select * from {{ source('rollcall', 'district') }}
+    select * from {{ source('rollcall', 'published') }}
 ),
 
 enrollments as not materialized (
@@ -59,7 +55,6 @@ select
     teachers.family_name as primary_teacher_family_name,
     teachers.email as primary_teacher_email
 from publications
-inner join districts on publications.district_id = districts.district_id
 inner join classes on {{ published_in('classes') }}
 inner join enrollments
     on

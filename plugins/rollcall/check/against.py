@@ -78,13 +78,14 @@ class PublishedRoster:
             NothingToCompareError: nothing is published of the district.
             WarehouseError: the warehouse cannot be reached.
         """
-        with connect(self.source_url) as source, connect() as target:
+        with connect(self.source_url) as source, connect(role=None) as target:
             source.execute("set transaction isolation level repeatable read, read only")
             published = ledger.published_delivery(source, self.district_id)
             if published is None:
                 raise NothingToCompareError(f"Nothing is published of {self.district_id}: there is nothing to compare.")
             ledger.record_district(target, district)
             sequence = _copy_publication(source, target, published, district)
+            target.execute("set local role rollcall_dbt")  # whose tables they would be
             for table in HISTORY_TABLES:
                 _copy_versions(source, target, table, (self.district_id, district.district_id), sequence)
 

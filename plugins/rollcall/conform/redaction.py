@@ -17,14 +17,21 @@ _REFUSAL = re.compile(r"PostgreSQL refused a statement: \w+ \(SQLSTATE (\w{5})\)
 
 
 def redact_dbt() -> None:
-    """Have dbt use connections whose errors quote nothing."""
+    """Have dbt use connections whose errors quote nothing and whose role stays."""
     from dbt.adapters.postgres.connections import PostgresConnectionManager
     from dbt.adapters.postgres.impl import PostgresAdapter
 
     class RedactingConnectionManager(PostgresConnectionManager):
-        """dbt's own, but for the one method in which it makes PostgreSQL's errors its own."""
+        """dbt's own, but that the profile's role outlives a rollback, and that errors are told without values."""
 
         exception_handler = _exception_handler
+
+        @classmethod
+        def open(cls, connection: Any) -> Any:
+            """Commit the ``set role`` that dbt leaves in an open transaction: the first rollback would undo it."""
+            opened = super().open(connection)  # type: ignore[no-untyped-call]  # dbt has not typed it
+            opened.handle.commit()
+            return opened
 
     PostgresAdapter.ConnectionManager = RedactingConnectionManager
 

@@ -26,7 +26,7 @@ def conforming(warehouse_url: str, log: Callable[[str], None]) -> Iterator[Conne
     Raises:
         WarehouseError: the warehouse cannot be reached or went away.
     """
-    with connect(warehouse_url, autocommit=True) as session:
+    with connect(warehouse_url, role="rollcall_dbt", autocommit=True) as session:
         session.execute("set application_name = 'rollcall-conform'")
         session.execute(NOTICE_A_LOST_CLIENT)
         _take_lock(session, log)
@@ -58,10 +58,12 @@ def _end_orphaned_backends(session: Connection) -> None:
         TimeoutError: one did not end.
     """
     deadline = time.monotonic() + BACKENDS_END_WITHIN_SECONDS
+    session.execute("set role none")  # backends are the login's: the role may neither see nor end them
     while _terminate(session):
         if time.monotonic() > deadline:
             raise TimeoutError("A dead conform's backend does not end; see pg_stat_activity for 'rollcall-dbt'.")
         time.sleep(0.05)
+    session.execute("reset role")
 
 
 def _terminate(session: Connection) -> int:

@@ -187,7 +187,8 @@ def _context(process_id: int) -> "EphemeralDataContext":  # noqa: ARG001 - a for
 def _connection_string(warehouse_url: str, schema: str, file_mode: str) -> str:
     """The URL for psycopg2, the only driver for which Great Expectations knows PostgreSQL's regular expressions."""
     url = make_url(warehouse_url).set(drivername="postgresql+psycopg2")
-    own = (f"-csearch_path={schema}", f"-c{FILE_MODE}={file_mode}", *(f"-c{setting}" for setting in PLANNING))
+    settings = ("role=rollcall_loader", f"search_path={schema}", f"{FILE_MODE}={file_mode}", *PLANNING)
+    own = (f"-c{setting}" for setting in settings)
     options = " ".join([*url.normalized_query.get("options", ()), *own])
     url = url.update_query_dict({"options": options, "application_name": "rollcall gate"})
     return url.render_as_string(hide_password=False)
