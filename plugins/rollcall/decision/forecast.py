@@ -217,22 +217,29 @@ def _count_published(
 def _count_landed(
     connection: Connection, comparison: Comparison, file: File, known: set[str], found: dict[str | None, Counts]
 ) -> None:
-    """Rows of each school, and those of them that are set aside; all new ones where nothing is published."""
+    """Rows of each school, and those of them that are set aside; all new ones where nothing is published.
+
+    Each school is looked up among the known ones once, not for each of its rows.
+    """
     if file.name not in SCHOOL_COLUMNS and any(counts.published for counts in found.values()):
         return
     is_first = not any(counts.published for counts in found.values())
     rows = connection.execute(
         sql.SQL(
             """
-            select case when school = any({known}) then school end, count(*), count(*) filter (where is_set_aside),
-                count(*) filter (where {is_first} and not is_set_aside and not is_to_be_deleted)
+            select case when school = any({known}) then school end, sum(landed), sum(set_aside), sum(added)
             from (
-                select {school} as school, aside.row_number is not null as is_set_aside,
-                    {is_to_be_deleted} as is_to_be_deleted
-                from {landed} as landed
-                left join (select distinct row_number from ({set_aside}) as found) as aside
-                    on aside.row_number = landed._row
-            ) as landed
+                select school, count(*) as landed, count(*) filter (where is_set_aside) as set_aside,
+                    count(*) filter (where {is_first} and not is_set_aside and not is_to_be_deleted) as added
+                from (
+                    select {school} as school, aside.row_number is not null as is_set_aside,
+                        {is_to_be_deleted} as is_to_be_deleted
+                    from {landed} as landed
+                    left join (select distinct row_number from ({set_aside}) as found) as aside
+                        on aside.row_number = landed._row
+                ) as landed
+                group by school
+            ) as of_school
             group by 1
             """
         ).format(
