@@ -225,7 +225,7 @@ def test_the_bookkeeping_audits_notice_what_they_are_for(warehouse_url: str) -> 
         for each row execute function history.meddle();
         create function history.remove_one() returns trigger language plpgsql as $$
         begin
-            update history.hist_orgs set valid_to_seq = 2, end_reason = 'missing'
+            update history.hist_orgs set valid_to_seq = 2, end_reason = 'missing', ended_on = current_date
             where district_id = 'law5' and source_id = 'D';
             return null;
         end $$;

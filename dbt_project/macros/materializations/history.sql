@@ -1,5 +1,6 @@
 {# Versions counted in the district's accepted sequence: `[valid_from_seq, valid_to_seq)`. The model's SQL selects the
-   staged rows of the running build; only what differs from the open versions is written, in one transaction. #}
+   staged rows of the running build, and the ctid of each as `staged_row`; only what differs from the open versions is
+   written, in one transaction. #}
 {% materialization history, adapter='postgres' %}
     {%- set target_relation = this.incorporate(type='table') -%}
     {%- set deliveries = deliveries_in_build() -%}
@@ -7,18 +8,25 @@
 
     {%- if deliveries -%}
         {%- do run_query("set local work_mem = '96MB'; set local enable_nestloop = off") -%}
-        {%- do run_query(history_diff(target_relation, sql)) -%}
-        {%- do run_query('set local enable_nestloop = on') -%}
-        {%- set counted = run_query(history_count()).rows[0] -%}
-        {%- do run_query(history_close(target_relation)) -%}
+        {%- if has_open_versions(target_relation) -%}
+            {%- do run_query(history_diff(target_relation, sql)) -%}
+            {%- do run_query('set local enable_nestloop = on') -%}
+            {%- set changes_much = run_query(history_count()).rows[0].changes_much -%}
+            {%- do run_query(history_close(target_relation)) -%}
+            {%- set newly = history_new(sql) -%}
+        {%- else -%}
+            {%- do run_query(history_count_first(sql)) -%}
+            {%- set changes_much = true -%}
+            {%- set newly = history_first(sql) -%}
+        {%- endif -%}
         {%- call statement('main') -%}
-            {{ history_insert(target_relation) }}
+            {{ history_insert(target_relation, newly) }}
         {%- endcall -%}
         {%- do run_query(history_indexes(target_relation, this.name, config.get('meta'))) -%}
-        {%- if counted.changes_much -%}
+        {%- if changes_much -%}
             {%- do run_query('analyze ' ~ target_relation) -%}
         {%- endif -%}
-        {%- do run_query('drop table row_change') -%}
+        {%- do run_query('drop table if exists row_change') -%}
     {%- else -%}
         {%- call statement('main') -%} select 'no build runs' {%- endcall -%}
         {%- do persist_docs(target_relation, model) -%}
@@ -31,10 +39,10 @@
 
 
 {# What differs between the staged rows and the open versions, and which open versions stay although no row names
-   them ('kept'): the file is no evidence of absence, or tonight's row was set aside. #}
+   them ('kept'): the file is no evidence of absence, or tonight's row was set aside. Rows are named by their places,
+   so that no more than the key and the hash of each goes through the join. #}
 {% macro history_diff(history, staged) %}
     {%- set key = config.get('meta').key -%}
-    {%- set columns = history_columns() -%}
     create temporary table row_change on commit drop as
     with
 
@@ -91,10 +99,10 @@
                 else 'changed'
             end as kind,
             opened.open_version,
+            staged.staged_row,
             delivery.delivery_id,
             delivery.sequence,
-            delivery.service_date,
-            {{ columns | join(', ') }}
+            delivery.service_date
         from staged
         full join opened using ({{ key | join(', ') }})
         inner join delivery using (district_id)
@@ -143,17 +151,60 @@
 {% endmacro %}
 
 
+{# The staged rows that begin a version. #}
+{% macro history_new(staged) %}
+    select staged.*
+    from row_change
+    inner join ({{ staged }}) as staged on row_change.staged_row = staged.staged_row
+    where row_change.kind in ('added', 'changed')
+{% endmacro %}
+
+
+{# The same where no district of the build has an open version: there is nothing to compare with. #}
+{% macro history_first(staged) %}
+    select *
+    from ({{ staged }}) as staged
+    where not is_to_be_deleted
+{% endmacro %}
+
+
+{# Writes the ledger's counts for a build of which nothing is published yet. #}
+{% macro history_count_first(staged) %}
+    insert into rollcall.change_count (delivery_id, entity, added, changed, removed, kept)
+    select
+        current_build.delivery_id,
+        '{{ config.get('meta').file }}',
+        count(first.delivery_id),
+        0,
+        0,
+        0
+    from rollcall.current_build
+    left join ({{ history_first(staged) }}) as first on current_build.delivery_id = first.delivery_id
+    group by current_build.delivery_id
+    on conflict (delivery_id, entity) do update set
+        added = excluded.added, changed = excluded.changed, removed = excluded.removed, kept = excluded.kept
+{% endmacro %}
+
+
 {# A key that was staged twice (the gate sets such rows aside) gets one version, and the audits tell; in the very first
-   load, which has no index yet, it fails the build. #}
-{% macro history_insert(history) %}
+   load, which has no key yet, it fails the build. #}
+{% macro history_insert(history, newly) %}
     {%- set columns = history_columns() -%}
     insert into {{ history }} (valid_from_seq, {{ columns | join(', ') }})
     select sequence, {{ columns | join(', ') }}
-    from row_change
-    where kind in ('added', 'changed')
-    {%- if has_history_indexes(history) %}
-    on conflict ({{ config.get('meta').key | join(', ') }}) where valid_to_seq is null do nothing
+    from ({{ newly }}) as newly
+    {%- if has_history_key(history) %}
+    on conflict ({{ config.get('meta').key | join(', ') }}, valid_from_seq) do nothing
     {%- endif %}
+{% endmacro %}
+
+
+{# Whether anything is open of the districts of the running build. #}
+{% macro has_open_versions(history) %}
+    {%- set query -%}
+        select exists (select from {{ history }} where valid_to_seq is null and district_id in {{ districts_in_build() }})
+    {%- endset -%}
+    {{ return(run_query(query).rows[0][0]) }}
 {% endmacro %}
 
 

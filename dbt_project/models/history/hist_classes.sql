@@ -1,1 +1,4 @@
-select * from {{ ref('stg_oneroster__classes') }}
+select
+    ctid as staged_row,
+    *
+from {{ ref('stg_oneroster__classes') }}

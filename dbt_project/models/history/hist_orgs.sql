@@ -1,1 +1,4 @@
-select * from {{ ref('stg_oneroster__orgs') }}
+select
+    ctid as staged_row,
+    *
+from {{ ref('stg_oneroster__orgs') }}

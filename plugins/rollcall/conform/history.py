@@ -13,6 +13,13 @@ PUBLISHED_SEQUENCE = """
     left join rollcall.publication on district.district_id = publication.district_id
 """
 
+NOT_PUBLISHED = (
+    "version.valid_from_seq > 1 and version.valid_from_seq > published.sequence and published.sequence > 0",
+    "published.sequence = 0",
+)
+"""Versions that began after the published sequence, and all of a district of which nothing is published. Apart, so that
+the index of the versions that did not come with a first load is of use."""
+
 
 def undo_unpublished(session: Connection, district_ids: Sequence[str]) -> None:
     """Take the history of some districts back to what is published of them.
@@ -28,11 +35,12 @@ def undo_unpublished(session: Connection, district_ids: Sequence[str]) -> None:
         return
     with session.transaction():
         for table in HISTORY_TABLES:
-            session.execute(
-                f"delete from {table} as version using ({PUBLISHED_SEQUENCE}) as published"
-                " where version.district_id = published.district_id and version.valid_from_seq > published.sequence",
-                {"districts": list(district_ids)},
-            )
+            for beginning in NOT_PUBLISHED:
+                session.execute(
+                    f"delete from {table} as version using ({PUBLISHED_SEQUENCE}) as published"
+                    f" where version.district_id = published.district_id and {beginning}",
+                    {"districts": list(district_ids)},
+                )
             session.execute(
                 f"update {table} as version set valid_to_seq = null, end_reason = null, ended_on = null"
                 f" from ({PUBLISHED_SEQUENCE}) as published"
