@@ -3,12 +3,9 @@
 {% macro published(relation) -%}
     select
         version.*,
-        publication.effective_date
+        publications.effective_date
     from {{ relation }} as version
-    inner join {{ source('rollcall', 'published') }} as publication on version.district_id = publication.district_id
-    where
-        version.valid_from_seq <= publication.sequence
-        and (version.valid_to_seq is null or version.valid_to_seq > publication.sequence)
+    inner join {{ source('rollcall', 'published') }} as publications on {{ published_in('version') }}
 {%- endmacro %}
 
 
@@ -69,5 +66,23 @@
         {{ is_active('teachings') }} desc,
         teachings.is_primary desc nulls last,
         teachings.source_id asc
+    limit 1
+{%- endmacro %}
+
+
+{# The first school that a list of organisations names, by the name that it had last: it may have closed since. For a
+   `cross join lateral` beside rows with a `published_sequence`, in a mart that has `organisations`. #}
+{% macro first_school(rows, list) -%}
+    select
+        organisations.source_id,
+        organisations.name
+    from unnest({{ rows }}.{{ list }}) with ordinality as listed (source_id, place)
+    inner join organisations
+        on
+            {{ rows }}.district_id = organisations.district_id
+            and listed.source_id = organisations.source_id
+            and {{ rows }}.published_sequence >= organisations.valid_from_seq
+    where organisations.type = 'school'
+    order by listed.place asc, organisations.valid_from_seq desc
     limit 1
 {%- endmacro %}

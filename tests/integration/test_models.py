@@ -16,13 +16,14 @@ from rollcall.settings import PROJECT_ROOT
 
 MODELS = PROJECT_ROOT / "dbt_project" / "models"
 
-WITHOUT_LOGIC = {f"hist_{entity}" for entity in (
+WITHOUT_LOGIC = {"dim_district"} | {f"hist_{entity}" for entity in (
     "orgs", "academic_sessions", "courses", "users", "classes", "enrollments", "demographics",
 )}  # fmt: skip
-"""Models that only name another one: what writes them is the history materialization, tested on nights."""
+"""Models that only name another one: what writes the history is its materialization, tested on nights."""
 
 EVERYWHERE = {"none", "identifier"}
 PLACES = {
+    "roster.dim_district": {"none"},
     "roster.dim_school": {"none"},
     "roster.dim_term": {"none"},
     "roster.dim_course": {"none", "name"},
@@ -32,6 +33,7 @@ PLACES = {
     "roster.fct_enrollment": {"none", "identifier"},
     "roster.fct_teaching": {"none", "identifier"},
     "roster.fct_school_membership": {"none", "identifier"},
+    "roster.fct_school_move": {"none", "identifier"},
     "roster.agg_school_daily": {"none"},
     "roster.roster": {"none", "name", "identifier", "contact"},
     "roster_restricted.dim_student_demographics": {"none", "identifier", "birth", "demographics"},

@@ -1,0 +1,13 @@
+with
+
+publications as (
+    select * from {{ source('rollcall', 'published') }}
+)
+
+select
+    district_id,
+    district_name,
+    effective_date,
+    sequence,
+    published_at
+from publications
