@@ -264,11 +264,13 @@ def _print_table(rows: list[NightRow], console: Console) -> None:
 
 
 def _print_where_to_look(state: StackState, seconds: float, console: Console) -> None:
-    query = "select district_id, school_name, count(*) from roster.roster group by 1, 2 order by 1, 2"
+    students = "count(distinct student_source_id) as students"
+    query = f"select district_id, school_name, {students} from roster.roster group by 1, 2 order by 1, 2"
     console.print(f"\nTook {seconds:.0f} seconds. The stack is still up:")
     console.print(f"  Airflow    {state.airflow_url}   user {state.airflow_user}   password {state.airflow_password}")
     console.print("             riverbend-cusd waits for a decision under Browse > Required Actions")
     console.print("  Decide     .venv/bin/rollcall status")
     console.print("             .venv/bin/rollcall approve NUMBER --by you --why 'they changed the bell schedule'")
     console.print(f"  Query      {state.psql_path} {state.warehouse_url} -c '{query}'", soft_wrap=True)
+    console.print(f"             {state.warehouse_docs_url} says what the tables hold; docs/querying.md how to ask")
     console.print("  Stop       make down")

@@ -109,6 +109,11 @@ class StackState(BaseModel):
         return f"http://{HOST}:{self.airflow_port}"
 
     @property
+    def warehouse_docs_url(self) -> str:
+        """The page on what the warehouse's tables hold, within Airflow's user interface."""
+        return f"{self.airflow_url}/plugin/warehouse-docs"
+
+    @property
     def psql_path(self) -> Path:
         """The psql program that comes with the embedded PostgreSQL."""
         from rollcall.stack.postgres import bin_dir
