@@ -32,9 +32,9 @@ MAY_READ = {
     "staging": {"staging", "intermediate", "landing", "published"},
     "intermediate": {"staging", "intermediate", "published", "rollcall.current_build"},
     "history": {"staging"},
-    "marts": {"history", "rollcall.published"},
+    "marts": {"history", "rollcall.published", "rollcall.published_night", "marts.roster"},
 }
-"""What a layer may read: layers, sources, and single tables of the ledger."""
+"""What a layer may read: layers, sources, and single tables; of the ledger, the pointer alone."""
 
 MOST_JOINS = 7
 
