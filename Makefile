@@ -9,7 +9,7 @@ INSTALL = ins() { $(UV) pip install --quiet --system-certs --python .venv/bin/py
 SIDE_BY_SIDE = --numprocesses logical --maxprocesses 4 --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up down test properties lint types rules docs lock bench clean
+.PHONY: help demo up down test properties lint types rules docs lock bench bench-nights clean
 
 help: ## What can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 8
@@ -65,6 +65,10 @@ lock: .venv/bin/uv ## Refresh requirements*.txt from pyproject.toml
 
 bench: .venv/.installed ## What a night costs, against a bare COPY of its files: about ten minutes
 	.venv/bin/python -m benchmarks district
+	.venv/bin/python -m benchmarks builds
+
+bench-nights: .venv/.installed ## What 90 nights of changes do to tables and queries: about half an hour
+	.venv/bin/python -m benchmarks nights
 
 clean: down ## Stop the stack and remove its state; the next demo starts afresh
 	rm -rf .rollcall

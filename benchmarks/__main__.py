@@ -7,7 +7,10 @@ from typing import Annotated
 
 import typer
 
+from benchmarks import builds as conform_builds
+from benchmarks import churn
 from benchmarks import district as large_district
+from benchmarks.chart import write_chart
 from benchmarks.files import note_down
 from benchmarks.tables import write_tables
 from rollcall.settings import settings
@@ -32,6 +35,31 @@ def district(
 ) -> None:
     """Measure a first load, a next night and an identical night of one district."""
     _keep(large_district.measure(students, _work(work), say), results)
+
+
+@app.command()
+def builds(
+    districts: Annotated[int, typer.Option(min=1, help="How many districts.")] = 100,
+    students: Annotated[int, typer.Option(min=20, help="How many students each has.")] = 100,
+    results: Results = HERE / "results",
+    work: Work = None,
+) -> None:
+    """Measure one conform build for many districts against one for a single district."""
+    _keep(conform_builds.measure(districts, students, _work(work), say), results)
+
+
+@app.command()
+def nights(
+    nights: Annotated[int, typer.Option(min=1, help="How many nights.")] = 90,
+    students: Annotated[int, typer.Option(min=20, help="How many students the district has.")] = 50_000,
+    results: Results = HERE / "results",
+    work: Work = None,
+) -> None:
+    """Measure what many nights of changes do to tables, queries and builds."""
+    result = churn.measure(nights, students, _work(work), say)
+    results.mkdir(parents=True, exist_ok=True)
+    write_chart(result, results / "nights.svg")
+    _keep(result, results)
 
 
 @app.command()

@@ -53,6 +53,7 @@ class Watch:
     """
 
     def __init__(self, parents: tuple[int, ...], others: tuple[int, ...] = ()) -> None:
+        self.everybody = (*parents, *others)
         self._parents = parents
         self._others = others
 

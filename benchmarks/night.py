@@ -39,11 +39,13 @@ class Night:
     Attributes:
         state: What became of the delivery.
         seconds: By stage.
+        cpu_seconds: Processor time of all stages; ``transfer`` is part of ``receive`` and not counted again.
         peaks: By stage, the most memory of each process.
         details: Parts of stages, by name.
     """
 
     state: str = ""
+    cpu_seconds: float = 0.0
     seconds: dict[str, float] = field(default_factory=dict)
     peaks: dict[str, Peaks] = field(default_factory=dict)
     details: dict[str, float] = field(default_factory=dict)
@@ -64,11 +66,11 @@ class Player:
         self._watch = stack.watch()
         self._say = say
 
-    def copy(self, files: Sequence[Path]) -> float:
-        """The yardstick, in a process of its own; its seconds."""
+    def copy(self, files: Sequence[Path]) -> tuple[float, float]:
+        """The yardstick, in a process of its own; its seconds, and its processor time."""
         ran = run([Task("copy", partial(bare_copy, self._stack.url, files))], self._watch)
-        self._say(f"COPY {ran.results['copy']:.2f} s")
-        return float(ran.results["copy"])
+        self._say(f"COPY {ran.results['copy']:.2f} s, {ran.cpu_seconds:.2f} s of processor time")
+        return float(ran.results["copy"]), ran.cpu_seconds
 
     def play(self, files: Sequence[Path], service_date: date) -> Night:
         """A night from files on the SFTP server to the published marts, or to where it ends."""
@@ -85,6 +87,7 @@ class Player:
         account = self._stack.account(self._district.district_id)
         transfer = self._run(night, "transfer", Task("transfer", partial(read_inbox, account)))
         received = self._run(night, "archive", Task("receive", partial(receive, self._district, account, service_date)))
+        night.cpu_seconds -= transfer.cpu_seconds
         night.seconds["archive"] = max(received.seconds - transfer.seconds, 0.0)
         delivery_id, names = received.results["receive"]
         return delivery_id, names
@@ -108,13 +111,14 @@ class Player:
 
     def _run(self, night: Night, stage: str, *tasks: Task) -> Ran:
         ran = run(tasks, self._watch, TASKS_SIDE_BY_SIDE)
+        night.cpu_seconds += ran.cpu_seconds
         night.seconds[stage] = night.seconds.get(stage, 0.0) + ran.seconds
         peaks = night.peaks.setdefault(stage, {})
         for name, megabytes in ran.peaks.items():
             peaks[name] = max(peaks.get(name, 0.0), megabytes)
         title = stage if len(tasks) > 1 else tasks[0].name
         night.details[title] = ran.seconds
-        self._say(f"{title} {ran.seconds:.2f} s")
+        self._say(f"{title} {ran.seconds:.2f} s, {ran.cpu_seconds:.2f} s of processor time")
         return ran
 
     def _state(self, delivery_id: int) -> str:

@@ -11,6 +11,7 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import Any
 
+from benchmarks.cpu import cpu_seconds
 from benchmarks.memory import Peaks, Watch
 
 FORK = multiprocessing.get_context("fork")
@@ -54,9 +55,11 @@ class Ran:
         seconds: From the start of the first to the end of the last, forks included.
         results: Each task's result, by its name.
         peaks: The most memory of each process, by what it is.
+        cpu_seconds: Processor time of the tasks, of PostgreSQL and of the SFTP server; the watch takes a little of it.
     """
 
     seconds: float
+    cpu_seconds: float = 0.0
     results: dict[str, Any] = field(default_factory=dict)
     peaks: Peaks = field(default_factory=dict)
 
@@ -76,7 +79,7 @@ def run(tasks: Sequence[Task], watch: Watch, most: int = 1) -> Ran:
     names: dict[int, str] = {}
     ran = Ran(0.0)
     with watch.watching() as watched:
-        begun = time.perf_counter()
+        begun, cpu_begun = time.perf_counter(), cpu_seconds(*watch.everybody)
         while waiting or running:
             while waiting and len(running) < most:
                 task = waiting.pop(0)
@@ -87,6 +90,7 @@ def run(tasks: Sequence[Task], watch: Watch, most: int = 1) -> Ran:
                 task, process, answer = running.pop(int(sentinel))  # type: ignore[call-overload]
                 ran.results[task.name] = _result(task, process, answer)
         ran.seconds = time.perf_counter() - begun
+        ran.cpu_seconds = cpu_seconds(*watch.everybody) - cpu_begun
     ran.peaks = watched.peaks(names)
     return ran
 

@@ -29,17 +29,21 @@ def district_table(result: Mapping[str, Any]) -> str:
     copies = ", ".join(f"{seconds:.2f}" for seconds in result["copy"]["runs"])
     changed = next(night["rows_changed"] for night in nights if night["rows_changed"] is not None)
     rows = result["rows"]
+    yardstick = result["copy"]
     intro = (
         f"{result['students']:,} students, {rows:,} rows, {result['bytes'] / 1e6:.0f} MB;"
         f" the next night changes {changed:,} rows ({100 * changed / rows:.2f} %). Bare COPY:"
-        f" {result['copy']['seconds']:.2f} s (mean of {copies}). {_circumstances(result['machine'])}"
+        f" {yardstick['seconds']:.2f} s (mean of {copies}), {yardstick['cpu_seconds']:.2f} s of processor time."
+        f" {_circumstances(result['machine'])}"
     )
     head = ["stage", *(night["name"] for night in nights)]
     stages = [[stage, *(_stage(night, stage) for night in nights)] for stage in result["includes"]]
     total = ["**all**", *(f"**{night['seconds']:.1f} s ({night['ratio']:.1f} x)**" for night in nights)]
     budget = ["budget", *(f"{result['budgets'][night['name']]:g} x" for night in nights)]
     memory = _memory(nights, result["budgets"]["memory_mb"])
-    return f"{intro}\n\n{_table(head, [*stages, total, budget])}\n\n{memory}"
+    processor = ["processor time", *(f"{night['cpu_seconds']:.1f} s ({night['cpu_ratio']:.1f} x)" for night in nights)]
+    table = _table(head, [*stages, total, budget, processor])
+    return "\n\n".join((intro, table, memory, _reader(result["reader"])))
 
 
 def _stage(night: Mapping[str, Any], stage: str) -> str:
@@ -52,7 +56,8 @@ def _memory(nights: list[Mapping[str, Any]], budget: int) -> str:
     for number, night in enumerate(nights):
         for found in night["memory_mb"].values():
             for process, megabytes in found.items():
-                row = peaks.setdefault(process, [0.0] * len(nights))
+                task = process if process.startswith(("PostgreSQL", "SFTP")) else process.split()[0]
+                row = peaks.setdefault(task, [0.0] * len(nights))
                 row[number] = max(row[number], megabytes)
     rows = [[name, *(f"{value:.0f}" if value else "-" for value in row)] for name, row in sorted(peaks.items())]
     return _table([f"MB at most (budget {budget})", *(night["name"] for night in nights)], rows)
@@ -70,4 +75,61 @@ def _table(head: list[str], rows: list[list[str]]) -> str:
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
-TABLES: Mapping[str, Callable[[Mapping[str, Any]], str]] = {"district": district_table}
+def _reader(result: Mapping[str, Any]) -> str:
+    one = result["one_school"]
+    size = f"{one['rows_median']:g} rows, at most {one['rows_most']:,}; {one['schools']} schools"
+    return (
+        "A reader with row-level security asks for the roster of one school out of"
+        f" {result['enrollments']:,} enrollments ({size}):"
+        f" {one['ms_median']:.0f} ms, at most {one['ms_most']:.0f} ms (budget {result['budget_ms']} ms)."
+        f" Counting the district's whole roster: {result['roster_count_ms'] / 1000:.1f} s."
+    )
+
+
+def builds_table(result: Mapping[str, Any]) -> str:
+    """One district and many, side by side."""
+    intro = (
+        f"{result['districts']} districts of {result['students']} students ({result['rows']:,} rows) each."
+        f" {_circumstances(result['machine'])}"
+    )
+    rows = [
+        [
+            night["name"],
+            f"{night['single']['seconds']:.1f} s",
+            f"{night['many']['seconds']:.1f} s",
+            f"{night['ratio']:.1f} x",
+            f"{result['budget']:g} x",
+        ]
+        for night in result["nights"]
+    ]
+    head = ["", "one district", f"{result['districts']} districts", "ratio", "budget"]
+    return f"{intro}\n\n{_table(head, rows)}"
+
+
+def nights_table(result: Mapping[str, Any]) -> str:
+    """Every tenth night of the curve."""
+    curve = result["curve"]
+    intro = f"{result['students']:,} students, {len(curve)} nights. {_circumstances(result['machine'])}"
+    head = ["night", "tables", "indexes", "live rows", "dead rows", "build", "one school", "whole roster"]
+    rows = [
+        [
+            str(point["night"]),
+            f"{point['table_mb']:.0f} MB",
+            f"{point['index_mb']:.0f} MB",
+            f"{point['live_rows']:,}",
+            f"{point['dead_rows']:,}",
+            f"{point['build_seconds']:.1f} s",
+            f"{point['one_school_ms']:.0f} ms",
+            f"{point['roster_count_ms']:.0f} ms",
+        ]
+        for point in curve
+        if point["night"] in (1, 2, len(curve)) or point["night"] % 10 == 0
+    ]
+    return f"{intro}\n\n![The curve](results/nights.svg)\n\n{_table(head, rows)}"
+
+
+TABLES: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
+    "district": district_table,
+    "builds": builds_table,
+    "nights": nights_table,
+}

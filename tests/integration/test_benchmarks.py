@@ -25,6 +25,8 @@ def test_a_tiny_district_is_measured_stage_by_stage(tmp_path: Path) -> None:
     assert set(first["stages"]) == set(following["stages"]) == STAGES
     assert set(identical["stages"]) == {"transfer", "archive"}
     assert len(result["copy"]["runs"]) == 4
+    assert {"seconds", "ratio", "cpu_seconds", "cpu_ratio"} <= set(first)
+    assert result["reader"]["one_school"]["rows_most"] > 0
     assert {"build", "receive", "decide", "PostgreSQL backend", "SFTP server"} <= {
         process for found in first["memory_mb"].values() for process in found
     }

@@ -1,0 +1,87 @@
+"""Accepted deliveries without the judging: archived and landed as always, then accepted by a stroke of the pen."""
+
+from collections.abc import Sequence
+from datetime import date
+from pathlib import Path
+
+import psycopg
+
+from benchmarks.stack import BenchStack
+from rollcall.districts import District
+from rollcall.oneroster import LANDED_FILES
+
+
+def accept_folder(stack: BenchStack, district: District, folder: Path, service_date: date) -> int:
+    """Put a folder in by hand, as ``rollcall inject`` does, land it, and accept it ungated.
+
+    Returns:
+        The delivery.
+    """
+    from rollcall.archive.injected import SOURCE, keep_injected
+    from rollcall.archive.receive import receive
+    from rollcall.archive.store import Archive
+    from rollcall.decision.decide import accept
+    from rollcall.landing import land
+    from rollcall.settings import settings
+
+    source = SOURCE + keep_injected(Archive(settings().archive_root, district.district_id), folder, by="benchmark")
+    receipt = receive(
+        district,
+        stack.account(district.district_id),
+        service_date=service_date,
+        run_id=f"bench__{service_date}",
+        source=source,
+        log=lambda _: None,
+    )
+    delivery_id = receipt.delivery.delivery_id
+    for name in receipt.files:
+        land(delivery_id, name, log=lambda _: None)
+    with psycopg.connect(stack.url) as connection:
+        connection.execute(
+            "update rollcall.delivery_file set verdict = 'accept', rows_set_aside = 0 where delivery_id = %s",
+            (delivery_id,),
+        )
+        connection.execute("update rollcall.delivery set decided_at = now() where delivery_id = %s", (delivery_id,))
+    accept(delivery_id)
+    return delivery_id
+
+
+def copy_accepted(stack: BenchStack, delivery_id: int, district_ids: Sequence[str]) -> None:
+    """Give districts an accepted delivery equal to one that there is: its rows in the ledger, its landed tables."""
+    with psycopg.connect(stack.url) as connection:
+        connection.execute("set role rollcall_loader")
+        for district_id in district_ids:
+            _copy(connection, delivery_id, district_id)
+
+
+def _copy(connection: "psycopg.Connection[tuple[object, ...]]", delivery_id: int, district_id: str) -> None:
+    connection.execute(
+        "insert into rollcall.district (district_id, name) values (%s, %s) on conflict do nothing",
+        (district_id, f"District {district_id}"),
+    )
+    row = connection.execute(
+        """
+        insert into rollcall.delivery (district_id, service_date, run_id, state, content_hash, packaging, decided_at,
+            accepted_at, accepted_sequence)
+        select %s, service_date, run_id, 'accepted', content_hash, packaging, now(), now(), accepted_sequence
+        from rollcall.delivery where delivery_id = %s
+        returning delivery_id
+        """,
+        (district_id, delivery_id),
+    ).fetchone()
+    assert row is not None
+    connection.execute(
+        """
+        insert into rollcall.delivery_file (delivery_id, file, sent_name, archive_path, sha256, size_bytes, mode,
+            encoding, rows_landed, rows_ragged, rows_set_aside, verdict, absence_is_evidence)
+        select %s, file, sent_name, archive_path, sha256, size_bytes, mode, encoding, rows_landed, rows_ragged,
+            rows_set_aside, verdict, absence_is_evidence
+        from rollcall.delivery_file where delivery_id = %s
+        """,
+        (row[0], delivery_id),
+    )
+    schema, original = f"delivery_{row[0]}", f"delivery_{delivery_id}"
+    connection.execute(f"create schema {schema}")
+    for table in ("ragged_row", *(file.table_name for file in LANDED_FILES)):
+        connection.execute(f"create unlogged table {schema}.{table} (like {original}.{table})")
+        connection.execute(f"insert into {schema}.{table} select * from {original}.{table}")
