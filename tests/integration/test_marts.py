@@ -1,23 +1,19 @@
 """What the marts show after a few nights, against counts made from the same rows in Python."""
 
-import re
 from collections import Counter
 from collections.abc import Iterator
 from copy import deepcopy
 from datetime import date, timedelta
-from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
-import yaml
 from helpers.deliveries import FIRST_NIGHT, accept, query, reland_nothing
 from helpers.schools import Rows, record, school_district, without
 
 from rollcall.conform import conform
 from rollcall.conform.dbt_build import run_dbt
 from rollcall.publish import move_effective_date
-from rollcall.settings import PROJECT_ROOT
 
 HABITS = {"inc": "inclusive", "exc": "exclusive"}
 SECOND, THIRD, FOURTH, FIFTH = (FIRST_NIGHT + timedelta(days=days) for days in (1, 4, 5, 6))
@@ -153,17 +149,6 @@ def test_who_belongs_to_a_school_is_the_same_as_the_counts(published_url: str) -
         assert {row[:3] for row in shown} == expected
         assert len(shown) == len(expected)
         assert Counter(row[0] for row in shown if row[3]) == Counter({row[0] for row in shown}), "one primary school"
-
-
-MARTS = sorted((PROJECT_ROOT / "dbt_project" / "models" / "marts").rglob("*.sql"))
-
-
-@pytest.mark.parametrize("path", MARTS, ids=lambda path: path.stem)
-def test_the_example_in_the_documentation_of_a_mart_runs(published_url: str, path: Path) -> None:
-    description = yaml.safe_load(path.with_suffix(".yml").read_text())["models"][0]["description"]
-    (example,) = re.findall(r"```sql\n(.*?)```", description, flags=re.DOTALL)
-    assert path.stem in example
-    query(published_url, example)
 
 
 def test_the_data_tests_of_the_marts_hold(published_url: str) -> None:

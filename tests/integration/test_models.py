@@ -21,7 +21,6 @@ WITHOUT_LOGIC = {"dim_district"} | {f"hist_{entity}" for entity in (
 )}  # fmt: skip
 """Models that only name another one: what writes the history is its materialization, tested on nights."""
 
-EVERYWHERE = {"none", "identifier"}
 PLACES = {
     "roster.dim_district": {"none"},
     "roster.dim_school": {"none"},
