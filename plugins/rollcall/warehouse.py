@@ -1,6 +1,7 @@
 """Connections to the warehouse whose errors never quote a row (law 7)."""
 
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Literal
@@ -11,6 +12,9 @@ from rollcall.settings import settings
 
 Connection = psycopg.Connection[tuple[object, ...]]
 Role = Literal["rollcall_loader", "rollcall_dbt"]
+
+
+_REFUSED_ROLE = re.compile(r'FATAL: .*role "(rollcall_loader|rollcall_dbt)"')
 
 
 class WarehouseError(Exception):
@@ -77,6 +81,12 @@ def connect(
 def redacted(error: psycopg.Error) -> WarehouseError:
     """The error as it may be logged: its kind and the objects it names, never the message's quoted values."""
     diagnosis = error.diag
+    refused = _REFUSED_ROLE.search(str(error))
+    if refused:
+        return WarehouseError(
+            f"The warehouse's login may not take on the role {refused.group(1)}. Run `rollcall deploy`; to a login "
+            f"that does not own the warehouse, its owner has to grant {refused.group(1)}."
+        )
     if diagnosis.sqlstate is None:
         return WarehouseError(f"The warehouse cannot be reached or went away ({type(error).__name__}).")
     named = [diagnosis.schema_name, diagnosis.table_name, diagnosis.column_name, diagnosis.constraint_name]

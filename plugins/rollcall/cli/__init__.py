@@ -5,7 +5,7 @@ import sys
 import typer
 from rich.console import Console
 
-from rollcall.cli import deliveries, districts, inject, stack
+from rollcall.cli import deliveries, districts, inject, readers, stack
 from rollcall.districts import DistrictFileError
 from simulator.cli import simulate
 
@@ -27,6 +27,7 @@ app.command()(deliveries.approve)
 app.command()(deliveries.discard)
 app.command()(simulate)
 app.add_typer(districts.app, name="districts")
+app.add_typer(readers.app, name="readers")
 
 
 def main() -> None:
@@ -38,6 +39,7 @@ def main() -> None:
     from rollcall.decision.settle import CannotSettleError
     from rollcall.gate import GateError
     from rollcall.ledger import UnknownDeliveryError
+    from rollcall.readers import ReaderError
     from rollcall.stack import StackError
     from rollcall.warehouse import WarehouseError
 
@@ -50,6 +52,7 @@ def main() -> None:
         InjectError,
         NotReadableError,
         NothingToCompareError,
+        ReaderError,
     ) as error:
         _say(error)
         sys.exit(2)

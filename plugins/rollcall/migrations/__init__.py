@@ -8,6 +8,11 @@ from sqlalchemy import create_engine, text
 
 ADVISORY_LOCK = 7_236_001
 
+# Not in a migration: a dump that is restored into another database does not bring it along.
+GRANT_ON_DATABASE = """
+    do $$ begin execute format('grant create on database %I to rollcall_loader', current_database()); end $$
+"""
+
 
 def migrate(warehouse_url: str) -> None:
     """Bring the warehouse to the newest migration; does nothing where it is there already.
@@ -26,4 +31,5 @@ def migrate(warehouse_url: str) -> None:
         connection.execute(text("select pg_advisory_xact_lock(:key)"), {"key": ADVISORY_LOCK})
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
+        connection.execute(text(GRANT_ON_DATABASE))
     engine.dispose()

@@ -2,6 +2,8 @@
 
 from alembic import op
 
+from rollcall.migrations import GRANT_ON_DATABASE
+
 revision = "0003"
 down_revision = "0002"
 
@@ -186,14 +188,6 @@ alter default privileges in schema roster revoke select on tables from roster_re
 alter default privileges in schema roster_restricted revoke select on tables from roster_restricted_reader;
 """
 
-CREATE_ON_DATABASE = """
-do $$
-begin
-    execute format('grant create on database %I to rollcall_loader', current_database());
-end
-$$;
-"""
-
 # What an older version made belongs to whoever deployed it.
 HAND_OVER = """
 do $$
@@ -201,6 +195,11 @@ declare
     relation record;
     of_delivery record;
 begin
+    for of_delivery in select nspname from pg_namespace where nspname like 'delivery\\_%' loop
+        execute format('alter schema %I owner to rollcall_loader', of_delivery.nspname);
+        execute format('grant usage on schema %I to rollcall_dbt', of_delivery.nspname);
+        execute format('grant select on all tables in schema %I to rollcall_dbt', of_delivery.nspname);
+    end loop;
     for relation in
         select
             pg_class.oid::regclass as name,
@@ -222,11 +221,6 @@ begin
     loop
         execute format('alter table %s owner to %I', relation.name, relation.new_owner);
     end loop;
-    for of_delivery in select nspname from pg_namespace where nspname like 'delivery\\_%' loop
-        execute format('alter schema %I owner to rollcall_loader', of_delivery.nspname);
-        execute format('grant usage on schema %I to rollcall_dbt', of_delivery.nspname);
-        execute format('grant select on all tables in schema %I to rollcall_dbt', of_delivery.nspname);
-    end loop;
 end
 $$;
 grant select on all tables in schema history to rollcall_loader, roster_owner;
@@ -235,7 +229,5 @@ grant select on all tables in schema history to rollcall_loader, roster_owner;
 
 def upgrade() -> None:
     """Give each stage its role, what was there to the role that works on it, and readers their districts."""
-    for script in (
-        ROLES, READERS, AS_OF, ROLLBACK, LOADER, DBT, MARTS, CREATE_ON_DATABASE, HAND_OVER,
-    ):  # fmt: skip
+    for script in (ROLES, READERS, AS_OF, ROLLBACK, LOADER, DBT, MARTS, GRANT_ON_DATABASE, HAND_OVER):
         op.execute(script)

@@ -1,0 +1,172 @@
+"""Readers of the marts: their logins, and which districts each of them sees."""
+
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import psycopg
+from psycopg import sql
+
+from rollcall.districts import district_files
+from rollcall.settings import settings
+from rollcall.warehouse import Connection
+
+READER: Final = "roster_reader"
+RESTRICTED_READER: Final = "roster_restricted_reader"
+
+
+class ReaderError(Exception):
+    """A reader cannot be made or changed like this; the message says why."""
+
+
+@dataclass(frozen=True)
+class Reader:
+    """A role that reads the marts.
+
+    Attributes:
+        name: The role.
+        restricted: Whether it reads demographics, too.
+        all_districts: Whether it sees every district, those to come included.
+        districts: The districts that it sees otherwise.
+    """
+
+    name: str
+    restricted: bool
+    all_districts: bool
+    districts: tuple[str, ...]
+
+
+def readers(connection: Connection) -> list[Reader]:
+    """Everybody who is a member of a reader role, by name, and whoever else was granted a district."""
+    rows = connection.execute(
+        """
+        select
+            pg_roles.rolname,
+            pg_has_role(pg_roles.oid, %s, 'usage'),
+            coalesce(bool_or(granted.reader is not null and granted.district_id is null), false),
+            coalesce(array_agg(granted.district_id order by granted.district_id)
+                filter (where granted.district_id is not null), '{}')
+        from pg_roles
+        left join rollcall.reader_district as granted on pg_roles.rolname = granted.reader
+        where
+            not pg_roles.rolsuper
+            and pg_roles.rolname not in (%s, %s)
+            and (granted.reader is not null or pg_has_role(pg_roles.oid, %s, 'usage'))
+        group by pg_roles.oid, pg_roles.rolname
+        order by pg_roles.rolname
+        """,
+        (RESTRICTED_READER, READER, RESTRICTED_READER, READER),
+    ).fetchall()
+    return [
+        Reader(str(name), bool(restricted), bool(every), tuple(districts))  # type: ignore[arg-type]  # text[]
+        for name, restricted, every, districts in rows
+    ]
+
+
+def add_reader(connection: Connection, name: str, *, restricted: bool) -> str:
+    """Make a login that reads the marts, of no district yet.
+
+    Args:
+        connection: A transaction of a login that may create roles.
+        name: The login.
+        restricted: Whether it reads demographics, too.
+
+    Returns:
+        Its password, which is kept nowhere: the server gets only what a password can be checked by.
+
+    Raises:
+        ReaderError: there is such a role already.
+    """
+    if _exists(connection, name):
+        raise ReaderError(f"There is a role {name!r} already. Choose another name, or grant it districts.")
+    password = secrets.token_urlsafe(18)
+    scrambled = connection.pgconn.encrypt_password(password.encode(), name.encode(), b"scram-sha-256").decode()
+    connection.execute(
+        sql.SQL("create role {} login password {} in role {}").format(
+            sql.Identifier(name), scrambled, sql.Identifier(RESTRICTED_READER if restricted else READER)
+        )
+    )
+    return password
+
+
+def grant(connection: Connection, name: str, districts: Sequence[str] | None, *, by: str) -> None:
+    """Let a reader see districts.
+
+    Args:
+        connection: A transaction of a login that owns the ledger.
+        name: The reader, or a role that readers are members of.
+        districts: The districts; None for every district, those to come included.
+        by: Who grants it, for the record.
+
+    Raises:
+        ReaderError: there is no such role or district.
+    """
+    _must_exist(connection, name)
+    for district_id in _known(connection, districts):
+        connection.execute(
+            "insert into rollcall.reader_district (reader, district_id, granted_by) values (%s, %s, %s)"
+            " on conflict do nothing",
+            (name, district_id, by),
+        )
+
+
+def revoke(connection: Connection, name: str, districts: Sequence[str] | None) -> None:
+    """Take districts from a reader; whoever is logged in does not see them from the next statement on.
+
+    Args:
+        connection: A transaction of a login that owns the ledger.
+        name: The reader.
+        districts: The districts; None for all that was ever granted.
+
+    Raises:
+        ReaderError: the reader does not have one of the districts, or has it because it sees every district.
+    """
+    if districts is None:
+        connection.execute("delete from rollcall.reader_district where reader = %s", (name,))
+        return
+    for district_id in districts:
+        gone = connection.execute(
+            "delete from rollcall.reader_district where reader = %s and district_id = %s", (name, district_id)
+        )
+        if not gone.rowcount:
+            raise ReaderError(
+                f"{name} was not granted {district_id}. See `rollcall readers list`; of a reader of every district,"
+                " revoke --all-districts and grant those that remain."
+            )
+
+
+def remove_reader(connection: Connection, name: str) -> None:
+    """Take everything from a reader, and remove the login.
+
+    Raises:
+        ReaderError: there is no such reader, or something belongs to it.
+    """
+    if name not in {reader.name for reader in readers(connection)}:
+        raise ReaderError(f"There is no reader {name!r}. `rollcall readers list` names them.")
+    revoke(connection, name, None)
+    try:
+        connection.execute(sql.SQL("drop role {}").format(sql.Identifier(name)))
+    except psycopg.errors.DependentObjectsStillExist:
+        raise ReaderError(f"{name} owns something in a database: drop it first, then remove the reader.") from None
+
+
+def _exists(connection: Connection, name: str) -> bool:
+    return connection.execute("select from pg_roles where rolname = %s", (name,)).fetchone() is not None
+
+
+def _must_exist(connection: Connection, name: str) -> None:
+    if not _exists(connection, name):
+        raise ReaderError(f"There is no role {name!r}. Make it with `rollcall readers add {name}`.")
+
+
+def _known(connection: Connection, districts: Sequence[str] | None) -> Sequence[str | None]:
+    """The districts, each of which has a file or ran once."""
+    if districts is None:
+        return [None]
+    ran = {str(row[0]) for row in connection.execute("select district_id from rollcall.district").fetchall()}
+    to_come = {path.stem for path in district_files(settings().districts_dir)}
+    unknown = sorted(set(districts) - ran - to_come)
+    if unknown:
+        raise ReaderError(f"There is no district {', '.join(unknown)}. `rollcall districts list` names them.")
+    return districts

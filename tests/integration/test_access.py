@@ -1,0 +1,399 @@
+"""Who may do what: every role by logging in as it, readers of some districts, and what they may try to see more."""
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from alembic import command
+from alembic.config import Config
+from conftest import Postgres
+from helpers.deliveries import accept, execute, query, reland_nothing
+from helpers.schools import Rows, record, school_district
+from psycopg.conninfo import make_conninfo
+from sqlalchemy import create_engine
+from typer.testing import CliRunner
+
+import rollcall.migrations
+from rollcall.cli import app
+from rollcall.conform import conform
+from rollcall.migrations import migrate
+from rollcall.warehouse import connect
+
+DISTRICTS = ("hill", "lake")
+LOGINS = ("ada", "grace", "joan", "nobody")
+DENIED = psycopg.errors.InsufficientPrivilege
+OWN_ROLES = ("rollcall_loader", "rollcall_dbt", "roster_owner", "roster_reader", "roster_restricted_reader")
+
+
+@pytest.fixture(scope="module")
+def url(postgres: Postgres, warehouse_template: str) -> Iterator[str]:
+    """Two published districts, every person and class of which bears its district's name; readers of all sorts."""
+    url = postgres.create("rollcall_test", warehouse_template)
+    for sequence in (1, 2):
+        for district in DISTRICTS:
+            accept(url, district, sequence, _named_after(district, sequence))
+        conform(url, reland=reland_nothing, log=print)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AIRFLOW_CONN_WAREHOUSE", url)
+        _run("add", "ada", "--by", "test", "--district", "hill")
+        _run("add", "grace", "--by", "test", "--restricted", "--all-districts")
+        _run("add", "joan", "--by", "test", "--restricted", "--district", "lake")
+        _run("add", "nobody", "--by", "test")
+        yield url
+    execute(url, "drop owned by ada, joan")
+    for login in LOGINS:
+        execute(url, f"drop role {login}")
+    postgres.drop("rollcall_test")
+
+
+def _named_after(district: str, sequence: int = 1) -> Rows:
+    """The district's rows; with the second sequence, a student changes schools."""
+    rows = school_district()
+    if sequence > 1:
+        record(rows, "users", "994_1000_S0")["org_sourced_ids"] = "995"
+    for user in rows["users"]:
+        user |= {"given_name": f"Of {district}", "family_name": f"{district}-{user['sourced_id']}"}
+    for titled in (*rows["classes"], *rows["courses"]):
+        titled["title"] = f"{district} {titled['title']}"
+    for org in rows["orgs"]:
+        org["name"] = f"{district} {org['name']}"
+    return rows
+
+
+def _run(*arguments: str, exit_code: int = 0) -> str:
+    outcome = CliRunner().invoke(app, ["readers", *arguments])
+    assert outcome.exit_code == exit_code, outcome.output
+    return outcome.output
+
+
+def ask(url: str, login: str, statement: Any, *parameters: Any) -> list[tuple[Any, ...]]:
+    """The rows that a login gets."""
+    return query(make_conninfo(url, user=login), statement, *parameters)
+
+
+def marts(url: str, *schemas: str) -> list[str]:
+    views = """
+        select oid::regclass::text from pg_class
+        where relkind = 'v' and relnamespace::regnamespace::text = any(%s) order by 1
+    """
+    return [name for (name,) in query(url, views, list(schemas))]
+
+
+def seen(url: str, login: str, mart: str) -> set[str]:
+    return {district for (district,) in ask(url, login, f"select distinct district_id from {mart}")}
+
+
+@pytest.mark.parametrize(
+    ("login", "districts"), [("ada", {"hill"}), ("joan", {"lake"}), ("grace", {"hill", "lake"}), ("nobody", set())]
+)
+def test_every_mart_shows_a_reader_the_districts_that_were_granted(url: str, login: str, districts: set[str]) -> None:
+    for mart in marts(url, "roster"):
+        assert seen(url, login, mart) == districts, mart
+
+
+def test_only_restricted_readers_read_the_restricted_marts(url: str) -> None:
+    restricted = marts(url, "roster_restricted")
+    assert len(restricted) >= 2
+    for mart in restricted:
+        assert seen(url, "joan", mart) == {"lake"}, mart
+        for login in ("ada", "nobody"):
+            with pytest.raises(DENIED):
+                ask(url, login, f"select from {mart}")
+
+
+def test_a_reader_has_rights_on_the_marts_and_on_nothing_else(url: str) -> None:
+    """By the catalog, over every relation there is, so that a new one is covered the day that it is made."""
+    rights = """
+        select oid::regclass::text from pg_class
+        where relkind in ('r', 'v', 'm', 'p', 'S') and relnamespace >= 16384 and (
+            has_table_privilege(%s, oid, 'select, insert, update, delete, truncate, references, trigger')
+            or relkind <> 'S' and has_any_column_privilege(%s, oid, 'select, insert, update, references')
+        ) order by 1
+    """
+    assert [name for (name,) in query(url, rights, "ada", "ada")] == marts(url, "roster")
+    assert [name for (name,) in query(url, rights, "joan", "joan")] == marts(url, "roster", "roster_restricted")
+    writable = "select oid::regclass::text from pg_class where relnamespace >= 16384 and relkind <> 'i' and" + (
+        " has_table_privilege('joan', oid, 'insert, update, delete, truncate')"
+    )
+    assert query(url, writable) == []
+    for schema in ("roster", "roster_restricted", "history", "rollcall", "staging", "audit", "public"):
+        assert query(url, "select has_schema_privilege('joan', %s, 'create')", schema) == [(False,)], schema
+
+
+def test_direct_ways_to_the_tables_are_closed(url: str) -> None:
+    for relation in ("history.hist_users", "rollcall.published", "rollcall.delivery", "staging.stg_oneroster__users"):
+        with pytest.raises(DENIED):
+            ask(url, "ada", f"select * from {relation}")
+    for role in ("roster_owner", "rollcall_dbt", "rollcall_loader", "roster_restricted_reader", "joan"):
+        with pytest.raises(DENIED):
+            ask(url, "ada", f"set role {role}")
+    for statement in (
+        "set session authorization grace",
+        "insert into rollcall.reader_district values ('ada', null, 'ada')",
+        "update roster.dim_student set family_name = 'x'",
+        "create view roster.more as select 1 as one",
+        "select pg_read_file('/etc/passwd')",
+        "copy (select 1) to program 'true'",
+    ):
+        with pytest.raises((DENIED, psycopg.errors.ObjectNotInPrerequisiteState)):
+            ask(url, "ada", statement)
+    # The group itself was granted nothing: taking it on shows less, not more.
+    with psycopg.connect(make_conninfo(url, user="ada")) as session:
+        session.execute("set role roster_reader")
+        assert session.execute("select count(*) from roster.dim_student").fetchone() == (0,)
+
+
+def test_a_leaky_function_sees_no_row_of_another_district(url: str) -> None:
+    """Called on every row that the planner lets it see, before any filter that it thinks dearer."""
+    told: list[str] = []
+    with psycopg.connect(make_conninfo(url, user="ada"), autocommit=True) as session:
+        session.add_notice_handler(lambda notice: told.append(notice.message_primary or ""))
+        session.execute(
+            "create function pg_temp.leak(cell text) returns boolean language plpgsql cost 0.0000001 as"
+            " $$ begin raise notice '%', cell; return true; end $$"
+        )
+        for mart, column in (
+            ("roster.roster", "student_family_name"),
+            ("roster.dim_student", "family_name"),
+            ("roster.dim_class", "class_name"),
+            ("roster.dim_school", "school_name"),
+        ):
+            session.execute(f"select count(*) from {mart} where pg_temp.leak({column})")
+            session.execute(f"select count(*) from {mart} where pg_temp.leak(district_id || ' ' || {column})")
+    assert len(told) > 20
+    assert [cell for cell in told if "lake" in cell] == []
+
+
+def test_errors_plans_and_statistics_tell_nothing_of_another_district(url: str) -> None:
+    with psycopg.connect(make_conninfo(url, user="ada"), autocommit=True) as session:
+        # A cast that fails quotes the cell that it failed on.
+        with pytest.raises(psycopg.errors.InvalidTextRepresentation) as failure:
+            session.execute("select count(*) from roster.dim_student where family_name::integer = 1")
+        assert "lake" not in str(failure.value)
+        plan = session.execute(
+            "explain (analyze, verbose, buffers) select * from roster.roster where student_family_name like '%lake%'"
+        ).fetchall()
+        assert "lake-" not in str(plan)
+        statistics = "select from pg_stats where schemaname not in ('pg_catalog', 'information_schema')"
+        assert session.execute(statistics).fetchall() == []
+        # Row-level security cannot be switched off: the query is refused rather than filtered.
+        session.execute("set row_security = off")
+        with pytest.raises(DENIED):
+            session.execute("select * from roster.dim_student")
+
+
+def test_objects_of_readers_lend_nobody_their_districts(url: str) -> None:
+    """A view of a reader of everything, read by a reader of one district, shows that district."""
+    execute(url, "create schema shared; grant all on schema shared to joan, grace, ada")
+    try:
+        ask_and_keep = (
+            "create view shared.students as select * from roster.dim_student; grant select on shared.students"
+        )
+        execute(make_conninfo(url, user="grace"), f"{ask_and_keep} to ada")
+        assert seen(url, "grace", "shared.students") == {"hill", "lake"}
+        assert seen(url, "ada", "shared.students") == {"hill"}
+    finally:
+        execute(url, "drop schema shared cascade")
+
+
+def test_history_holds_by_itself_where_a_mart_forgets_the_pointer(url: str) -> None:
+    """The second fence: a careless view on the history, with the marts' owner, still shows granted districts only."""
+    execute(
+        url,
+        "set role roster_owner; create view roster.careless as select * from history.hist_users;"
+        " grant select on roster.careless to roster_reader",
+    )
+    try:
+        assert seen(url, "ada", "roster.careless") == {"hill"}
+        assert seen(url, "nobody", "roster.careless") == set()
+    finally:
+        execute(url, "drop view roster.careless")
+    unguarded = query(
+        url,
+        "select relname from pg_class where relnamespace = 'history'::regnamespace and relkind = 'r'"
+        " and not (relrowsecurity and relforcerowsecurity)",
+    )
+    assert unguarded == []
+    owners = (
+        "select distinct relowner::regrole::text from pg_class where relkind = %s and relnamespace = %s::regnamespace"
+    )
+    assert query(url, owners, "v", "roster") == query(url, owners, "v", "roster_restricted") == [("roster_owner",)]
+    assert query(url, owners, "r", "history") == [("rollcall_dbt",)]
+    assert query(url, "select from pg_roles where rolname = 'roster_owner' and (rolbypassrls or rolcanlogin)") == []
+    barriers = "select relname from pg_class where relkind = 'v' and relnamespace::regnamespace::text like 'roster%%'"
+    assert query(url, f"{barriers} and not ('security_barrier=true' = any(coalesce(reloptions, '{{}}')))") == []
+
+
+def test_grants_count_from_the_next_statement_on_and_by_groups(url: str) -> None:
+    with psycopg.connect(make_conninfo(url, user="nobody"), autocommit=True) as session:
+
+        def districts() -> set[str]:
+            return {row[0] for row in session.execute("select distinct district_id from roster.roster").fetchall()}
+
+        assert districts() == set()
+        _run("grant", "nobody", "--by", "test", "--district", "hill", "--district", "lake")
+        assert districts() == {"hill", "lake"}
+        _run("revoke", "nobody", "--district", "hill")
+        assert districts() == {"lake"}
+        _run("revoke", "nobody", "--all-districts")
+        assert districts() == set()
+        execute(url, "create role county nologin; grant county to nobody")
+        _run("grant", "county", "--by", "test", "--district", "hill")
+        assert districts() == {"hill"}
+        execute(url, "drop role county")
+        assert districts() == set(), "what is left in the table of a role that is gone is nobody's"
+
+
+def test_the_command_line_lists_refuses_and_removes(url: str) -> None:
+    listed = _run("list")
+    assert [line.split() for line in listed.splitlines() if line.startswith(("ada", "grace"))] == [
+        ["ada", "no", "hill"],
+        ["grace", "yes", "all"],
+    ]
+    for arguments in (
+        ("add", "ada", "--by", "test"),
+        ("grant", "ada", "--by", "test", "--district", "atlantis"),
+        ("grant", "absent", "--by", "test", "--district", "hill"),
+        ("revoke", "ada", "--district", "lake"),
+        ("remove", "rollcall_dbt"),
+    ):
+        assert CliRunner().invoke(app, ["readers", *arguments]).exit_code != 0, arguments
+    assert _run("grant", "ada", "--by", "test", exit_code=2)
+    _run("add", "passing", "--by", "test", "--all-districts")
+    _run("remove", "passing")
+    assert "passing" not in _run("list")
+    assert query(url, "select from rollcall.reader_district where reader = 'passing'") == []
+
+
+def test_a_password_is_known_to_nobody_but_whom_it_is_shown_to(url: str, postgres: Postgres) -> None:
+    shown = _run("add", "shown", "--by", "test").splitlines()[0].rsplit(": ", 1)[1]
+    try:
+        kept = query(url, "select rolpassword from pg_authid where rolname = 'shown'")[0][0]
+        assert kept.startswith("SCRAM-SHA-256$")
+        assert len(shown) >= 24
+        assert shown not in kept
+        assert shown not in postgres.log.read_text()
+    finally:
+        _run("remove", "shown")
+
+
+@contextlib.contextmanager
+def login_as(url: str, role: str) -> Iterator[str]:
+    """A URL that logs in as one of the pipeline's own roles, which have no login of their own."""
+    execute(url, f"alter role {role} login")
+    try:
+        yield make_conninfo(url, user=role)
+    finally:
+        execute(url, f"alter role {role} nologin")
+
+
+def test_conform_needs_no_more_than_its_role_and_its_role_no_more_than_conform(url: str) -> None:
+    accept(url, "cove", 1, _named_after("cove"))
+    with login_as(url, "rollcall_dbt") as own:
+        (outcome,) = conform(own, reland=reland_nothing, log=print)
+        assert outcome.published == ["cove"]
+        for statement in (
+            "delete from rollcall.delivery",
+            "update rollcall.delivery set accepted_sequence = 9",
+            "update rollcall.hold set settlement = 'approved'",
+            "delete from rollcall.publication_event",
+            "update rollcall.row_finding set severity = 'info'",
+            "insert into rollcall.reader_district values ('ada', null, 'dbt')",
+            "create schema mine",
+            "create role more",
+        ):
+            with pytest.raises(DENIED):
+                execute(own, statement)
+
+
+def test_the_loader_needs_no_more_than_its_role_and_its_role_no_more_than_landing(url: str) -> None:
+    """Landing, gate and decision run as the loader everywhere, whoever logs in: here is what they may not do."""
+    with connect(url) as connection:
+        assert connection.execute("select current_user").fetchone() == ("rollcall_loader",)
+    with login_as(url, "rollcall_loader") as own:
+        execute(own, "create schema delivery_77; create unlogged table delivery_77.users (like staging.users)")
+        assert query(url, "select has_table_privilege('rollcall_dbt', 'delivery_77.users', 'select')") == [(True,)]
+        execute(own, "drop schema delivery_77 cascade")
+        for statement in (
+            "select * from roster.roster",
+            "delete from history.hist_users",
+            "insert into history.hist_orgs (district_id) values ('hill')",
+            "update rollcall.publication set sequence = 1",
+            "delete from rollcall.delivery",
+            "delete from rollcall.publication_event",
+            "insert into rollcall.rollback (district_id) values ('hill')",
+            "insert into rollcall.reader_district values ('ada', null, 'loader')",
+            "drop table staging.users",
+            "create role more",
+        ):
+            with pytest.raises(DENIED):
+                execute(own, statement)
+
+
+def test_a_login_that_may_not_take_on_its_role_is_told_so_and_public_may_nothing(url: str) -> None:
+    execute(url, "create role stranger login")
+    try:
+        for schema in ("roster", "roster_restricted", "history", "rollcall", "staging", "audit"):
+            assert query(url, "select has_schema_privilege('stranger', %s, 'usage')", schema) == [(False,)], schema
+        with pytest.raises(Exception, match="rollcall_loader"), connect(make_conninfo(url, user="stranger")):
+            pass
+    finally:
+        execute(url, "drop role stranger")
+
+
+def test_an_older_warehouse_is_handed_over_to_the_roles(postgres: Postgres, warehouse_template: str) -> None:
+    """By an owner that is no superuser, from the migration before: what lies there goes on working under the roles."""
+    url = postgres.create("rollcall_older")
+    postgres.execute("create role keeper login createrole")
+    for role in OWN_ROLES:
+        postgres.execute(f"grant {role} to keeper with admin true, inherit false, set false")
+    postgres.execute("alter database rollcall_older owner to keeper")
+    own = _as_url(url, "keeper")
+    try:
+        _migrate_to(own, "0002")
+        execute(
+            own,
+            "create table history.hist_orgs (district_id text); create table staging.stg_oneroster__orgs (n int);"
+            "create table audit.audit_x (n int); create view roster.dim_school as select 1 as one;"
+            "create schema delivery_1; create table delivery_1.orgs (n int);"
+            "create view delivery_1.known_orgs as select * from delivery_1.orgs",
+        )
+        migrate(own)
+        owners = dict(
+            query(
+                url,
+                "select oid::regclass::text, relowner::regrole::text from pg_class"
+                " where relkind in ('r', 'v') and relnamespace >= 16384",
+            )
+        )
+        for relation in ("history.hist_orgs", "staging.stg_oneroster__orgs", "audit.audit_x", "roster.dim_school"):
+            assert owners[relation] == "rollcall_dbt"
+        assert owners["delivery_1.orgs"] == owners["delivery_1.known_orgs"] == "rollcall_loader"
+        assert owners["staging.orgs"] == owners["rollcall.delivery"] == "keeper"
+        with connect(own) as connection:
+            connection.execute("select * from history.hist_orgs")
+            connection.execute("drop table delivery_1.orgs cascade")
+        with connect(own, role="rollcall_dbt") as connection:
+            connection.execute("drop view roster.dim_school; drop table history.hist_orgs")
+    finally:
+        postgres.drop("rollcall_older")
+        for role in OWN_ROLES:
+            postgres.execute(f"revoke {role} from keeper cascade")
+        postgres.execute("drop role keeper")
+
+
+def _as_url(url: str, login: str) -> str:
+    return url.replace("postgresql://postgres:", f"postgresql://{login}:", 1)
+
+
+def _migrate_to(url: str, revision: str) -> None:
+    config = Config()
+    config.set_main_option("script_location", str(Path(rollcall.migrations.__file__).parent))
+    engine = create_engine(url.replace("postgresql://", "postgresql+psycopg://", 1))
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, revision)
+    engine.dispose()
