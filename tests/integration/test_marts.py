@@ -69,6 +69,7 @@ def _publish(url: str, sequence: int, night: date, rows: Rows) -> None:
         accept(url, district, sequence, rows, service_date=night, enrollment_end_date=habit)
     (outcome,) = conform(url, reland=reland_nothing, log=lambda _: None)
     assert outcome.published == sorted(HABITS)
+    assert {node.kind for node in outcome.nodes if node.kind != "operation"} == {"model", "test"}, "no unit test"
 
 
 def _schools(rows: Rows, user: dict[str, Any]) -> set[str]:
