@@ -6,13 +6,14 @@ import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import psycopg
 
 from benchmarks.memory import Watch
-from benchmarks.processes import preload
+from benchmarks.processes import Task, preload, run
 from rollcall.districts import District, load_district
 from rollcall.settings import PROJECT_ROOT, settings
 from rollcall.sftp import SftpAccount
@@ -61,11 +62,11 @@ class BenchStack:
         return SftpAccount(state.sftp_host, state.sftp_port, login.username, login.password, state.sftp_host_key)
 
     def send(self, district_id: str, files: Sequence[Path]) -> None:
-        """Upload as the district's own system does."""
+        """Upload as the district's own system does, in a process of its own: the client works with threads."""
         state = self.state
         login = state.accounts[district_id]
         account = Account(state.sftp_host, state.sftp_port, login.username, login.password, state.sftp_host_key)
-        upload(account, files)
+        run([Task("upload", partial(upload, account, files))], self.watch())
 
     def query(self, statement: str, *parameters: Any) -> list[tuple[Any, ...]]:
         """The rows of a query."""
@@ -92,8 +93,10 @@ def bench_stack(work: Path) -> Iterator[BenchStack]:
     settings.cache_clear()
     try:
         state = up(state_dir, districts_dir=districts_dir, with_airflow=False)
-        deploy(state.warehouse_url)
-        yield BenchStack(state_dir)
+        stack = BenchStack(state_dir)
+        # dbt leaves threads behind: run here, it would leave them, and locks that they hold, to every process forked.
+        run([Task("deploy", partial(deploy, state.warehouse_url))], stack.watch())
+        yield stack
     finally:
         _remove(state_dir, districts_dir)
         os.environ.clear()

@@ -12,6 +12,8 @@ Row = Mapping[str, Any]
 Files = Mapping[str, Sequence[Row]]
 
 FIRST_NIGHT = date(2026, 10, 1)
+ENDED = "valid_from_seq = 0, valid_to_seq = 1, end_reason = 'missing', ended_on = '2026-11-16'"
+"""What a version is set to that the first sequence does not have any more."""
 
 
 def accept(

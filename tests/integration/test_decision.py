@@ -7,7 +7,7 @@ from typing import Any
 
 import psycopg
 import pytest
-from helpers.deliveries import execute, land, land_file, query
+from helpers.deliveries import ENDED, execute, land, land_file, query
 from helpers.inbox import district
 
 from rollcall import ledger
@@ -251,7 +251,10 @@ def test_law_5_a_delivery_without_a_record_is_rejected_unless_it_is_a_delta(url:
 
 def test_records_that_were_removed_before_do_not_count(url: str) -> None:
     ids = publish(url, SCHOOLS)
-    execute(url, "update history.hist_users set valid_to_seq = 1 where source_id like '995-%%'")
+    execute(
+        url,
+        f"update history.hist_users set {ENDED} where source_id like '995-%%'",
+    )
     assert decide(district(), deliver(url, without(ids, "995", 50))).verdict == "accept"
 
 
@@ -626,7 +629,11 @@ def test_law_5_a_torn_row_set_aside_under_what_is_no_published_id_may_be_anyones
 
 def test_law_5_an_id_that_is_published_no_more_or_elsewhere_tells_nothing(url: str) -> None:
     ids = publish(url, SCHOOLS)
-    execute(url, "update history.hist_users set valid_to_seq = 1 where source_id = %s", ids[0])
+    execute(
+        url,
+        f"update history.hist_users set {ENDED} where source_id = %s",
+        ids[0],
+    )
     execute(url, "insert into rollcall.district values ('oak', 'Oak')")
     execute(url, "update history.hist_users set district_id = 'oak' where source_id = %s", ids[1])
     for gone in ids[:2]:

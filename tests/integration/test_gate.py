@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from helpers.deliveries import execute, query
+from helpers.deliveries import ENDED, execute, query
 from helpers.gating import (
     DISTRICT,
     GOOD,
@@ -192,7 +192,10 @@ def test_nothing_is_accepted_when_landed_rows_are_gone(warehouse_url: str) -> No
 def test_a_torn_record_is_set_aside_and_named_only_if_it_is_known(warehouse_url: str) -> None:
     """Laws 5 and 7: the first cell of a torn record may be a name."""
     publish(warehouse_url, "users", "1002", "1009")
-    execute(warehouse_url, "update history.hist_users set valid_to_seq = 1 where source_id = '1009'")
+    execute(
+        warehouse_url,
+        f"update history.hist_users set {ENDED} where source_id = '1009'",
+    )
     torn = [("users", 3, "1002"), ("users", 4, MARKER), ("users", 5, "1009"), ("orgs", 2, "1002")]
     delivery_id = deliver(warehouse_url, {"users": [good("users")], "orgs": [good("orgs")]}, ragged=torn)
 
@@ -322,8 +325,8 @@ def test_references_do_not_resolve_in_what_is_no_longer_or_elsewhere_published(w
         delivery_id,
     )
     for change in (
-        "valid_to_seq = 1",
-        "valid_from_seq = 2, valid_to_seq = null",
+        ENDED,
+        "valid_from_seq = 2, valid_to_seq = null, end_reason = null, ended_on = null",
         "valid_from_seq = 1, district_id = 'other'",
     ):
         execute(warehouse_url, f"update history.hist_orgs set {change}")
