@@ -29,6 +29,10 @@ IN_WORK: Final[frozenset[str]] = frozenset({"received", "held", "rejected", "con
 """States in which a delivery is landed, gated and decided on, the first time or again after a clear."""
 
 
+ROLLBACK: Final = "rollback"
+"""The source of a delivery that nobody sent: the ledger's row of a publication that went back."""
+
+
 @dataclass(frozen=True)
 class Delivery:
     """One row of ``rollcall.delivery``."""
@@ -118,6 +122,11 @@ def open_delivery(
     return delivery
 
 
+def lock_acceptance(connection: Connection, district_id: str) -> None:
+    """Let nobody else accept, compare or take back deliveries of a district until the transaction ends."""
+    connection.execute("select pg_advisory_xact_lock(hashtextextended('rollcall.accept.' || %s, 0))", (district_id,))
+
+
 def delivery_of_run(connection: Connection, district_id: str, run_id: str) -> Delivery | None:
     """The delivery that a run received, if it received one."""
     with connection.cursor(row_factory=class_row(Delivery)) as cursor:
@@ -130,8 +139,8 @@ def delivery_of_night(connection: Connection, district_id: str, service_date: da
     with connection.cursor(row_factory=class_row(Delivery)) as cursor:
         cursor.execute(
             _DELIVERY + "where district_id = %s and service_date = %s and state <> 'receiving'"
-            " order by arrived_at desc limit 1",
-            (district_id, service_date),
+            " and source <> %s order by arrived_at desc limit 1",
+            (district_id, service_date, ROLLBACK),
         )
         return cursor.fetchone()
 

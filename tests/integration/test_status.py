@@ -37,7 +37,7 @@ def nights(warehouse_url: str) -> Callable[..., None]:
 
     def act(*outcomes: str) -> None:
         for number, outcome in enumerate(outcomes, start=1):
-            with connect() as connection:
+            with connect(role=None) as connection:
                 one_night(connection, number, outcome)
 
     return act
@@ -115,3 +115,28 @@ def test_a_paused_district_is_paused_whatever_its_last_night_was(
     assert (maple()["state"], maple()["nights_since"]) == ("paused", 1)
     execute(warehouse_url, "delete from rollcall.night")
     assert maple()["state"] == "paused"
+
+
+def test_a_rollback_is_told_until_the_next_night(nights: Callable[..., None]) -> None:
+    nights("published", "published")
+    with connect(role=None) as connection:
+        connection.execute(
+            """
+            with back as (
+                insert into rollcall.delivery
+                    (district_id, service_date, run_id, source, state, state_reason, arrived_at)
+                values ('maple', %s, 'back', 'rollback', 'published', 'Rolled back by Jo.', now() + interval '1 second')
+                returning delivery_id
+            )
+            update rollcall.publication set sequence = 3, delivery_id = back.delivery_id from back
+            """,
+            (FIRST_NIGHT + timedelta(days=1),),
+        )
+    code, _ = status()
+    told = maple()
+    assert (code, told["state"], told["message"]) == (0, "rolled_back", "Rolled back by Jo.")
+    assert (told["delivery"], told["published_sequence"], told["last_good"]) == (3, 3, "2026-11-21")
+
+    with connect() as connection:
+        one_night(connection, 3, "missing")
+    assert maple()["state"] == "missing"

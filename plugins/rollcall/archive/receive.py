@@ -284,6 +284,7 @@ def _missing(district: District, names: set[str], manifest: Manifest | None) -> 
 
 def _compare(connection: Connection, delivery: Delivery) -> None:
     """Finish a delivery at once when its content is known: published already, held, discarded or rejected."""
+    ledger.lock_acceptance(connection, delivery.district_id)  # what is published stays so while we look
     if _says_no_changes(connection, delivery):
         _nothing_changed(connection, delivery)
         return

@@ -5,7 +5,7 @@ import sys
 import typer
 from rich.console import Console
 
-from rollcall.cli import deliveries, districts, inject, readers, stack
+from rollcall.cli import deliveries, districts, inject, readers, rollback, stack
 from rollcall.districts import DistrictFileError
 from simulator.cli import simulate
 
@@ -25,6 +25,7 @@ app.command()(deliveries.check)
 app.command()(inject.inject)
 app.command()(deliveries.approve)
 app.command()(deliveries.discard)
+app.command()(rollback.rollback)
 app.command()(simulate)
 app.add_typer(districts.app, name="districts")
 app.add_typer(readers.app, name="readers")
@@ -36,6 +37,7 @@ def main() -> None:
     from rollcall.archive.injected import InjectError
     from rollcall.archive.store import ArchiveError
     from rollcall.check import NothingToCompareError, NotReadableError
+    from rollcall.conform import CannotRollBackError
     from rollcall.decision.settle import CannotSettleError
     from rollcall.gate import GateError
     from rollcall.ledger import UnknownDeliveryError
@@ -47,6 +49,7 @@ def main() -> None:
         app()
     except (
         UnknownDeliveryError,
+        CannotRollBackError,
         CannotSettleError,
         DistrictFileError,
         InjectError,

@@ -4,13 +4,17 @@ from rollcall.conform.deployment import deploy
 from rollcall.conform.landed import drop_landed
 from rollcall.conform.loop import conform
 from rollcall.conform.outcomes import BuildImpossibleError, BuildOutcome, LandedRowsLostError, NodeOutcome
+from rollcall.conform.rollback import CannotRollBackError, Rollback, roll_back
 
 __all__ = [
     "BuildImpossibleError",
     "BuildOutcome",
+    "CannotRollBackError",
     "LandedRowsLostError",
     "NodeOutcome",
+    "Rollback",
     "conform",
     "deploy",
     "drop_landed",
+    "roll_back",
 ]

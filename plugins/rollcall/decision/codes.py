@@ -108,6 +108,16 @@ SAFEGUARDS = (
         why="A roster of one night must not be made of one night's classes and another night's pupils.",
     ),
     Code(
+        "hold_rolled_back",
+        "safeguards",
+        "critical",
+        "The delivery says the same as one whose publication a person took back, so a person decides whether it "
+        "counts.",
+        example="Monday's roster was wrong and was taken back on Tuesday; on Wednesday the files of Monday come again.",
+        fix="Mend what was wrong with that delivery, and send again. If nothing was wrong with it, say so.",
+        why="Somebody decided that readers should not see it.",
+    ),
+    Code(
         "hold_two_nights",
         "safeguards",
         "critical",

@@ -11,6 +11,7 @@ from rollcall.decision.change_list import write_change_list
 from rollcall.decision.evidence import has_doubtful_rows, names_all_it_has
 from rollcall.decision.forecast import Forecast, forecast, record_forecast
 from rollcall.decision.reasons import Reason, reasons_to_reject
+from rollcall.decision.rollbacks import of_rolled_back
 from rollcall.decision.safeguards import Safeguards, folded_files_over_limit, of_two_nights
 from rollcall.decision.settle import Hold, discard_open_hold, hold_of, newest_accepted, supersede, supersede_holds
 from rollcall.districts import District
@@ -87,9 +88,7 @@ def accept(delivery_id: int) -> Acceptance:
     """
     with connect() as connection:
         delivery = ledger.delivery(connection, delivery_id)
-        connection.execute(
-            "select pg_advisory_xact_lock(hashtextextended('rollcall.accept.' || %s, 0))", (delivery.district_id,)
-        )
+        ledger.lock_acceptance(connection, delivery.district_id)
         delivery = ledger.delivery(connection, delivery_id, lock=True)
         if delivery.state == "accepted":
             return Acceptance(delivery.accepted_sequence)
@@ -105,6 +104,11 @@ def accept(delivery_id: int) -> Acceptance:
         overtaken = _overtaken(connection, delivery)
         if overtaken:
             return Acceptance(None, overtaken)
+        taken_back = of_rolled_back(connection, delivery) if hold is None else []
+        if taken_back:  # since the decision
+            decision = Decision("hold", tuple(taken_back))
+            _hold(connection, delivery, decision, None)
+            return Acceptance(None, f"Delivery {delivery_id} is held. {' '.join(decision.sentences)}")
         _judge_absences(connection, delivery, approved=hold is not None)
         return Acceptance(_next_sequence(connection, delivery))
 
@@ -133,7 +137,8 @@ def _judge(connection: Connection, district: District, delivery: Delivery) -> tu
     sessions = next((each.sent for each in found.files if each.sent.file == "academicSessions"), None)
     years = school_years(connection, found.comparison, district.roll_over_days, sessions)
     safeguards = Safeguards(district.limits, years, delivery.service_date)
-    reasons = of_two_nights(connection, delivery)
+    reasons = of_rolled_back(connection, delivery)
+    reasons += of_two_nights(connection, delivery)
     reasons += safeguards.reasons(found)
     reasons += folded_files_over_limit(connection, delivery, district.limits)
     if district.first_delivery == "hold" and found.comparison.sequence is None:
@@ -153,8 +158,12 @@ def _record(connection: Connection, delivery: Delivery, decision: Decision, foun
     if decision.verdict == "accept":
         ledger.set_state(connection, delivery.delivery_id, "received", decided=True)
         return
-    ledger.set_state(connection, delivery.delivery_id, "held", text)
-    change_list = write_change_list(connection, found) if found.comparison.sequence else None
+    _hold(connection, delivery, decision, write_change_list(connection, found) if found.comparison.sequence else None)
+
+
+def _hold(connection: Connection, delivery: Delivery, decision: Decision, change_list: str | None) -> None:
+    """Have the delivery wait for a person."""
+    ledger.set_state(connection, delivery.delivery_id, "held", " ".join(decision.sentences))
     connection.execute(
         """
         insert into rollcall.hold (delivery_id, reasons, change_list) values (%s, %s, %s)

@@ -35,13 +35,13 @@ _RECORD_EVENT = """
 """
 
 
-def publish(connection: psycopg.Connection[Any], delivery_id: int, build_id: int) -> bool:
+def publish(connection: psycopg.Connection[Any], delivery_id: int, build_id: int | None) -> bool:
     """Point a district's readers at an accepted delivery whose content is built, in one transaction.
 
     Args:
         connection: A session on the warehouse.
         delivery_id: The delivery; nothing happens unless it is accepted and newer than what is published.
-        build_id: The build that conformed it.
+        build_id: The build that conformed it; None where a rollback did.
 
     Returns:
         Whether the pointer moved.

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 
 from rollcall.districts import District, load_districts
+from rollcall.ledger import ROLLBACK
 from rollcall.settings import settings
 from rollcall.warehouse import Connection
 
@@ -19,7 +20,7 @@ class DistrictState:
 
     Attributes:
         state: ``published``, ``unchanged``, ``held``, ``rejected``, ``late``, ``missing``, ``paused``,
-            ``in_progress`` and the like; ``new`` before its first night.
+            ``rolled_back``, ``in_progress`` and the like; ``new`` before its first night.
         night: The night that the state is about.
         delivery: The night's delivery.
         last_good: The night whose roster readers see.
@@ -53,7 +54,8 @@ def _from_ledger(connection: Connection) -> Iterable[DistrictState]:
     rows = connection.execute(
         """
         select district.district_id, night.outcome, night.service_date, night.delivery_id, publication.sequence,
-            publication.effective_date, since.nights, coalesce(delivery.state_reason, night.message), delivery.state
+            publication.effective_date, since.nights, coalesce(delivery.state_reason, night.message), delivery.state,
+            rollback.delivery_id, rollback.state_reason
         from rollcall.district
         left join lateral (
             select * from rollcall.night
@@ -61,6 +63,9 @@ def _from_ledger(connection: Connection) -> Iterable[DistrictState]:
         ) as night on true
         left join rollcall.delivery on delivery.delivery_id = night.delivery_id
         left join rollcall.publication on publication.district_id = district.district_id
+        left join rollcall.delivery as rollback
+            on rollback.delivery_id = publication.delivery_id and rollback.source = %s
+            and rollback.arrived_at > delivery.arrived_at and delivery.state in ('published', 'unchanged')
         cross join lateral (
             select count(*) as nights
             from rollcall.night as bad
@@ -70,10 +75,13 @@ def _from_ledger(connection: Connection) -> Iterable[DistrictState]:
                 and bad.outcome not in ('waiting', 'not_expected')
                 and (bad.outcome <> 'in_progress' or sent.state = 'held')
         ) as since
-        """
+        """,
+        (ROLLBACK,),
     ).fetchall()
-    for district, outcome, night, delivery, sequence, last_good, nights, message, delivery_state in rows:
+    for district, outcome, night, delivery, sequence, last_good, nights, message, delivery_state, *rollback in rows:
         state = _state(str(outcome) if outcome else None, str(delivery_state) if delivery_state else None)
+        if rollback[0] is not None:  # readers see what a person went back to, not what came last
+            state, (delivery, message) = "rolled_back", rollback
         yield DistrictState(str(district), state, night, delivery, sequence, last_good, nights, message)  # type: ignore[arg-type]  # as the tables are declared
 
 

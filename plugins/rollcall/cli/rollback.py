@@ -1,0 +1,41 @@
+"""``rollcall rollback``."""
+
+import json
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+
+from rollcall.cli.output import make_console
+
+console = make_console()
+
+
+def rollback(
+    district: Annotated[str, typer.Argument(help="The district's id.")],
+    by: Annotated[str, typer.Option(help="Who goes back; goes into the ledger.")],
+    why: Annotated[str, typer.Option(help="Why; goes into the ledger.")],
+    to: Annotated[
+        int | None,
+        typer.Option(metavar="SEQ", help="The published sequence to go back to; the one before, if not given."),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Publish an earlier roster of a district again, under a new sequence."""
+    from rollcall.conform import roll_back
+    from rollcall.warehouse import warehouse_url
+
+    done = roll_back(warehouse_url(), district, to=to, by=by, why=why, log=typer.echo if not as_json else _quiet)
+    if as_json:
+        console.print_json(json.dumps(asdict(done), default=str))
+        return
+    console.print(
+        f"{district}: readers see sequence {done.sequence} now, with the content of sequence {done.to_sequence} in the "
+        f"place of {done.from_sequence}. It stands for the night of {done.effective_date}, as before."
+    )
+    for file, each in done.changes.items():
+        console.print(f"  {file}: {each.added:,} back, {each.changed:,} as before, {each.removed:,} gone")
+
+
+def _quiet(_: str) -> None:
+    """Standard output is for the JSON."""

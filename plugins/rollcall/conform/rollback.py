@@ -1,0 +1,277 @@
+"""Going back: a new publication with the content of an earlier one, because a person says so (law 10)."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass
+from datetime import date
+
+from psycopg import sql
+
+from rollcall.conform.history import HISTORY_TABLES
+from rollcall.conform.session import conforming
+from rollcall.ledger import ROLLBACK, deliveries_in_state, lock_acceptance
+from rollcall.oneroster import FILES
+from rollcall.publish import publish
+from rollcall.warehouse import Connection, connect
+
+BOUNDS = ("valid_from_seq", "valid_to_seq", "end_reason", "ended_on")
+"""What a history table says of a version; all its other columns are of the record."""
+
+KEY = ("source_id", "school_year")
+"""What tells a district's records apart; the year only where the table has one (law 9)."""
+
+WORK_MEMORY = "96MB"
+
+_PRESENT = """
+    select district.district_id, publication.sequence, publication.effective_date
+    from rollcall.district
+    left join rollcall.publication on district.district_id = publication.district_id
+    where district.district_id = %s
+"""
+
+_PUBLISHED_BEFORE = """
+    select distinct sequence from rollcall.publication_event
+    where district_id = %s and sequence < %s order by sequence desc
+"""
+
+_RECORD = """
+    with opened as (
+        insert into rollcall.delivery (
+            district_id, service_date, run_id, source, state, state_reason, content_hash, same_as_delivery_id,
+            decided_at, accepted_at, accepted_sequence
+        )
+        select
+            former.district_id, %(night)s, 'rollback__' || gen_random_uuid(), %(source)s, 'accepted', %(reason)s,
+            former.content_hash, former.delivery_id, now(), now(), %(sequence)s
+        from rollcall.delivery as former
+        where former.district_id = %(district)s and former.accepted_sequence = %(to)s
+        returning delivery_id
+    )
+    insert into rollcall.rollback (
+        district_id, delivery_id, sequence, from_sequence, to_sequence, rolled_back_by, why
+    )
+    select %(district)s, opened.delivery_id, %(sequence)s, %(from)s, %(to)s, %(by)s, %(why)s
+    from opened
+    returning delivery_id
+"""
+
+_COMPARE = """
+    create temporary table restoration on commit drop as
+    select former.ctid as former_version, later.ctid as later_version
+    from (
+        select ctid, {key}, row_hash from {table}
+        where district_id = {district} and valid_from_seq <= {to} and valid_to_seq > {to}
+    ) as former
+    full join (
+        select ctid, {key}, row_hash from {table}
+        where district_id = {district} and valid_from_seq > {to} and valid_to_seq is null
+    ) as later using ({key})
+    where former.row_hash is distinct from later.row_hash;
+    analyze restoration
+"""
+
+_CLOSE = """
+    update {table} as version
+    set valid_to_seq = {sequence}, end_reason = 'rolled_back', ended_on = {night}
+    from restoration where version.ctid = restoration.later_version
+"""
+
+_INSERT = """
+    insert into {table} (valid_from_seq, {columns})
+    select {sequence}, {columns}
+    from {table} as version inner join restoration on version.ctid = restoration.former_version
+"""
+
+
+class CannotRollBackError(Exception):
+    """There is nothing to go back to, or not now; the message says why."""
+
+
+@dataclass(frozen=True)
+class Restored:
+    """How many records of one file a rollback gave back, changed back, and took away."""
+
+    added: int
+    changed: int
+    removed: int
+
+
+@dataclass(frozen=True)
+class Rollback:
+    """What a rollback did.
+
+    Attributes:
+        delivery_id: The ledger's row for the new publication.
+        sequence: What readers see now.
+        from_sequence: What they saw before.
+        to_sequence: Whose content it is.
+        effective_date: The night that the publication stands for, now as before.
+        changes: By the standard's file names, those that differ.
+    """
+
+    district_id: str
+    delivery_id: int
+    sequence: int
+    from_sequence: int
+    to_sequence: int
+    effective_date: date
+    changes: dict[str, Restored]
+
+
+def roll_back(
+    warehouse_url: str, district_id: str, *, to: int | None, by: str, why: str, log: Callable[[str], None]
+) -> Rollback:
+    """Publish a new sequence with the content of an earlier one, in one transaction.
+
+    Costs what was touched since, not what there is. Waits while a build is at work. Killed, it leaves nothing.
+
+    Args:
+        warehouse_url: The warehouse.
+        district_id: The district.
+        to: The published sequence whose content is wanted; when not given, the last one of another content.
+        by: Who goes back.
+        why: Why.
+        log: Takes one line of text at a time.
+
+    Raises:
+        CannotRollBackError: there is no such district or publication, or an accepted delivery waits to be built.
+        WarehouseError: the warehouse cannot be reached or went away.
+    """
+    with connect(warehouse_url, role="rollcall_dbt") as session:
+        seen, _ = _present(session, district_id)
+        _candidates(session, district_id, seen, to)
+    with conforming(warehouse_url, log) as session, session.transaction():
+        lock_acceptance(session, district_id)
+        present, night = _present(session, district_id)
+        if present != seen:
+            raise CannotRollBackError(
+                f"Sequence {present} of {district_id} was published meanwhile. Look at it first, then say from where."
+            )
+        sequence = _next_sequence(session, district_id)
+        target, changes = _restore(
+            session, district_id, _candidates(session, district_id, present, to), sequence, night
+        )
+        delivery_id = _record(
+            session,
+            {
+                "district": district_id,
+                "night": night,
+                "sequence": sequence,
+                "from": present,
+                "to": target,
+                "by": by,
+                "why": why,
+                "source": ROLLBACK,
+                "reason": f"Rolled back from sequence {present} to {target} by {by}: {why}",
+            },
+        )
+        _count(session, delivery_id, changes)
+        publish(session, delivery_id, None)
+    told = {file: restored for file, restored in changes.items() if any(asdict(restored).values())}
+    return Rollback(district_id, delivery_id, sequence, present, target, night, told)
+
+
+def _present(session: Connection, district_id: str) -> tuple[int, date]:
+    """The sequence that readers see, and the night that it stands for."""
+    row = session.execute(_PRESENT, [district_id]).fetchone()
+    if row is None:
+        raise CannotRollBackError(f"The ledger knows no district {district_id!r}; `rollcall status` lists them.")
+    if row[1] is None:
+        raise CannotRollBackError(f"Nothing of {district_id} was ever published: there is nothing to go back to.")
+    return int(str(row[1])), row[2]  # type: ignore[return-value]  # a date column
+
+
+def _candidates(session: Connection, district_id: str, present: int, to: int | None) -> list[int]:
+    """The sequences to try, in order."""
+    waiting = deliveries_in_state(session, district_id, ["accepted"])
+    if waiting:
+        raise CannotRollBackError(
+            f"Delivery {waiting[0].delivery_id} of {district_id} is accepted and waits for its build. Wait until "
+            "`rollcall status` says how it ended, then go back."
+        )
+    rows = session.execute(_PUBLISHED_BEFORE, [district_id, present]).fetchall()
+    published = [int(str(row[0])) for row in rows]
+    if to is None or to in published:
+        return published if to is None else [to]
+    if to >= present:
+        raise CannotRollBackError(f"Sequence {to} is not older than sequence {present}, which readers see.")
+    those = ", ".join(map(str, published)) or "none"
+    raise CannotRollBackError(f"Sequence {to} of {district_id} was never published. Before {present} were: {those}.")
+
+
+def _next_sequence(session: Connection, district_id: str) -> int:
+    row = session.execute(
+        "select 1 + max(accepted_sequence) from rollcall.delivery where district_id = %s", [district_id]
+    ).fetchone()
+    return int(str(row[0])) if row else 1
+
+
+def _restore(
+    session: Connection, district_id: str, candidates: Iterable[int], sequence: int, night: date
+) -> tuple[int, dict[str, Restored]]:
+    """Write the content of the first candidate that differs from what readers see; nothing is written for others."""
+    session.execute(f"set local work_mem = '{WORK_MEMORY}'; set local jit = off")
+    tried = []
+    for to in candidates:
+        changes = {
+            file.name: _restore_table(session, table, district_id, to, sequence, night)
+            for file, table in zip(FILES, HISTORY_TABLES, strict=True)
+        }
+        if any(any(asdict(restored).values()) for restored in changes.values()):
+            return to, changes
+        tried.append(to)
+    if len(tried) == 1:
+        raise CannotRollBackError(f"Sequence {tried[0]} of {district_id} has the content that readers see already.")
+    raise CannotRollBackError(f"Nothing of another content was published of {district_id} before.")
+
+
+def _restore_table(session: Connection, table: str, district_id: str, to: int, sequence: int, night: date) -> Restored:
+    """End the versions that began after ``to``, and begin again those that were valid then and ended since.
+
+    What is open and equal to what was valid then stays as it is.
+    """
+    columns = _columns(session, table)
+    parts = {
+        "table": sql.Identifier(*table.split(".")),
+        "district": sql.Literal(district_id),
+        "to": sql.Literal(to),
+        "sequence": sql.Literal(sequence),
+        "night": sql.Literal(night),
+        "key": sql.SQL(", ").join(sql.Identifier(column) for column in KEY if column in columns),
+        "columns": sql.SQL(", ").join(sql.Identifier(column) for column in columns),
+    }
+    session.execute(sql.SQL(_COMPARE).format(**parts))
+    row = session.execute(
+        "select count(*) filter (where later_version is null),"
+        " count(*) filter (where former_version is not null and later_version is not null),"
+        " count(*) filter (where former_version is null) from restoration"
+    ).fetchone()
+    session.execute(sql.SQL(_CLOSE).format(**parts))
+    session.execute(sql.SQL(_INSERT).format(**parts))
+    session.execute("drop table restoration")
+    return Restored(*(int(str(count)) for count in row or (0, 0, 0)))
+
+
+def _columns(session: Connection, table: str) -> list[str]:
+    """The columns of a history table that are of the record."""
+    rows = session.execute(
+        "select attname from pg_attribute where attrelid = %s::regclass and attnum > 0 and not attisdropped"
+        " and attname <> all(%s) order by attnum",
+        [table, list(BOUNDS)],
+    ).fetchall()
+    return [str(row[0]) for row in rows]
+
+
+def _record(session: Connection, act: dict[str, object]) -> int:
+    """The ledger's rows: a delivery that nobody sent, as yet accepted, and who went back and why."""
+    row = session.execute(_RECORD, act).fetchone()
+    assert row is not None  # noqa: S101 -- what was published was a delivery
+    return int(str(row[0]))
+
+
+def _count(session: Connection, delivery_id: int, changes: dict[str, Restored]) -> None:
+    with session.cursor() as cursor:
+        cursor.executemany(
+            "insert into rollcall.change_count (delivery_id, entity, added, changed, removed, kept)"
+            " values (%s, %s, %s, %s, %s, 0)",
+            [(delivery_id, file, each.added, each.changed, each.removed) for file, each in changes.items()],
+        )
