@@ -32,7 +32,8 @@ from rollcall.warehouse import connect
 
 DATABASE, KEPT = "rollcall_test", "rollcall_six_nights"
 HISTORY = [f"history.hist_{file.table_name}" for file in FILES]
-EVERY_NIGHT = "roster.agg_school_daily"
+OF_THE_PUBLICATION = ("roster.agg_school_daily", "roster.dim_district")
+"""Marts that show of which night and sequence the others are, or all nights."""
 CHILD = """
 import sys
 from rollcall.conform import roll_back
@@ -138,8 +139,8 @@ def third_content() -> Rows:
 
 
 def of_one_night(marts: Marts) -> Marts:
-    """Without the mart that shows them all."""
-    return {mart: rows for mart, rows in marts.items() if mart != EVERY_NIGHT}
+    """Without the marts that tell publications apart."""
+    return {mart: rows for mart, rows in marts.items() if mart not in OF_THE_PUBLICATION}
 
 
 def shown(url: str) -> Marts:
