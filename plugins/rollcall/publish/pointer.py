@@ -29,7 +29,7 @@ _MOVE_DATE = """
 
 _RECORD_EVENT = """
     insert into rollcall.publication_event (district_id, sequence, delivery_id, effective_date, published_at, build_id)
-    select district_id, sequence, coalesce(%(delivery)s, delivery_id), effective_date, now(), build_id
+    select district_id, sequence, coalesce(%(delivery)s, delivery_id), effective_date, published_at, build_id
     from rollcall.publication
     where district_id = %(district)s
 """
