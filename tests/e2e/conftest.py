@@ -61,6 +61,7 @@ def stack(districts_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Iter
     clean = pytest.MonkeyPatch()
     for name in [name for name in os.environ if name.startswith(("ROLLCALL_", "AIRFLOW_"))]:
         clean.delenv(name)  # what the scenarios' world left is not this stack's
+    clean.setenv("ROLLCALL_STATE_DIR", str(state_dir))  # where this process, too, leaves what a deploy writes
     settings.cache_clear()
     state = up(
         state_dir,
