@@ -305,6 +305,28 @@ def test_only_one_conform_works_at_a_time(warehouse_url: str) -> None:
     assert states(warehouse_url) == {"hill": "published"}
 
 
+def test_what_is_accepted_while_a_build_runs_is_built_next(warehouse_url: str) -> None:
+    """A build is frozen to what was accepted when it began; the same conform goes on until nothing waits."""
+    accept(warehouse_url, "hill", 1, school_district())
+    frozen = []
+
+    def accept_more(line: str) -> None:
+        if not frozen:
+            frozen.extend(query(warehouse_url, "select district_id from rollcall.current_build"))
+            accept(warehouse_url, "hill", 2, _second_night(), service_date=SECOND_NIGHT)
+            accept(warehouse_url, "lake", 1, school_district())
+            assert query(warehouse_url, "select district_id from rollcall.current_build") == frozen, line
+
+    outcomes = conform(warehouse_url, reland=reland_nothing, log=accept_more)
+
+    assert frozen == [("hill",)]
+    assert [outcome.published for outcome in outcomes] == [["hill"], ["hill", "lake"]]
+    assert query(warehouse_url, "select district_id, sequence from rollcall.publication order by 1") == [
+        ("hill", 2),
+        ("lake", 1),
+    ]
+
+
 def test_the_marts_keep_their_promises(warehouse_url: str) -> None:
     """Grain, activity, primary teacher, names: on rows made to be awkward."""
     rows = school_district()

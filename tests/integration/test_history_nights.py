@@ -221,6 +221,48 @@ def test_columns_that_the_standard_does_not_know_are_kept_and_count_as_content(
     assert query(warehouse_url, open_ones) == hashes, "without them a row is what it was before"
 
 
+def test_a_build_that_fails_between_two_history_models_undoes_its_own_half(
+    warehouse_url: str, first_night: Rows
+) -> None:
+    """Law 4: what the failed build had closed is open again, what it had begun is gone, and a later one is right."""
+    before = [query(warehouse_url, f"select t::text from {table} as t order by 1") for table in HISTORY]
+    execute(
+        warehouse_url,
+        """
+        create function history.refuse() returns trigger language plpgsql as $$
+        begin
+            if (select count(*) from history.hist_orgs where valid_from_seq > 1) = 0 then
+                raise exception 'the orgs of this build should be there' using errcode = 'internal_error';
+            end if;
+            raise exception 'refused' using errcode = 'data_exception';
+        end $$;
+        create trigger refuse before insert on history.hist_enrollments for each row execute function history.refuse();
+        """,
+    )
+    night = without(first_night, "users", "994_1000_S0")
+    night = without(night, "enrollments", "994_1000:994_1000_S0")
+    for organisation in night["orgs"]:
+        organisation["name"] += " Renamed"
+    record(night, "enrollments", "994_1000:994_1000_S1")["begin_date"] = "2026-09-01"
+    accept(warehouse_url, "lake", 2, night, service_date=SECOND_NIGHT)
+
+    (outcome,) = build(warehouse_url)
+
+    assert "hist_enrollments" in outcome.failed["lake"]
+    assert "SQLSTATE 22000" in outcome.failed["lake"]
+    assert [query(warehouse_url, f"select t::text from {table} as t order by 1") for table in HISTORY] == before
+    assert query(warehouse_url, "select sequence from rollcall.publication") == [(1,)]
+
+    execute(warehouse_url, "drop trigger refuse on history.hist_enrollments; drop function history.refuse")
+    again = accept(warehouse_url, "lake", 3, night, service_date=SECOND_NIGHT)
+    build(warehouse_url)
+    assert changes(warehouse_url, again) == {
+        "orgs": (0, 3, 0, 0),
+        "users": (0, 0, 1, 0),
+        "enrollments": (0, 1, 1, 0),
+    }
+
+
 def test_a_reader_in_one_transaction_sees_one_delivery(warehouse_url: str, first_night: Rows) -> None:
     """Law 3, under REPEATABLE READ, while the next night is built and published."""
     night = deepcopy(first_night)

@@ -4,8 +4,9 @@ import asyncio
 import hashlib
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from copy import deepcopy
 from datetime import date, timedelta
 from functools import partial
@@ -17,12 +18,16 @@ import pytest
 from helpers.counts import agree, counts_of
 from helpers.deliveries import accept as accepted_delivery
 from helpers.schools import Rows, school_district
-from nights import FIRST_NIGHT, STEPS, Record, Run, World, records, rewrite, small_district, write
+from nights import FIRST_NIGHT, STEPS, Record, Run, World, nothing_to_say, records, rewrite, small_district, write
+from psycopg.conninfo import make_conninfo
 
 from rollcall.archive.store import Archive
+from rollcall.conform import roll_back
 from rollcall.decision.settle import CannotSettleError
 from rollcall.gate.rules import DELIVERY_SUITE, codes, suite_rules
 from rollcall.oneroster import FILE_NAMES
+from rollcall.readers import add_reader, grant, remove_reader
+from rollcall.warehouse import connect
 from simulator.spoil import header_only, truncate
 
 LONGEST_WAIT = 60
@@ -114,28 +119,56 @@ def _with_another_name(folder: Path) -> None:
 
 
 def test_law_03_publication_is_atomic_per_district(world: World) -> None:
-    """Readers look at two districts while both are published over and over: never at two deliveries of one."""
-    numbers = (1, 2, 3, 4)
-    _accept_for_both(world, numbers[0])
+    """Readers look at two districts while both are published over and over: never at two deliveries of one.
+
+    They are logged in as readers are, with row-level security; a third district is built along.
+    """
+    _accept_for_all(world, 1)
     world.conform()
     stop = threading.Event()
-    with ThreadPoolExecutor(3) as pool:
-        readers = [pool.submit(_look_on, world, stop, look) for look in (_at_once, _at_once, _in_a_transaction)]
+    with _reader(world) as url, ThreadPoolExecutor(3) as pool:
+        readers = [pool.submit(_look_on, url, stop, look) for look in (_at_once, _joined, _in_a_transaction)]
         try:
-            for number in numbers[1:]:
-                _accept_for_both(world, number)
+            for number in (2, 3):
+                _accept_for_all(world, number)
                 world.conform()
+            for district in LAW_3:
+                roll_back(world.url, district, to=1, by="Jo", why="a look back", log=nothing_to_say)
+            _accept_for_all(world, 4, sequence=5)
+            world.conform()
+            for district in LAW_3:
+                roll_back(world.url, district, to=3, by="Jo", why="a look back", log=nothing_to_say)
         finally:
             stop.set()
-        sights = [sight for reader in readers for sight in reader.result()]
-    whole = {_content(number) for number in numbers}
-    assert [sight for sight in sights if len(sight[1]) > 1] == [], "one transaction saw two deliveries"
-    assert {seen for _, seen in sights} == {frozenset({content}) for content in whole}, "nothing else, and each of them"
+        sights = [reader.result() for reader in readers]
+    contents = (1, 2, 3, 4)
+    everything = {*map(_content, contents), *map(_content_joined, contents)}
+    for seen in sights:
+        assert [sight for sight in seen if len(sight[1]) > 1] == [], "one transaction saw two publications"
+        assert {content for _, (content, *_) in seen} <= everything, "a mixture"
+        assert {district for district, _ in seen} == {"law-3-a", "law-3-b"}
+        last = dict(seen)  # the last that was seen of each
+        assert set(last.values()) <= {frozenset({_content(3)}), frozenset({_content_joined(3)})}
+    assert {content for seen in sights for _, (content, *_) in seen} == everything, "each was seen, by either way"
 
 
-def _accept_for_both(world: World, number: int) -> None:
-    for district in ("law-3-a", "law-3-b"):
-        accepted_delivery(world.url, district, number, _delivery_that_says(number))
+LAW_3 = ("law-3-a", "law-3-b", "law-3-c")
+
+
+@contextmanager
+def _reader(world: World) -> Iterator[str]:
+    """The warehouse's URL for a login that may see two of the three districts."""
+    with connect(role=None) as connection:
+        password = add_reader(connection, "law_3", restricted=True)
+        grant(connection, "law_3", LAW_3[:2], by="test")
+    yield make_conninfo(world.url, user="law_3", password=password)
+    with connect(role=None) as connection:
+        remove_reader(connection, "law_3")
+
+
+def _accept_for_all(world: World, number: int, sequence: int | None = None) -> None:
+    for district in LAW_3:
+        accepted_delivery(world.url, district, sequence or number, _delivery_that_says(number))
 
 
 def _delivery_that_says(number: int) -> Rows:
@@ -151,7 +184,12 @@ def _delivery_that_says(number: int) -> Rows:
 
 def _content(number: int) -> str:
     """What a reader sees of a whole delivery: its mark, and how many pupils and places it has."""
-    return f"N{number} with {13 - number} pupils in {13 - number} places"
+    pupils = 13 - number
+    return f"N{number} with {pupils} pupils in {pupils} places, {pupils} counted"
+
+
+def _content_joined(number: int) -> str:
+    return f"N{number} N{number} N{number} for {13 - number}"
 
 
 SIGHT = """
@@ -159,7 +197,9 @@ SIGHT = """
         district_id,
         string_agg(distinct mark, '+' order by mark)
         || ' with ' || count(*) filter (where mart = 'pupil') || ' pupils'
-        || ' in ' || count(*) filter (where mart = 'place') || ' places'
+        || ' in ' || count(*) filter (where mart = 'place') || ' places, '
+        || (select sum(students) from roster.agg_school_daily as daily where daily.district_id = everything.district_id)
+        || ' counted'
     from (
         select district_id, 'pupil' as mart, given_name as mark from roster.dim_student
         union all select district_id, 'class', class_name from roster.dim_class
@@ -168,33 +208,54 @@ SIGHT = """
         union all select district_id, 'name', student_given_name from roster.roster
         union all select district_id, 'school', school_name from roster.roster
     ) as everything
-    where district_id in ('law-3-a', 'law-3-b')
     group by district_id
 """
 
+JOINED_SIGHT = """
+    select
+        enrollment.district_id,
+        string_agg(distinct student.given_name || ' ' || class.class_name || ' ' || school.school_name, '+')
+        || ' for ' || count(*)
+    from roster.fct_enrollment as enrollment
+    left join roster.dim_student as student
+        on enrollment.district_id = student.district_id and enrollment.student_source_id = student.source_id
+    left join roster.dim_class as class
+        on enrollment.district_id = class.district_id and enrollment.class_source_id = class.source_id
+    left join roster.dim_school as school
+        on enrollment.district_id = school.district_id and enrollment.school_source_id = school.source_id
+    group by enrollment.district_id
+"""
 
-def _look_on(world: World, stop: threading.Event, look: Callable[[Any], list[tuple[str, frozenset[str]]]]) -> list[Any]:
-    sights: set[tuple[str, frozenset[str]]] = set()
-    with psycopg.connect(world.url, autocommit=True) as connection:
+Sights = list[tuple[str, frozenset[str]]]
+
+
+def _look_on(url: str, stop: threading.Event, look: Callable[[Any], Sights]) -> Sights:
+    """What was seen, in order."""
+    sights: Sights = []
+    with psycopg.connect(url, autocommit=True) as connection:
         while not stop.is_set():
-            sights |= set(look(connection))
-        sights |= set(look(connection))
-    return list(sights)
+            sights += look(connection)
+        return sights + look(connection)
 
 
-def _at_once(connection: psycopg.Connection[Any]) -> list[tuple[str, frozenset[str]]]:
+def _at_once(connection: psycopg.Connection[Any]) -> Sights:
     """One statement over many marts."""
     return [(district, frozenset({seen})) for district, seen in connection.execute(SIGHT).fetchall()]
 
 
-def _in_a_transaction(connection: psycopg.Connection[Any]) -> list[tuple[str, frozenset[str]]]:
+def _joined(connection: psycopg.Connection[Any]) -> Sights:
+    """One statement that joins several marts."""
+    return [(district, frozenset({seen})) for district, seen in connection.execute(JOINED_SIGHT).fetchall()]
+
+
+def _in_a_transaction(connection: psycopg.Connection[Any]) -> Sights:
     """Some statements, with time between them, in one REPEATABLE READ transaction."""
-    seen: dict[str, set[str]] = {"law-3-a": set(), "law-3-b": set()}
+    seen: dict[str, set[str]] = {}
     with connection.transaction():
         connection.execute("set transaction isolation level repeatable read")
         for _ in range(4):
             for district, sight in connection.execute(SIGHT).fetchall():
-                seen[district].add(sight)
+                seen.setdefault(district, set()).add(sight)
             time.sleep(0.1)
     return [(district, frozenset(sights)) for district, sights in seen.items()]
 
