@@ -51,6 +51,7 @@ doubtful_files as (
     {%- endfor %}
 ),
 
+-- Asked for by sequence, so that a long history costs no more than a short one.
 removed as (
     {%- for entity in conformed_entities() %}
     select
@@ -58,8 +59,10 @@ removed as (
         version.source_id,
         version.valid_to_seq as sequence,
         '{{ entity.file }}' as file
-    from {{ ref(entity.history) }} as version
-    where version.end_reason = 'missing' and version.district_id in {{ districts_in_build() }}
+    from deliveries
+    inner join {{ ref(entity.history) }} as version
+        on deliveries.district_id = version.district_id and deliveries.sequence = version.valid_to_seq
+    where version.end_reason = 'missing'
     {{ 'union all' if not loop.last }}
     {%- endfor %}
 )

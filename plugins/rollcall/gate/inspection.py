@@ -5,7 +5,7 @@ import os
 import re
 import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -13,6 +13,7 @@ from uuid import uuid4
 
 from psycopg import errors
 from sqlalchemy import TextClause, event, make_url
+from sqlalchemy.exc import DBAPIError
 
 from rollcall.gate.rules import Rule
 
@@ -89,7 +90,8 @@ class Inspection:
         Raises:
             GateError: a rule could not be evaluated.
         """
-        own_sql = [rule for rule in rules if rule.own_query is not None]
+        kept = {rule.code for rule in self._kept_by_every_row(table, rules)}
+        own_sql = [rule for rule in rules if rule.own_query is not None and rule.code not in kept]
         mapped = [rule for rule in rules if rule.own_query is None]
         failing = [rule for rule, result in self._validate(table, mapped, YES_OR_NO) if not result.success]
         found = {
@@ -100,6 +102,23 @@ class Inspection:
             )
         }
         return [found.get(rule.code, Evaluation(rule, 0, None)) for rule in rules]
+
+    def _kept_by_every_row(self, table: str, rules: Sequence[Rule]) -> list[Rule]:
+        """The rules of their own SQL that no row breaks, of those that look at one row at a time: found in one scan.
+
+        Great Expectations would scan the table for each. What it says of the others is what counts; it is asked about
+        all of them when one cannot be evaluated, to tell which.
+        """
+        asked = [rule for rule in rules if rule.row_condition is not None]
+        if not asked:
+            return []
+        columns = ", ".join(f"coalesce(bool_or({rule.row_condition}), false)" for rule in asked)
+        with suppress(DBAPIError), self._datasource.get_engine().connect() as connection:
+            # The conditions are passed on as they stand: their percent signs and colons are no parameters.
+            plain = connection.execution_options(no_parameters=True)
+            broken = plain.exec_driver_sql(f"select {columns} from {table} as subselect").one()
+            return [rule for rule, is_broken in zip(asked, broken, strict=True) if not is_broken]
+        return []
 
     def _validate(
         self, table: str, rules: Sequence[Rule], result_format: "ResultFormatUnion"

@@ -1,6 +1,7 @@
 """The rules, read from the Great Expectations suites in ``expectations/``: the only place that holds them."""
 
 import json
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,7 @@ from rollcall.oneroster import LANDED_FILE_NAMES
 from rollcall.settings import settings
 
 DELIVERY_SUITE = "delivery"
+FAILING_ROWS = "select _row, sourced_id from {batch} where "
 SUITES = (*LANDED_FILE_NAMES, DELIVERY_SUITE)
 
 
@@ -47,6 +49,14 @@ class Rule:
         """The SQL of an ``UnexpectedRowsExpectation``, with ``{batch}`` where the table goes; else None."""
         query: str | None = self.expectation["kwargs"].get("unexpected_rows_query")
         return query
+
+    @property
+    def row_condition(self) -> str | None:
+        """What a failing row of such an expectation fulfils, where nothing but the row itself decides; else None."""
+        start, condition = FAILING_ROWS, self.own_query or ""
+        if not condition.startswith(start) or re.search(r"\bselect\b|{batch}", condition.removeprefix(start)):
+            return None
+        return condition.removeprefix(start)
 
 
 def suite_rules(suite: str) -> tuple[Rule, ...]:
