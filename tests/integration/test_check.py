@@ -12,17 +12,20 @@ import time
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
-from helpers.deliveries import accept, query
+from helpers.deliveries import accept, execute, query
 from typer.testing import CliRunner
 
+from rollcall.archive.receive import content_hash
 from rollcall.cli import app
 from rollcall.codes import catalog
 from rollcall.conform import conform
+from rollcall.ledger import DeliveryFile
 from rollcall.oneroster import FILE_NAMES, FILES
 from rollcall.settings import PROJECT_ROOT, settings
 from simulator.night import Delivery, write_night
@@ -221,6 +224,10 @@ def test_against_what_a_warehouse_publishes_which_is_only_read(
     assert codes(verdict)["hold_removed"] == "enrollments"
     assert warehouse_counts(warehouse_url) == before
 
+    take_back(warehouse_url, "maple", night.folder)
+    code, verdict = check(night.folder, "--against", "maple")
+    assert (code, "hold_rolled_back" in codes(verdict)) == (1, True)
+
 
 def publish(url: str, district_id: str, folder: Path) -> None:
     """Make a night's files what a warehouse publishes of a district."""
@@ -234,6 +241,29 @@ def publish(url: str, district_id: str, folder: Path) -> None:
             ]
     accept(url, district_id, 1, files)
     conform(url, reland=lambda _: None, log=lambda _: None)
+
+
+def take_back(url: str, district_id: str, folder: Path) -> None:
+    """Have the ledger say that a folder's content was published again and that a person went back from it."""
+    sent = [DeliveryFile(0, path.stem, path.name, "", sha256(path.read_bytes()).hexdigest(), 0)
+            for path in folder.glob("*.csv")]  # fmt: skip
+    execute(
+        url,
+        """
+        with ledger as (
+            insert into rollcall.delivery (district_id, service_date, run_id, state, content_hash, accepted_sequence)
+            values (%s, '2026-10-01', 'wrong', 'published', %s, 2), (%s, '2026-10-01', 'back', 'published', 'right', 3)
+            returning delivery_id, accepted_sequence
+        )
+        insert into rollcall.rollback
+            (district_id, delivery_id, sequence, from_sequence, to_sequence, rolled_back_by, why)
+        select %s, delivery_id, 3, 2, 1, 'Jo', 'so' from ledger where accepted_sequence = 3
+        """,
+        district_id,
+        content_hash(sent),
+        district_id,
+        district_id,
+    )
 
 
 def warehouse_counts(url: str) -> list[object]:

@@ -663,3 +663,36 @@ def test_files_of_two_nights_are_held_whatever_they_change(url: str) -> None:
     decision = decide(district(), delivery_id)
     assert (decision.verdict, [reason.code for reason in decision.reasons]) == ("hold", ["hold_two_nights"])
     assert decision.reasons[0].sentence.endswith("Old: users.csv.")
+
+
+def test_law_10_what_says_the_same_as_a_publication_taken_back_is_held(url: str) -> None:
+    ids = publish(url, SCHOOLS)
+    taken_back, back = (deliver(url, ids, nights_later=-1, state="published") for _ in range(2))
+    for delivery_id, sequence, content in ((taken_back, 2, "wrong"), (back, 3, "right")):
+        execute(
+            url,
+            "update rollcall.delivery set accepted_sequence = %s, content_hash = %s where delivery_id = %s",
+            sequence,
+            content,
+            delivery_id,
+        )
+    execute(
+        url,
+        "insert into rollcall.rollback (district_id, delivery_id, sequence, from_sequence, to_sequence, rolled_back_by,"
+        " why) values ('maple', %s, 3, 2, 1, 'Jo', 'theirs no more')",
+        back,
+    )
+    verdicts = {}
+    for content in ("wrong", "right", "new"):
+        delivery_id = deliver(url, ids)
+        execute(url, "update rollcall.delivery set content_hash = %s where delivery_id = %s", content, delivery_id)
+        verdicts[content] = decide(district(), delivery_id)
+
+    assert {content: told(decision) for content, decision in verdicts.items()} == {
+        "wrong": [("hold_rolled_back", None, None, 0, 0)],
+        "right": [],
+        "new": [],
+    }
+    (sentence,) = verdicts["wrong"].sentences
+    assert f"It equals the delivery of {NIGHT - timedelta(days=1)} (sequence 2), taken back on" in sentence
+    assert "theirs no more" not in sentence, "that remark was not written for the district"

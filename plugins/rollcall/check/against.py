@@ -85,6 +85,7 @@ class PublishedRoster:
                 raise NothingToCompareError(f"Nothing is published of {self.district_id}: there is nothing to compare.")
             ledger.record_district(target, district)
             sequence = _copy_publication(source, target, published, district)
+            _copy_rollbacks(source, target, (self.district_id, district.district_id))
             target.execute("set local role rollcall_dbt")  # whose tables they would be
             for table in HISTORY_TABLES:
                 _copy_versions(source, target, table, (self.district_id, district.district_id), sequence)
@@ -120,6 +121,36 @@ def _copy_publication(source: Connection, target: Connection, published: Deliver
         (district.district_id, sequence, copied.delivery_id, effective_date),
     )
     return sequence
+
+
+def _copy_rollbacks(source: Connection, target: Connection, from_and_to: tuple[str, str]) -> None:
+    """What was taken back: the same content is held here, too."""
+    rollbacks = source.execute(
+        "select from_sequence, to_sequence, rolled_back_by, why, rolled_back_at, sequence from rollcall.rollback "
+        "where district_id = %s",
+        from_and_to[:1],
+    ).fetchall()
+    if not rollbacks:
+        return
+    published = source.execute(
+        "select service_date, content_hash, accepted_sequence from rollcall.delivery "
+        "where district_id = %s and state = 'published'",
+        from_and_to[:1],
+    ).fetchall()
+    with target.cursor() as cursor:
+        cursor.executemany(
+            "insert into rollcall.delivery (district_id, run_id, state, service_date, content_hash, accepted_sequence) "
+            "values (%s, gen_random_uuid(), 'published', %s, %s, %s) "
+            "on conflict (district_id, accepted_sequence) do update set content_hash = excluded.content_hash",
+            [(from_and_to[1], *each) for each in published],
+        )
+        cursor.executemany(
+            "insert into rollcall.rollback "
+            "(district_id, delivery_id, sequence, from_sequence, to_sequence, rolled_back_by, why, rolled_back_at) "
+            "select district_id, delivery_id, accepted_sequence, %s, %s, %s, %s, %s "
+            "from rollcall.delivery where accepted_sequence = %s",
+            rollbacks,
+        )
 
 
 def _copy_versions(

@@ -9,9 +9,9 @@ CODE = "hold_rolled_back"
 
 # Content counts as taken back while no publication of it is newer than the rollback that left it.
 _TAKEN_BACK = """
-    select same.delivery_id, same.service_date, (rollback.rolled_back_at at time zone 'utc')::date
+    select same.accepted_sequence, same.service_date, (rollback.rolled_back_at at time zone 'utc')::date
     from (
-        select district_id, delivery_id, service_date, accepted_sequence from rollcall.delivery
+        select district_id, service_date, accepted_sequence from rollcall.delivery
         where district_id = %s and content_hash = %s and state = 'published'
         order by accepted_sequence desc limit 1
     ) as same
@@ -27,5 +27,6 @@ def of_rolled_back(connection: Connection, delivery: Delivery) -> list[Reason]:
     row = connection.execute(_TAKEN_BACK, (delivery.district_id, delivery.content_hash)).fetchone()
     if row is None:
         return []
-    same, night, taken_back_on = row
-    return [Reason(CODE, f"{message_of(CODE)} It equals delivery {same} of {night}, taken back on {taken_back_on}.")]
+    sequence, night, day = row
+    which = f"It equals the delivery of {night} (sequence {sequence}), taken back on {day}."
+    return [Reason(CODE, f"{message_of(CODE)} {which}")]
