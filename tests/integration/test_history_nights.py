@@ -84,9 +84,14 @@ def test_churn_is_counted_and_dated_exactly(warehouse_url: str, first_night: Row
     )
     night["enrollments"] = [row for row in night["enrollments"] if row["school_sourced_id"] != "994"]
 
+    rows = "select ctid::text, xmin::text, xmax::text from {} where valid_from_seq = 1 and valid_to_seq is null"
+    before = {table: set(query(warehouse_url, rows.format(table))) for table in HISTORY}
     second = accept(warehouse_url, "lake", 2, night, service_date=SECOND_NIGHT)
     build(warehouse_url)
 
+    after = {table: set(query(warehouse_url, rows.format(table))) for table in HISTORY}
+    assert all(after[table] <= before[table] for table in HISTORY), "what stays is not written again"
+    assert sum(len(before[table] - after[table]) for table in HISTORY) == 1 + 1 + 2 + 8
     assert changes(warehouse_url, second) == {
         "courses": (1, 0, 0, 0),
         "users": (0, 1, 0, 0),

@@ -161,9 +161,11 @@ def _reader(world: World) -> Iterator[str]:
     with connect(role=None) as connection:
         password = add_reader(connection, "law_3", restricted=True)
         grant(connection, "law_3", LAW_3[:2], by="test")
-    yield make_conninfo(world.url, user="law_3", password=password)
-    with connect(role=None) as connection:
-        remove_reader(connection, "law_3")
+    try:
+        yield make_conninfo(world.url, user="law_3", password=password)
+    finally:
+        with connect(role=None) as connection:
+            remove_reader(connection, "law_3")
 
 
 def _accept_for_all(world: World, number: int, sequence: int | None = None) -> None:
