@@ -19,6 +19,7 @@ HERE = Path(__file__).parent
 app = typer.Typer(add_completion=False, help=__doc__)
 
 Results = Annotated[Path, typer.Option(help="Where the JSON files go.", file_okay=False)]
+Note = Annotated[str, typer.Option(help="What whoever reads the result should know; stands above its table.")]
 Work = Annotated[Path | None, typer.Option(help="Where files and the stack lie meanwhile.", file_okay=False)]
 
 
@@ -32,9 +33,10 @@ def district(
     students: Annotated[int, typer.Option(min=20, help="How many students the district has.")] = 400_000,
     results: Results = HERE / "results",
     work: Work = None,
+    note: Note = "",
 ) -> None:
     """Measure a first load, a next night and an identical night of one district."""
-    _keep(large_district.measure(students, _work(work), say), results)
+    _keep(large_district.measure(students, _work(work), say) | {"note": note}, results)
 
 
 @app.command()
@@ -43,9 +45,10 @@ def builds(
     students: Annotated[int, typer.Option(min=20, help="How many students each has.")] = 100,
     results: Results = HERE / "results",
     work: Work = None,
+    note: Note = "",
 ) -> None:
     """Measure one conform build for many districts against one for a single district."""
-    _keep(conform_builds.measure(districts, students, _work(work), say), results)
+    _keep(conform_builds.measure(districts, students, _work(work), say) | {"note": note}, results)
 
 
 @app.command()
@@ -54,12 +57,13 @@ def nights(
     students: Annotated[int, typer.Option(min=20, help="How many students the district has.")] = 50_000,
     results: Results = HERE / "results",
     work: Work = None,
+    note: Note = "",
 ) -> None:
     """Measure what many nights of changes do to tables, queries and builds."""
     result = churn.measure(nights, students, _work(work), say)
     results.mkdir(parents=True, exist_ok=True)
     write_chart(result, results / "nights.svg")
-    _keep(result, results)
+    _keep(result | {"note": note}, results)
 
 
 @app.command()

@@ -37,7 +37,7 @@ def measure(districts: int, students: int, work: Path, say: Callable[[str], None
         single = stack.settle_in(SINGLE)
         others = [f"district-{number:03d}" for number in range(districts)]
         _warm_up(stack, profile, sent[0].files[0].parent)
-        nights = []
+        nights: list[dict[str, Any]] = []
         deliveries = []
         for number, name in enumerate(("first load", "next night")):
             date = profile.first_night + timedelta(days=number)

@@ -1,6 +1,7 @@
 """One night of one district, stage by stage: the tasks of the DAGs of the district and conform, in their order."""
 
 import asyncio
+import importlib
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -203,13 +204,12 @@ def accept(delivery_id: int) -> int | None:
 def conform(url: str) -> tuple[float, list[tuple[str, float]]]:
     """The task ``build`` of the DAG ``conform``: the seconds of publishing, and of each dbt model and audit."""
     from rollcall.conform import conform as build
-    from rollcall.conform import loop
     from rollcall.landing import land_again
 
-    seconds = 0.0
-    move_pointer = loop.publish
+    loop: Any = importlib.import_module("rollcall.conform.loop")
+    seconds, move_pointer = 0.0, loop.publish
 
-    def timed(*arguments: Any) -> bool:
+    def timed(*arguments: Any) -> Any:
         nonlocal seconds
         begun = time.perf_counter()
         try:

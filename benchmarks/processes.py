@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
-from typing import Any
+from typing import Any, cast
 
 from benchmarks.cpu import cpu_seconds
 from benchmarks.memory import Peaks, Watch
@@ -87,7 +87,7 @@ def run(tasks: Sequence[Task], watch: Watch, most: int = 1) -> Ran:
                 running[process.sentinel] = (task, process, answer)
                 names[process.pid or 0] = task.name
             for sentinel in wait(list(running)):
-                task, process, answer = running.pop(int(sentinel))  # type: ignore[call-overload]
+                task, process, answer = running.pop(cast(int, sentinel))
                 ran.results[task.name] = _result(task, process, answer)
         ran.seconds = time.perf_counter() - begun
         ran.cpu_seconds = cpu_seconds(*watch.everybody) - cpu_begun

@@ -64,5 +64,5 @@ def ask(connection: "psycopg.Connection[tuple[Any, ...]]", district_id: str) -> 
 def _timed(connection: "psycopg.Connection[tuple[Any, ...]]", query: str, *parameters: str) -> tuple[int, float]:
     """How many rows a query has, and the milliseconds until all of them are here."""
     begun = time.perf_counter()
-    rows = connection.execute(query, parameters).fetchall()  # type: ignore[arg-type]  # our own text
+    rows = connection.execute(query, parameters).fetchall()
     return len(rows), 1000 * (time.perf_counter() - begun)

@@ -34,7 +34,7 @@ def district_table(result: Mapping[str, Any]) -> str:
         f"{result['students']:,} students, {rows:,} rows, {result['bytes'] / 1e6:.0f} MB;"
         f" the next night changes {changed:,} rows ({100 * changed / rows:.2f} %). Bare COPY:"
         f" {yardstick['seconds']:.2f} s (mean of {copies}), {yardstick['cpu_seconds']:.2f} s of processor time."
-        f" {_circumstances(result['machine'])}"
+        f" {_circumstances(result)}"
     )
     head = ["stage", *(night["name"] for night in nights)]
     stages = [[stage, *(_stage(night, stage) for night in nights)] for stage in result["includes"]]
@@ -63,10 +63,13 @@ def _memory(nights: list[Mapping[str, Any]], budget: int) -> str:
     return _table([f"MB at most (budget {budget})", *(night["name"] for night in nights)], rows)
 
 
-def _circumstances(machine: Mapping[str, Any]) -> str:
+def _circumstances(result: Mapping[str, Any]) -> str:
+    """When and on what it was measured, and what else whoever measured it had to say."""
+    machine, note = result["machine"], result.get("note")
     return (
         f"Measured {machine['measured_at']} on {machine['cores']} cores, {machine['server']}, Python"
         f" {machine['python']}; load average {machine['load']} before, {machine['load_at_end']} after."
+        + (f" {note}" if note else "")
     )
 
 
@@ -90,7 +93,7 @@ def builds_table(result: Mapping[str, Any]) -> str:
     """One district and many, side by side."""
     intro = (
         f"{result['districts']} districts of {result['students']} students ({result['rows']:,} rows) each."
-        f" {_circumstances(result['machine'])}"
+        f" {_circumstances(result)}"
     )
     rows = [
         [
@@ -109,7 +112,7 @@ def builds_table(result: Mapping[str, Any]) -> str:
 def nights_table(result: Mapping[str, Any]) -> str:
     """Every tenth night of the curve."""
     curve = result["curve"]
-    intro = f"{result['students']:,} students, {len(curve)} nights. {_circumstances(result['machine'])}"
+    intro = f"{result['students']:,} students, {len(curve)} nights. {_circumstances(result)}"
     head = ["night", "tables", "indexes", "live rows", "dead rows", "build", "one school", "whole roster"]
     rows = [
         [
