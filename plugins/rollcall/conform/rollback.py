@@ -146,28 +146,35 @@ def roll_back(
             raise CannotRollBackError(
                 f"Sequence {present} of {district_id} was published meanwhile. Look at it first, then say from where."
             )
-        sequence = _next_sequence(session, district_id)
-        target, changes = _restore(
-            session, district_id, _candidates(session, district_id, present, to), sequence, night
-        )
-        delivery_id = _record(
-            session,
-            {
-                "district": district_id,
-                "night": night,
-                "sequence": sequence,
-                "from": present,
-                "to": target,
-                "by": by,
-                "why": why,
-                "source": ROLLBACK,
-                "reason": f"Rolled back from sequence {present} to {target} by {by}: {why}",
-            },
-        )
-        _count(session, delivery_id, changes)
-        publish(session, delivery_id, None)
+        return _publish_again(session, district_id, (present, night), to, by, why)
+
+
+def _publish_again(
+    session: Connection, district_id: str, present: tuple[int, date], to: int | None, by: str, why: str
+) -> Rollback:
+    """Write the content, the ledger's rows and the pointer."""
+    left, night = present
+    sequence = _next_sequence(session, district_id)
+    candidates = _candidates(session, district_id, left, to)
+    target, changes = _restore(session, district_id, candidates, sequence, night)
+    delivery_id = _record(
+        session,
+        {
+            "district": district_id,
+            "night": night,
+            "sequence": sequence,
+            "from": left,
+            "to": target,
+            "by": by,
+            "why": why,
+            "source": ROLLBACK,
+            "reason": f"Rolled back from sequence {left} to {target} by {by}: {why}",
+        },
+    )
+    _count(session, delivery_id, changes)
+    publish(session, delivery_id, None)
     told = {file: restored for file, restored in changes.items() if any(asdict(restored).values())}
-    return Rollback(district_id, delivery_id, sequence, present, target, night, told)
+    return Rollback(district_id, delivery_id, sequence, left, target, night, told)
 
 
 def _present(session: Connection, district_id: str) -> tuple[int, date]:
