@@ -82,6 +82,19 @@ class Sent:
 
 
 @dataclass
+class Night:
+    """What a district had on one night.
+
+    Attributes:
+        students: Who is listed with each school, published or not.
+        schools: Per published school: students, staff, classes, enrollments that are active.
+    """
+
+    students: dict[str, set[str]]
+    schools: dict[str, tuple[int, int, int, int]]
+
+
+@dataclass
 class Reference:
     """One district.
 
@@ -90,12 +103,14 @@ class Reference:
         published: Per file, what readers see.
         effective: The night that the publication stands for.
         content: The files that are published.
+        nights: What was there on every night that a publication stood for.
     """
 
     inclusive: bool = True
     published: Published = field(default_factory=lambda: {file: {} for file in FILE_NAMES})
     effective: date | None = None
     content: Files | None = None
+    nights: dict[date, Night] = field(default_factory=dict)
 
     def read(self, files: Files) -> dict[str, Sent]:
         """The delivery's files, with the rows that are set aside marked."""
@@ -127,7 +142,40 @@ class Reference:
         years = self._years(sent, night)
         for file, each in sent.items():
             self._publish_file(file, each, before[file], years, approved=approved)
-        self.effective, self.content = night, files
+        self.content = files
+        self.stand_for(night)
+
+    def stand_for(self, night: date) -> None:
+        """What is published stands for a night: that of its delivery, or of a later one that changes nothing."""
+        self.effective = night
+        students, staff = self._listed({"student"}), self._listed(STAFF)
+        classes = [one["school_source_id"] for one in self.published["classes"].values()]
+        active = [
+            one["school_source_id"]
+            for one in self.published["enrollments"].values()
+            if one["role"] == "student" and self._is_active(one)
+        ]
+        schools = [str(key[0]) for key, one in self.published["orgs"].items() if one["type"] == "school"]
+        self.nights[night] = Night(
+            students,
+            {
+                school: (
+                    len(students.get(school, ())),
+                    len(staff.get(school, ())),
+                    classes.count(school),
+                    active.count(school),
+                )
+                for school in schools
+            },
+        )
+
+    def _listed(self, roles: set[str]) -> dict[str, set[str]]:
+        """The people of some roles, by the organisations that they are listed with."""
+        listed: dict[str, set[str]] = {}
+        for key, one in self.published["users"].items():
+            for org in one["org_source_ids"] or [] if one["role"] in roles else []:
+                listed.setdefault(org, set()).add(str(key[0]))
+        return listed
 
     def removes(self, files: Files) -> int:
         """How many published ids the delivery does not name any more, or marks for deletion."""
@@ -239,10 +287,28 @@ class Reference:
                 and (one["user_source_id"],) in users
                 and (one["class_source_id"], key[1]) in self.published["classes"]
             },
+            "fct_school_membership": {
+                (str(key[0]), school, "student" if one["role"] == "student" else "staff")
+                for key, one in users.items()
+                if one["role"] in STAFF | {"student"}
+                for school in one["org_source_ids"] or []
+                if self.published["orgs"].get((school,), {}).get("type") == "school"
+            },
+            "agg_school_daily": set(self._daily()),
             "dim_student_demographics": {
                 key for key in self.published["demographics"] if users.get(key, {}).get("role") == "student"
             },
         }
+
+    def _daily(self) -> Iterator[tuple[Any, ...]]:
+        """Every night of every school, with who joined and left since the night before."""
+        before: Night | None = None
+        for day, night in sorted(self.nights.items()):
+            for school, counts in night.schools.items():
+                now, earlier = (each.students.get(school, set()) for each in (night, before or night))
+                moved = (len(now - earlier), len(earlier - now)) if before else (None, None)
+                yield school, day, *counts, *moved
+            before = night
 
     def _is_active(self, enrollment: Record) -> bool:
         assert self.effective

@@ -38,6 +38,8 @@ MARTS = {
     "fct_enrollment": "source_id, school_year, is_active",
     "fct_teaching": "source_id, school_year, is_active",
     "roster": "student_source_id, class_source_id, school_year, primary_teacher_source_id",
+    "fct_school_membership": "person_source_id, school_source_id, person_type",
+    "agg_school_daily": ("school_source_id, effective_date, students, staff, classes, enrollments, joiners, leavers"),
     "dim_student_demographics": "source_id",
 }
 
@@ -113,7 +115,7 @@ class Played:
             self.model.publish(files, night, approved=False)
             past.state = "published"
         elif outcome.state == "unchanged":
-            self.model.effective = night
+            self.model.stand_for(night)
         self.past.append(past)
         self._answer(answer)
 
