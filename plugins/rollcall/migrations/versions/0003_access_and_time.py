@@ -188,6 +188,9 @@ alter default privileges for role rollcall_loader grant select on tables to roll
 """
 
 MARTS = """
+comment on schema roster is
+    'The published roster: views for analysts, of the districts that a reader was granted. What each view and column '
+    'means is in its comment, in docs/data-dictionary.md and, in Airflow, under Docs > Warehouse docs.';
 grant usage on schema rollcall, history to roster_owner;
 grant usage, create on schema roster, roster_restricted to roster_owner;
 grant select on rollcall.published, rollcall.published_night, rollcall.readable_district to roster_owner;
