@@ -6,7 +6,8 @@ UV := .venv/bin/uv
 INSTALL = ins() { $(UV) pip install --quiet --system-certs --python .venv/bin/python --compile-bytecode "$$@" || .venv/bin/python -m pip install --quiet --disable-pip-version-check "$$@"; }; ins
 
 # Each worker has a PostgreSQL and an SFTP server of its own. The scheduler's tests run alone: they use every core.
-SIDE_BY_SIDE = --numprocesses logical --maxprocesses 4 --dist loadfile
+# In the order given: the properties are the longest files, and one that began last would run on alone.
+SIDE_BY_SIDE = --numprocesses logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
 .PHONY: help demo up down test properties lint types rules docs lock bench bench-nights clean
@@ -39,7 +40,7 @@ down: ## Stop what `make up` or `make demo` started
 	.venv/bin/rollcall down
 
 test: .venv/.installed-dev ## Every test, the fast ones first
-	.venv/bin/python -m pytest $(SIDE_BY_SIDE) tests/unit tests/integration tests/properties tests/scenarios
+	.venv/bin/python -m pytest $(SIDE_BY_SIDE) tests/unit tests/properties tests/integration tests/scenarios
 	.venv/bin/python -m pytest tests/e2e
 
 properties: .venv/.installed-dev ## 1,000 examples of each property instead of 100, other ones each time
