@@ -9,8 +9,8 @@ import psycopg
 import pytest
 from alembic import command
 from alembic.config import Config
-from conftest import Postgres
 from helpers.deliveries import accept, execute, query, reland_nothing
+from helpers.postgres import Postgres
 from helpers.schools import Rows, record, school_district
 from psycopg.conninfo import make_conninfo
 from sqlalchemy import create_engine

@@ -11,9 +11,9 @@ from typing import Any
 import psycopg
 import pytest
 import yaml
-from conftest import Postgres
 from helpers.counted_nights import Night, counted_night
 from helpers.deliveries import accept, execute, reland_nothing
+from helpers.postgres import Postgres
 
 from rollcall.conform import conform
 from rollcall.settings import PROJECT_ROOT

@@ -39,6 +39,8 @@ MARTS = (
 )  # fmt: skip
 EVERY_NIGHT = "roster.agg_school_daily"
 """The one mart that shows all nights."""
+OF_SEVERAL_NIGHTS = frozenset({"roster.dim_district", "roster.fct_school_move"})
+"""Marts about publications, not of one: tests/integration/test_back_in_time.py and test_querying.py look at them."""
 HISTORY = tuple(f"history.hist_{file.table_name}" for file in FILES)
 
 Record = dict[str, str]

