@@ -7,7 +7,7 @@ batches, each in a district of its own, and share the builds.
 
 from hypothesis import HealthCheck, Phase, settings
 
-BATCH = 10
+BATCH = 25
 EVERY_TIME = 100
 
 SETTINGS = settings(
