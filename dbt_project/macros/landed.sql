@@ -29,9 +29,11 @@
 {% endmacro %}
 
 
-{# The other landed rows of one file: one row per record that was set aside. Ragged records were never landed. #}
+{# The other landed rows of one file: one row per record that was set aside. Ragged records were never landed. Only of
+   the deliveries that have such a finding: a query over every file of a hundred deliveries takes long to plan. #}
 {% macro landed_set_aside(table, file) %}
-    {%- for delivery in deliveries_in_build() %}
+    {%- set concerned = deliveries_with_rows_set_aside(file) -%}
+    {%- for delivery in deliveries_in_build() if delivery.delivery_id in concerned %}
     select {{ delivery.delivery_id }}::bigint as delivery_id
     from (select distinct row_number from ({{ rows_set_aside(delivery, file) }}) as found) as finding
     inner join {{ landed_table(delivery, table) }} as landed on finding.row_number = landed._row
@@ -40,6 +42,21 @@
     select null::bigint as delivery_id
     where false
     {%- endfor %}
+{% endmacro %}
+
+
+{# The deliveries of the running build with a row of one file that a critical finding sets aside: their numbers. #}
+{% macro deliveries_with_rows_set_aside(file) %}
+    {%- if not execute -%}
+        {{ return([]) }}
+    {%- endif -%}
+    {%- set query -%}
+        select distinct current_build.delivery_id
+        from rollcall.current_build
+        inner join rollcall.row_finding on current_build.delivery_id = row_finding.delivery_id
+        where row_finding.file = '{{ file }}' and row_finding.severity = 'critical'
+    {%- endset -%}
+    {{ return(run_query(query).rows | map(attribute=0) | list) }}
 {% endmacro %}
 
 
