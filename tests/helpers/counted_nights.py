@@ -7,7 +7,7 @@ from datetime import date
 from functools import cached_property
 from pathlib import Path
 
-from rollcall.oneroster import FILES
+from rollcall.oneroster import FILES, Column
 from simulator.night import write_night
 from simulator.profile import Profile
 
@@ -130,7 +130,7 @@ def _twice(night: Night) -> list[Row]:
     return [row | {"sourced_id": f"{row['sourced_id']}-again-{number}"} for number, row in enumerate(again)]
 
 
-def _read(path: Path, columns: tuple) -> list[Row]:  # type: ignore[type-arg]
+def _read(path: Path, columns: tuple[Column, ...]) -> list[Row]:
     """The rows of a CSV file, blank cells as None."""
     names = {column.name: column.column_name for column in columns}
     with path.open(encoding="utf-8", newline="") as stream:
