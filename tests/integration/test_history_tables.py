@@ -28,11 +28,11 @@ IMPOSSIBLE = {
         psycopg.errors.CheckViolation,
     ),
     "an end without a reason": (
-        "update history.hist_orgs set valid_to_seq = 2, ended_on = '2026-10-02'",
+        "update history.hist_orgs set valid_to_seq = 9, ended_on = '2026-10-02'",
         psycopg.errors.CheckViolation,
     ),
     "an end without a date": (
-        "update history.hist_orgs set valid_to_seq = 2, end_reason = 'missing'",
+        "update history.hist_orgs set valid_to_seq = 9, end_reason = 'missing'",
         psycopg.errors.CheckViolation,
     ),
 }
