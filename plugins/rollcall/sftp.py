@@ -1,15 +1,22 @@
 """A district's SFTP account as Rollcall uses it: the host key pinned, failures told in plain words."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 import asyncssh
 
+from rollcall.names import shown
+
 SSH_PORT = 22
 CONNECT_TIMEOUT_SECONDS = 30
 READ_BLOCK_BYTES = 256 * 1024
 READS_IN_FLIGHT = 32
+LONGEST_REASON = 300
+"""Signs of a server's own words that are repeated."""
+LONGEST_SILENCE_SECONDS = 300
+"""How long a server may take over one request, or over some MiB of a file, until it counts as away."""
 
 asyncssh.set_log_level("WARNING")  # it tells each connection's every step
 
@@ -56,7 +63,8 @@ class SftpAccount:
                     connect_timeout=CONNECT_TIMEOUT_SECONDS,
                     keepalive_interval=15,
                 ) as connection,
-                connection.start_sftp_client() as session,
+                # A name that is not UTF-8 can be listed, moved and deleted like any other.
+                connection.start_sftp_client(path_errors="surrogateescape") as session,
             ):
                 try:
                     yield session
@@ -74,7 +82,9 @@ class SftpAccount:
                 "moved on purpose, pin its new key in the Airflow connection; otherwise treat it as an intrusion."
             ) from None
         except asyncssh.SFTPError as error:
-            raise SftpError(f"{self.host} refused an SFTP request of {self.username!r}: {error.reason}") from None
+            raise SftpError(
+                f"{self.host} refused an SFTP request of {self.username!r}: {shown(error.reason, LONGEST_REASON)}"
+            ) from None
         except (TimeoutError, OSError, asyncssh.Error) as error:
             raise SftpError(
                 f"The connection to {self.host}:{self.port} failed or was lost ({type(error).__name__})."
@@ -95,6 +105,11 @@ class SftpAccount:
                 "the type, a blank, the key."
             ) from None
         return asyncssh.import_known_hosts(f"[{self.host}]:{self.port} {key}\n{self.host} {key}\n")
+
+
+def patience() -> asyncio.Timeout:
+    """A request that is not answered for long is not waited for any longer."""
+    return asyncio.timeout(LONGEST_SILENCE_SECONDS)
 
 
 def airflow_account(connection_id: str) -> SftpAccount:

@@ -189,6 +189,43 @@ def test_at_the_deadline_what_is_no_delivery_is_named(inbox: Path) -> None:
     assert fires(1.0)[0]["strays"] == ["roster.xlsx"]
 
 
+HOSTILE = (
+    b"caf\xe9.csv",
+    b"\xff\xfe.zip",
+    b"a\n2026-11-24 INFO all is well.txt",
+    b"\x1b[31m\xe2\x80\xae.txt",
+    b"x" * 255,
+)
+
+
+def put_hostile(inbox: Path) -> None:
+    """Have files in the inbox under names that are no text, forge lines, or are as long as a name can be."""
+    for name in HOSTILE:
+        (inbox / os.fsdecode(name)).write_bytes(b"x")
+
+
+def test_law_1_one_name_that_is_not_utf_8_hides_no_delivery(inbox: Path) -> None:
+    put_hostile(inbox)
+    put(inbox, FILES)
+    event, _ = fires(20)
+    assert event == {"status": "complete", "files": ["orgs.csv", "users.csv"]}
+
+
+def test_what_an_event_says_of_names_can_be_stored_and_forges_nothing(inbox: Path) -> None:
+    put_hostile(inbox)
+    put(inbox, {"a\nb\u202e.csv": b"x"})
+    event, _ = fires(1.0)
+    assert event["found"] == [r"a\nb\u202e.csv"]
+    assert set(event["strays"]) == {
+        r"caf\xe9.csv",
+        r"\xff\xfe.zip",
+        r"a\n2026-11-24 INFO all is well.txt",
+        r"\x1b[31m\u202e.txt",
+        "x" * 99 + "…",
+    }
+    assert all(name.isprintable() for name in event["strays"])
+
+
 def test_at_the_deadline_an_upload_under_way_is_told(inbox: Path) -> None:
     def upload() -> None:
         for number in range(30):

@@ -18,6 +18,7 @@ import pytest
 from helpers.deliveries import execute, query
 from helpers.inbox import Server, district, everything_in, put, sftp_server
 
+from rollcall import sftp as sftp_module
 from rollcall.archive import inbox as inbox_module
 from rollcall.archive.inbox import IncompleteInboxError, empty, take
 from rollcall.archive.injected import InjectError, keep_injected
@@ -374,6 +375,51 @@ def test_law_1_a_file_that_grows_while_it_is_archived_is_archived_as_it_ended(
     assert everything_in(inbox) == {}
 
 
+HOSTILE = (
+    b"caf\xe9.csv",
+    b"\xff\xfe.zip",
+    b"a\n2026-11-24 INFO all is well.txt",
+    b"\x1b[31m\xe2\x80\xae.txt",
+    b"x" * 255,
+)
+
+
+@pytest.mark.parametrize("inbox_is", ["remove", "keep"])
+def test_law_1_a_name_that_is_not_utf_8_is_left_and_told_and_the_rest_is_taken(
+    take_in: TakeIn, inbox: Path, archive: Path, warehouse_url: str, inbox_is: str
+) -> None:
+    for name in HOSTILE:
+        (inbox / os.fsdecode(name)).write_bytes(b"x")
+    forging = "pupils\n2026-11-24 INFO all is well\u202e.csv"
+    put(inbox, FILES | {forging: b"y"})
+    receipt = take_in(inbox=inbox_is)
+    assert receipt.files == ("orgs", "users")
+    assert archived(archive) == {*FILES.values(), b"y"}
+    left = {os.fsencode(path.name) for path in inbox.iterdir()}
+    assert left == set(HOSTILE) | ({os.fsencode(name) for name in (*FILES, forging)} if inbox_is == "keep" else set())
+    statement = "select code, severity, detail from rollcall.check_result where delivery_id = %s and file = 'delivery'"
+    told = {
+        code: (severity, detail)
+        for code, severity, detail in query(warehouse_url, statement, receipt.delivery.delivery_id)
+    }
+    assert told == {
+        "file_name_unreadable": ("warning", r"Left in the inbox: caf\xe9.csv, \xff\xfe.zip."),
+        "file_unknown": (
+            "info",
+            r"Left in the inbox: \x1b[31m\u202e.txt, a\n2026-11-24 INFO all is well.txt, " + "x" * 99 + "…. "
+            r"Found: pupils\n2026-11-24 INFO all is well\u202e.csv.",
+        ),
+    }
+
+
+def test_a_name_that_forges_lines_does_not_reach_the_log(server: Server, inbox: Path, archive: Path) -> None:
+    put(inbox, FILES | {"pupils\n2026-11-24 INFO all is well\x1b[31m.csv": b"y"})
+    lines: list[str] = []
+    receive(district(), server.account(), service_date=NIGHT, run_id="run_1", log=lines.append)
+    assert all(line.isprintable() for line in lines)
+    assert any(r"pupils\n2026-11-24 INFO all is well\x1b[31m.csv" in line for line in lines)
+
+
 def test_a_file_that_never_rests_is_left_where_it_is(inbox: Path, take_in: TakeIn, warehouse_url: str) -> None:
     put(inbox, FILES)
     real = Archive.keep
@@ -537,7 +583,7 @@ def test_a_server_that_falls_silent_is_told_and_tried_again(
     put(inbox, FILES)
     serve_as(HangsWhileReading)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(inbox_module, "LONGEST_SILENCE_SECONDS", 0.5)
+        patch.setattr(sftp_module, "LONGEST_SILENCE_SECONDS", 0.5)
         patch.setattr(inbox_module, "READS_IN_FLIGHT", 1)
         with pytest.raises(SftpError, match=r"failed or was lost \(TimeoutError\)") as caught:
             take_in()

@@ -91,6 +91,15 @@ def test_nights_in_a_row_without_a_roster_are_counted(nights: Callable[..., None
     assert "2026-11-21, 3 nights without" in table
 
 
+def test_a_file_name_in_the_message_is_no_markup(nights: Callable[..., None], warehouse_url: str) -> None:
+    nights("missing")
+    message = "only [/][link=https://example.org]press[/link].txt."
+    execute(warehouse_url, "update rollcall.night set message = %s", message)
+    code, table = status()
+    assert code == 1
+    assert message in table
+
+
 def test_a_night_that_is_not_over_does_not_count(nights: Callable[..., None]) -> None:
     nights("published", "waiting")
     assert (maple()["state"], maple()["nights_since"]) == ("late", 0)

@@ -38,6 +38,14 @@ def test_more_files_than_expected_are_part_of_the_delivery() -> None:
     assert names(found.strays) == ["log.txt"]
 
 
+@pytest.mark.parametrize("name", [b"users\xe9.csv", b"n\xff.zip"])
+def test_a_file_whose_name_is_no_text_is_taken_by_nobody(name: bytes) -> None:
+    stray = name.decode(errors="surrogateescape")
+    found = assess(listing("orgs.csv", "users.csv", "classes.csv", stray), EXPECTED)
+    assert names(found.files) == ["classes.csv", "orgs.csv", "users.csv"]
+    assert names(found.strays) == [stray]
+
+
 @pytest.mark.parametrize("name", ["USERS.CSV", "Users.csv", "users.CSV"])
 def test_names_count_in_any_case(name: str) -> None:
     assert assess(listing("orgs.csv", "classes.csv", name), EXPECTED).is_complete

@@ -31,6 +31,16 @@ ARRIVAL = (
         why="It harms nothing.",
     ),
     Code(
+        "file_name_unreadable",
+        "arrival",
+        "warning",
+        "The file's name is not written in UTF-8, so nobody can tell what it is called. It was left in the inbox; "
+        "nothing was read from it.",
+        example="A file that an old program named in Windows-1252.",
+        fix="Delete the file, or give it a name without accents. Files of the roster have the standard's names.",
+        why="Its name cannot be written into a receipt or a ledger; the other files were taken.",
+    ),
+    Code(
         "file_not_used",
         "arrival",
         "info",

@@ -4,7 +4,6 @@ Rename aside, archive, hash again; the claimed files are deleted only after the 
 inbox that is kept, files are archived where they lie, and what was read already is told by name, size and time.
 """
 
-import asyncio
 import hashlib
 from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import suppress
@@ -16,13 +15,13 @@ import asyncssh
 
 from rollcall.archive.store import Archive, StoredBytes
 from rollcall.arrival.listing import InboxFile, assess
+from rollcall.arrival.look import list_folder
 from rollcall.ledger import DeliveryFile
-from rollcall.sftp import READ_BLOCK_BYTES, READS_IN_FLIGHT, SftpError
+from rollcall.names import is_text, shown
+from rollcall.sftp import READ_BLOCK_BYTES, READS_IN_FLIGHT, SftpError, patience
 
 CLAIMS = ".rollcall"
 TRIES_UNTIL_AT_REST = 3
-LONGEST_SILENCE_SECONDS = 300
-"""How long a server may take over one request, or over some MiB of a file, until it counts as away."""
 CANNOT_RENAME = (asyncssh.SFTPOpUnsupported, asyncssh.SFTPPermissionDenied, asyncssh.SFTPFailure)
 
 
@@ -108,7 +107,9 @@ async def overrun(
     return [
         await _archived(session, archive, file, f"{folder}/{file.name}", is_overtaken=True)
         for file in await list_folder(session, folder)
-        if (file.name, file.size, _moment(file.modified)) not in known and await _exists(session, file.name)
+        if (file.name, file.size, _moment(file.modified)) not in known
+        and is_text(file.name)  # else it is none of ours
+        and await _exists(session, file.name)
     ]
 
 
@@ -127,10 +128,10 @@ async def empty(
     for file in claimed:
         path = f"{folder}/{file.name}"
         if (file.name, file.size, _moment(file.modified)) in known:
-            async with _patience():
+            async with patience():
                 await session.remove(path)
         elif not await _exists(session, file.name):
-            async with _patience():
+            async with patience():
                 await session.rename(path, file.name)
     await _remove_empty(session, folder)
     if not keep:
@@ -146,13 +147,13 @@ async def _empty_in_place(
     for file in await list_folder(session, "."):
         looks_known = (file.name, file.size, _moment(file.modified)) in known and file.name not in names_claimed
         if looks_known and (file.name, await _sha256(session, file.name)) in contents:
-            async with _patience():
+            async with patience():
                 await session.remove(file.name)
 
 
 async def _remove_empty(session: asyncssh.SFTPClient, folder: str) -> None:
     """Leave no empty folder behind: neither the claim's, nor the one of all claims."""
-    async with _patience():
+    async with patience():
         for path in (folder, CLAIMS):
             with suppress(asyncssh.SFTPError):  # it is not there, or holds something
                 await session.rmdir(path)
@@ -162,13 +163,8 @@ def _known(archived: Sequence[DeliveryFile]) -> set[tuple[str, int, datetime | N
     return {(file.sent_name, file.size_bytes, file.sent_at) for file in archived}
 
 
-def _patience() -> asyncio.Timeout:
-    """A request that is not answered for long is not waited for any longer."""
-    return asyncio.timeout(LONGEST_SILENCE_SECONDS)
-
-
 async def _exists(session: asyncssh.SFTPClient, path: str) -> bool:
-    async with _patience():
+    async with patience():
         return bool(await session.exists(path))
 
 
@@ -178,7 +174,7 @@ async def _claim(session: asyncssh.SFTPClient, folder: str, files: Sequence[Inbo
     has_folder = False
     for file in files:
         try:
-            async with _patience():
+            async with patience():
                 if not has_folder:
                     await session.makedirs(folder, exist_ok=True)
                     has_folder = True
@@ -195,13 +191,15 @@ async def _archived(
 ) -> TakenFile:
     """Archive one file, and read it a second time: equal hashes mean that nobody was writing meanwhile."""
     for _ in range(TRIES_UNTIL_AT_REST):
-        async with _patience():
+        async with patience():
             before = await session.stat(path)
         stored = await archive.keep(_blocks(session, path))
         if await _sha256(session, path) == stored.sha256:
             listed = InboxFile(file.name, stored.size, int(before.mtime or 0))
             return TakenFile(file.name, listed, stored, is_overtaken)
-    raise SftpError(f"{file.name} keeps changing while it is read: it is still being uploaded. Clear this task later.")
+    raise SftpError(
+        f"{shown(file.name)} keeps changing while it is read: it is still being uploaded. Clear this task later."
+    )
 
 
 async def _sha256(session: asyncssh.SFTPClient, path: str) -> str:
@@ -213,33 +211,19 @@ async def _sha256(session: asyncssh.SFTPClient, path: str) -> str:
 
 async def _blocks(session: asyncssh.SFTPClient, path: str) -> AsyncIterator[bytes]:
     """A remote file's content, in order, with many reads under way at once."""
-    async with _patience():
+    async with patience():
         source = await session.open(path, "rb", block_size=READ_BLOCK_BYTES, max_requests=READS_IN_FLIGHT)
     try:
         while True:
-            async with _patience():
+            async with patience():
                 block = await source.read(READ_BLOCK_BYTES * READS_IN_FLIGHT)
             if not block:
                 return
             yield cast(bytes, block)
     finally:
-        async with _patience():
+        async with patience():
             await source.close()
 
 
 def _moment(modified: int) -> datetime:
     return datetime.fromtimestamp(modified, UTC)
-
-
-async def list_folder(session: asyncssh.SFTPClient, folder: str = ".") -> list[InboxFile]:
-    """The regular files of a folder; none when there is no such folder."""
-    try:
-        async with _patience():
-            entries = await session.readdir(folder)
-    except asyncssh.SFTPNoSuchFile:
-        return []
-    return [
-        InboxFile(str(entry.filename), entry.attrs.size or 0, int(entry.attrs.mtime or 0))
-        for entry in entries
-        if entry.attrs.type == asyncssh.FILEXFER_TYPE_REGULAR
-    ]

@@ -10,6 +10,7 @@ from pathlib import Path
 from rollcall.archive.inbox import TakenFile
 from rollcall.archive.store import Archive, StoredBytes
 from rollcall.arrival.listing import InboxFile, assess
+from rollcall.names import LONGEST_PATH, shown
 
 BLOCK_BYTES = 1024 * 1024
 SOURCE = "injected/"
@@ -62,7 +63,8 @@ def keep_injected(archive: Archive, path: Path, *, by: str, why: str = "") -> st
     try:
         files = _archived(archive, path)
     except OSError as error:
-        raise InjectError(f"{error.filename or path} cannot be read: {error.strerror or error}.") from None
+        name = shown(str(error.filename or path), LONGEST_PATH)
+        raise InjectError(f"{name} cannot be read: {error.strerror or error}.") from None
     token = uuid.uuid4().hex
     archive.write_index(_index_of(token), json.dumps({"by": by, "why": why, "files": files}, indent=2) + "\n")
     return token
@@ -73,7 +75,7 @@ def _archived(archive: Archive, path: Path) -> list[dict[str, object]]:
     sources = [path] if path.is_file() else sorted(item for item in path.iterdir() if item.is_file())
     listing = {item.name: InboxFile(item.name, item.stat().st_size, int(item.stat().st_mtime)) for item in sources}
     if not assess(listing.values(), ()).files:
-        raise InjectError(f"{path} holds no CSV file and no zip.")
+        raise InjectError(f"{shown(str(path), LONGEST_PATH)} holds no CSV file and no zip.")
     return [
         {"name": name, "modified": listing[name].modified, **asdict(asyncio.run(archive.keep(_blocks(item))))}
         for name, item in ((item.name, item) for item in sources)

@@ -10,8 +10,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
-from rollcall.archive.notes import Note, named
+from rollcall.archive.notes import Note
 from rollcall.ledger import DeliveryFile
+from rollcall.names import named
 from rollcall.oneroster import FILE_NAMES, LANDED_FILE_NAMES, MANIFEST, MODES, OTHER_FILES
 
 MOST_BYTES = 1024 * 1024

@@ -1,6 +1,6 @@
 """What is noted about a delivery when it is received, as rows of ``rollcall.check_result``."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rollcall.archive.codes import ARRIVAL
@@ -9,8 +9,6 @@ from rollcall.warehouse import Connection
 
 DELIVERY = "delivery"
 """The ``file`` of what concerns the delivery as a whole."""
-MOST_NAMES = 10
-LONGEST_NAME = 100
 CODES: dict[str, Code] = {code.code: code for code in ARRIVAL}
 
 
@@ -42,14 +40,6 @@ class UnusableDeliveryError(Exception):
     def __init__(self, code: str, detail: str | None = None) -> None:
         self.note = Note(code, detail=detail)
         super().__init__(self.note.sentence)
-
-
-def named(names: Iterable[str]) -> str:
-    """File names as a part of a sentence: the first few, without what a terminal would obey."""
-    ordered = sorted(names)
-    plain = ["".join(sign if sign.isprintable() else "?" for sign in name)[:LONGEST_NAME] for name in ordered]
-    rest = len(plain) - MOST_NAMES
-    return ", ".join(plain[:MOST_NAMES]) + (f" and {rest:,} more" if rest > 0 else "")
 
 
 def record_notes(connection: Connection, delivery_id: int, notes: Sequence[Note]) -> None:

@@ -10,18 +10,20 @@ from datetime import date
 from pathlib import PurePosixPath
 
 from rollcall import ledger
-from rollcall.archive.inbox import TakenFile, empty, list_folder, overrun, take
+from rollcall.archive.inbox import TakenFile, empty, overrun, take
 from rollcall.archive.injected import SOURCE, injected
 from rollcall.archive.manifest import MOST_BYTES, Manifest, disagreements, read_manifest, with_modes
-from rollcall.archive.notes import Note, UnusableDeliveryError, add_note, named, record_notes
+from rollcall.archive.notes import Note, UnusableDeliveryError, add_note, record_notes
 from rollcall.archive.store import Archive
 from rollcall.archive.unpack import Delivered, as_sent, delivered_files
 from rollcall.arrival.formats import foreign_format
 from rollcall.arrival.known import read_before
 from rollcall.arrival.listing import InboxFile, assess, is_standard, of_another_night
+from rollcall.arrival.look import list_folder
 from rollcall.decision.settle import supersede_holds
 from rollcall.districts import District
 from rollcall.ledger import Delivery, DeliveryFile
+from rollcall.names import is_text, named
 from rollcall.oneroster import FILE_NAMES, LANDED_FILE_NAMES, MANIFEST
 from rollcall.publish import move_effective_date
 from rollcall.settings import settings
@@ -96,7 +98,7 @@ def receive(
         if delivery.state not in ledger.IN_WORK or _is_settled(connection, delivery):
             log(f"Delivery {delivery.delivery_id} is {delivery.state}. {delivery.state_reason or ''}".strip())
             return Receipt(delivery, ())
-    log(f"Delivery {delivery.delivery_id} lies in the archive: {', '.join(sorted(files))}.")
+    log(f"Delivery {delivery.delivery_id} lies in the archive: {named(files)}.")
     return Receipt(delivery, tuple(name for name in LANDED_FILE_NAMES if name in files))
 
 
@@ -130,8 +132,12 @@ def _receive_from_inbox(district: District, account: SftpAccount, delivery: Deli
 
 def _strays(listing: Sequence[InboxFile]) -> list[Note]:
     """What lies in the inbox and nobody takes."""
-    strays = assess(listing, ()).strays
-    return [Note("file_unknown", detail=f"Left in the inbox: {named(file.name for file in strays)}.")] if strays else []
+    strays = [file.name for file in assess(listing, ()).strays]
+    left = {
+        "file_unknown": [name for name in strays if is_text(name)],
+        "file_name_unreadable": [name for name in strays if not is_text(name)],
+    }
+    return [Note(code, detail=f"Left in the inbox: {named(names)}.") for code, names in left.items() if names]
 
 
 def record_delivered(

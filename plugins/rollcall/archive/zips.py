@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import IO
 
-from rollcall.archive.notes import Note, UnusableDeliveryError, named
+from rollcall.archive.notes import Note, UnusableDeliveryError
 from rollcall.arrival.listing import canonical_name, is_finished, is_standard
+from rollcall.names import named
 
 BLOCK_BYTES = 1024 * 1024
 MOST_BYTES = 16 * 1024**3

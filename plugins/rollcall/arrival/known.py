@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from rollcall.arrival.listing import InboxFile
 from rollcall.ledger import files_read
+from rollcall.names import is_text
 from rollcall.warehouse import connect
 
 
@@ -13,6 +14,6 @@ def read_before(district_id: str, listing: Iterable[InboxFile]) -> frozenset[Inb
     Raises:
         WarehouseError: the ledger cannot be asked.
     """
-    names = [file.name for file in listing]
+    names = [file.name for file in listing if is_text(file.name)]
     with connect() as connection:
         return frozenset(InboxFile(*known) for known in files_read(connection, district_id, names))

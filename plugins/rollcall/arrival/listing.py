@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from rollcall.arrival.formats import foreign_format
+from rollcall.names import is_text
 from rollcall.oneroster import LANDED_FILE_NAMES, MANIFEST, OTHER_FILES
 
 UNFINISHED_SUFFIXES = (".filepart", ".tmp", ".part", ".partial", ".writing")
@@ -17,6 +18,7 @@ class InboxFile:
     """One entry of an inbox's listing.
 
     Attributes:
+        name: As the server lists it; bytes in it that are not UTF-8 stand as ``surrogateescape`` puts them.
         size: In bytes.
         modified: Seconds since 1970, as the server tells it.
     """
@@ -45,7 +47,7 @@ class Arrival:
         missing: The expected files that are not there, by the standard's names.
         overtaken: Older deliveries that the zip makes pointless: archived with it, and never read.
         stale: Loose files that are so much older than the newest that they may be of another night.
-        strays: Files that are neither CSV nor zip: nobody takes them.
+        strays: Files that are neither CSV nor zip, or whose name is no text: nobody takes them.
     """
 
     files: tuple[InboxFile, ...]
@@ -118,8 +120,9 @@ def assess(
         read: Files that were taken in before and were left where they lie: a zip among them is passed over, and loose
             files that are all among them are no delivery.
     """
-    finished = [file for file in listing if is_finished(file.name)]
-    strays = tuple(sorted(file for file in finished if not file.is_csv and not file.is_zip))
+    named = [file for file in listing if is_finished(file.name)]
+    finished = [file for file in named if is_text(file.name) and (file.is_csv or file.is_zip)]
+    strays = tuple(sorted(set(named).difference(finished)))
     zips = sorted(
         (file for file in finished if file.is_zip and file not in read), key=lambda file: (file.modified, file.name)
     )

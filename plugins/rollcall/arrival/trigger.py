@@ -13,6 +13,8 @@ from airflow.triggers.base import TriggerEvent
 
 from rollcall.arrival.known import read_before
 from rollcall.arrival.listing import Arrival, InboxFile, Stability, assess
+from rollcall.arrival.look import list_folder
+from rollcall.names import listed
 from rollcall.warehouse import WarehouseError
 
 asyncssh.set_log_level("WARNING")  # it tells each connection's every step
@@ -93,7 +95,7 @@ class DeliveryTrigger(SFTPTrigger):
                 trouble is None and stability.seconds_at_rest(arrival.files, time.monotonic()) >= self.stable_after
             )
             if at_rest and (arrival.can_be_judged if is_late else arrival.is_complete and not arrival.stale):
-                yield TriggerEvent({"status": "complete", "files": [file.name for file in arrival.files]})
+                yield TriggerEvent({"status": "complete", "files": listed(file.name for file in arrival.files)})
                 return
             if is_late:
                 yield TriggerEvent(_deadline_event(arrival, trouble))
@@ -115,12 +117,8 @@ async def list_inbox(hook: SFTPHookAsync, path: str) -> list[InboxFile]:
         OSError, asyncssh.Error: it cannot be reached, or refuses.
     """
     async with asyncio.timeout(LONGEST_LOOK_SECONDS):
-        entries = await hook.read_directory(path) or []
-    return [
-        InboxFile(str(entry.filename), entry.attrs.size or 0, int(entry.attrs.mtime or 0))
-        for entry in entries
-        if entry.attrs.type == asyncssh.FILEXFER_TYPE_REGULAR
-    ]
+        async with hook.get_managed_conn() as session:
+            return await list_folder(session, path)
 
 
 def refusal(connection_id: str, error: Exception) -> str:
@@ -139,8 +137,8 @@ def refusal(connection_id: str, error: Exception) -> str:
 def _deadline_event(arrival: Arrival, trouble: str | None) -> dict[str, Any]:
     return {
         "status": "deadline",
-        "found": [file.name for file in arrival.files],
+        "found": listed(file.name for file in arrival.files),
         "missing": list(arrival.missing),
-        "strays": [file.name for file in arrival.strays],
+        "strays": listed(file.name for file in arrival.strays),
         "trouble": trouble,
     }

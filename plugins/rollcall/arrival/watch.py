@@ -19,6 +19,7 @@ from rollcall.arrival.known import read_before
 from rollcall.arrival.listing import Arrival, Stability, assess
 from rollcall.arrival.trigger import list_inbox
 from rollcall.districts import District, DistrictFileError, load_district
+from rollcall.names import listed
 from rollcall.settings import settings
 from rollcall.warehouse import WarehouseError
 
@@ -59,7 +60,7 @@ class ArrivalWatch(BaseEventTrigger):
                 if is_ready and _fingerprint(arrival) != fired:
                     fired = _fingerprint(arrival)
                     await self._remember(fired)
-                    files = [file.name for file in arrival.files]
+                    files = listed(file.name for file in arrival.files)
                     yield TriggerEvent({"district": self.district_id, "files": files})
             await asyncio.sleep(
                 (district.poll_interval_seconds if district else None) or settings().poll_interval_seconds

@@ -12,6 +12,7 @@ from rollcall.archive.store import Archive
 from rollcall.arrival.listing import InboxFile, assess
 from rollcall.districts import District
 from rollcall.ledger import Delivery
+from rollcall.names import LONGEST_PATH, shown
 from rollcall.warehouse import connect
 
 BLOCK_BYTES = 1024 * 1024
@@ -40,7 +41,8 @@ def receive_from(path: Path, archive: Archive, district: District, service_date:
     try:
         taken = asyncio.run(_take(path, archive))
     except OSError as error:
-        raise NotReadableError(f"{error.filename or path} cannot be read: {error.strerror or error}.") from None
+        name = shown(str(error.filename or path), LONGEST_PATH)
+        raise NotReadableError(f"{name} cannot be read: {error.strerror or error}.") from None
     record_delivered(archive, district, delivery, taken)
     with connect() as connection:
         return ledger.delivery(connection, delivery.delivery_id)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
+from rich.markup import escape
 
 from rollcall.airflow_api import AirflowUnreachableError
 from rollcall.cli.output import make_console, make_table
@@ -44,7 +45,7 @@ def status(as_json: AsJson = False) -> None:
                 str(state.delivery or "-"),
                 str(state.published_sequence or "-"),
                 _last_good(state),
-                state.message or "",
+                escape(state.message or ""),
             )
         console.print(table)
     if any(state.state in BAD_NEWS for state in states):
