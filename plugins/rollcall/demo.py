@@ -81,10 +81,10 @@ def run_demo(console: Console) -> int:
     try:
         _start_afresh()
     except DemoRefusedError as refusal:
-        console.print(f"[red]{refusal}[/]")
+        console.print(str(refusal), style="red")
         return 2
     console.print(
-        "[bold]Starting PostgreSQL, an SFTP server and Airflow; the districts write their files meanwhile.[/]"
+        "Starting PostgreSQL, an SFTP server and Airflow; the districts write their files meanwhile.", style="bold"
     )
     work = settings().state_dir / "demo"
     with ProcessPoolExecutor(1) as pool:
@@ -93,12 +93,12 @@ def run_demo(console: Console) -> int:
         nights = writing.result()
     rows: list[NightRow] = []
     for number in (1, 2):
-        console.print(f"[bold]Night {number}, {FIRST_NIGHT + timedelta(days=number - 1)}[/]")
+        console.print(f"Night {number}, {FIRST_NIGHT + timedelta(days=number - 1)}", style="bold")
         rows += _play_night(state, number, nights[number], console)
     _print_table(rows, console)
     problems = list(_problems(rows, nights))
     for problem in problems:
-        console.print(f"[red]{problem}[/]")
+        console.print(problem, style="red")
     _print_where_to_look(state, time.monotonic() - started, console)
     return 1 if problems else 0
 

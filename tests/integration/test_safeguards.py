@@ -12,11 +12,14 @@ from helpers.deliveries import accept as accepted
 from helpers.deliveries import execute, land, query, reland_nothing
 from helpers.inbox import district
 from helpers.schools import Rows, record, school_district
+from markdown_it import MarkdownIt
+from psycopg import sql
 
 from rollcall.conform import conform
 from rollcall.decision.decide import Decision, decide
 from rollcall.decision.operator import _body
 from rollcall.decision.settle import hold_of
+from rollcall.escaping import csv_cell, csv_cell_in_sql
 from rollcall.oneroster import FILE_BY_NAME
 from rollcall.settings import settings
 from rollcall.warehouse import connect
@@ -298,6 +301,41 @@ def test_the_change_list_names_every_record_and_nothing_else(url: str) -> None:
     assert "| users | all | 33 | 1 | 1 | 27 | 0 | 0 |\n| users | 994 | 30 | 0 | 1 | 27 | 1 | 0 |" in body
     assert f"/maple/changes/2026-11-23-{delivery_id}-changes.csv`" in body
     assert len(change_list(url, delivery_id)) == 30, "deciding again writes the same list"
+
+
+def test_no_id_is_a_formula_in_the_change_list_nor_markup_in_the_approval_form(url: str) -> None:
+    """The list and the form say what the district wrote; a spreadsheet and Airflow's pages obey nothing of it."""
+    link, formula = "[Approve here](http://evil.example)|", '=HYPERLINK("http://evil.example")'
+    publish(url, {"users": [*users(30, school=link), *users(30, school=formula)]})
+    delivery_id = deliver(url, {"users": as_sent(users(1, school="+1"))})
+    assert decide(district(), delivery_id).verdict == "hold"
+    lines = [tuple(line.values()) for line in change_list(url, delivery_id)]
+    assert {(school, ids[:3]) for _, _, school, ids, _ in lines} == {
+        (link, link[:3]), (f"'{formula}", "'=H"), ("'+1", "'+1")
+    }  # fmt: skip
+    with connect(url) as connection:
+        hold = hold_of(connection, delivery_id)
+    assert hold
+    body = _body(delivery_id, hold)
+    blocks = MarkdownIt("commonmark").enable("table").parse(body)
+    assert "link_open" not in {token.type for block in blocks for token in block.children or []}
+    assert "| users | \\[Approve here\\](http<!-- -->://evil.example)\\| | 30 | 0 | 0 | 30 | 0 | 0 |" in body
+
+
+FORMULAS = (
+    "=1", "+1", "-1", "-1.5", "-1,5", "-1+1", "--1", "-", "@a", "\t=1", "\r", "\n=1", "＝1", "a=1", "", " =1", "-1\n",  # noqa: RUF001
+)  # fmt: skip
+
+
+def test_postgresql_and_python_agree_on_what_a_formula_is(url: str) -> None:
+    with connect(url) as connection:
+        rows = connection.execute(
+            sql.SQL("select {} from unnest(%s::text[]) with ordinality as t (cell, place) order by place").format(
+                csv_cell_in_sql("cell")
+            ),
+            [list(FORMULAS)],
+        ).fetchall()
+    assert [cell for (cell,) in rows] == [csv_cell(cell) for cell in FORMULAS]
 
 
 FALL, SPRING = (date(2026, 8, 12), date(2026, 11, 20)), (date(2026, 11, 21), date(2027, 6, 4))

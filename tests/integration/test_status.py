@@ -149,3 +149,15 @@ def test_a_rollback_is_told_until_the_next_night(nights: Callable[..., None]) ->
     with connect() as connection:
         one_night(connection, 3, "missing")
     assert maple()["state"] == "missing"
+
+
+def test_status_prints_a_districts_words_word_for_word_and_obeys_nothing_of_them(nights: Callable[..., None]) -> None:
+    """An id that rich would take for markup ended `status`; one with escape characters is obeyed by a terminal."""
+    nights("published")
+    school = "[/] [link=http://evil.example]ok[/link] \x1b[2J"
+    with connect() as connection:
+        ledger.record_night(connection, "maple", FIRST_NIGHT, "failed", message=f"School {school} is gone.")
+        connection.execute("update rollcall.delivery set state_reason = null")
+    told = CliRunner().invoke(app, ["status"])
+    assert told.exit_code == 1
+    assert "School [/] [link=http://evil.example]ok[/link] \\x1b[2J is gone." in " ".join(told.stdout.split())

@@ -4,6 +4,7 @@ import sys
 
 import typer
 from rich.console import Console
+from rich.text import Text
 
 from rollcall.cli import deliveries, districts, inject, readers, rollback, stack
 from rollcall.districts import DistrictFileError
@@ -65,4 +66,5 @@ def main() -> None:
 
 
 def _say(error: Exception) -> None:
-    Console(stderr=True).print(f"[red]{type(error).__name__.removesuffix('Error')}:[/] {error}", highlight=False)
+    what = Text(type(error).__name__.removesuffix("Error") + ":", style="red")
+    Console(stderr=True).print(what, Text(str(error)))

@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
-from rich.markup import escape
 
 from rollcall.airflow_api import AirflowUnreachableError
 from rollcall.cli.output import make_console, make_table
+from rollcall.escaping import one_line
 
 if TYPE_CHECKING:
     from rollcall.report.status import DistrictState
@@ -45,7 +45,7 @@ def status(as_json: AsJson = False) -> None:
                 str(state.delivery or "-"),
                 str(state.published_sequence or "-"),
                 _last_good(state),
-                escape(state.message or ""),
+                one_line(state.message or ""),
             )
         console.print(table)
     if any(state.state in BAD_NEWS for state in states):
@@ -111,8 +111,9 @@ def _settle(delivery_id: int, settlement: Literal["approved", "discarded"], by: 
         answer_settled_requests(district_id, log=console.print)
     except AirflowUnreachableError as error:
         console.print(
-            f"[yellow]{error}. The decision stands in the ledger; clear the task 'hold' of the run, and it follows.[/]"
+            f"{error}. The decision stands in the ledger; clear the task 'hold' of the run, and it follows.",
+            style="yellow",
         )
     if hold.settlement != settlement or hold.settled_by != by:
-        console.print("[yellow]Somebody was faster; their decision stands.[/]")
+        console.print("Somebody was faster; their decision stands.", style="yellow")
         raise typer.Exit(1)

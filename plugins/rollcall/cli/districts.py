@@ -53,6 +53,6 @@ def check(district_id: Annotated[str | None, typer.Argument(help="One district; 
 
 def _finish(mistakes: list[str]) -> None:
     for mistake in mistakes:
-        Console(stderr=True, highlight=False).print(f"[red]{mistake}[/]")
+        Console(stderr=True, highlight=False, markup=False).print(mistake, style="red")
     if mistakes:
         raise typer.Exit(1)

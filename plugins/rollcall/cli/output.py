@@ -7,9 +7,9 @@ WIDTH_WITHOUT_TERMINAL = 140
 
 
 def make_console() -> Console:
-    """A console that colours nothing but what it is told to."""
-    console = Console(highlight=False)
-    return console if console.is_terminal else Console(highlight=False, width=WIDTH_WITHOUT_TERMINAL)
+    """A console that colours nothing but what it is told to, and takes no brackets of a text for markup."""
+    console = Console(highlight=False, markup=False)
+    return console if console.is_terminal else Console(highlight=False, markup=False, width=WIDTH_WITHOUT_TERMINAL)
 
 
 def make_table(*names: str, numbers: tuple[str, ...] = (), wraps: tuple[str, ...] = ()) -> Table:

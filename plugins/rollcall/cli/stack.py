@@ -26,7 +26,7 @@ def up() -> None:
     console.print(f"Airflow   {state.airflow_url}   user {state.airflow_user}, password {state.airflow_password}")
     console.print(f"Warehouse {state.psql_path} {state.warehouse_url}", soft_wrap=True)
     console.print(f"Tables    {state.warehouse_docs_url}")
-    console.print("Stop it with [bold]rollcall down[/].")
+    console.print("Stop it with `rollcall down`.")
 
 
 def down() -> None:

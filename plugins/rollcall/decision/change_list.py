@@ -7,11 +7,14 @@ from psycopg import sql
 
 from rollcall.archive.store import Archive
 from rollcall.decision.forecast import Forecast
+from rollcall.escaping import csv_cell_in_sql, markdown
 from rollcall.oneroster import FILE_BY_NAME
 from rollcall.settings import settings
 from rollcall.warehouse import Connection
 
 MOST_LINES = 20
+FROM_THE_DISTRICT = ("school", "sourced_id", "new_sourced_id")
+"""The columns that hold the district's own text."""
 HEADING = "| file | school | published | added | changed | removed | set aside | re-keyed |"
 
 
@@ -20,7 +23,8 @@ def write_change_list(connection: Connection, found: Forecast) -> str:
 
     Its columns are file, change (added, changed, removed, set_aside, rekeyed), school, sourced_id and, of a rekeyed
     record, new_sourced_id; a rekeyed record stands among the removed and the added ones, too. Files of which nothing
-    is published are left out: all of them is new. It flows from PostgreSQL to the archive in blocks.
+    is published are left out: all of them is new. It flows from PostgreSQL to the archive in blocks; an apostrophe
+    stands before an id that a spreadsheet would take for a formula.
 
     Returns:
         Where it lies, relative to the archive's root.
@@ -68,11 +72,14 @@ def largest_changes(connection: Connection, delivery_id: int, most: int = MOST_L
 
 
 def _cell(value: object) -> str:
-    return f"{value:,}" if isinstance(value, int) else str(value).replace("|", "\\|")
+    return f"{value:,}" if isinstance(value, int) else markdown(str(value))
 
 
 def _csv(connection: Connection, found: Forecast) -> Iterator[bytes]:
-    statement = sql.SQL("copy ({} order by 1, 2, 3, 4) to stdout with (format csv, header)").format(_lines(found))
+    statement = sql.SQL(
+        "copy (select file, change, {} from ({}) as line order by line.file, line.change, line.school, line.sourced_id)"
+        " to stdout with (format csv, header)"
+    ).format(sql.SQL(", ").join(map(csv_cell_in_sql, FROM_THE_DISTRICT)), _lines(found))
     with connection.cursor() as cursor, cursor.copy(statement) as copy:
         for block in copy:
             yield bytes(block)

@@ -11,6 +11,7 @@ from rollcall.decision.change_list import largest_changes, where_it_lies
 from rollcall.decision.requests import APPROVE, DISCARD
 from rollcall.decision.settle import CannotSettleError, Hold, hold_of, settle
 from rollcall.districts import load_district
+from rollcall.escaping import markdown
 from rollcall.report.notify import Message, notify
 from rollcall.settings import settings
 from rollcall.sftp import airflow_account
@@ -94,7 +95,7 @@ def _body(delivery_id: int, hold: Hold) -> str:
         changes = largest_changes(connection, delivery_id)
     parts = [
         f"Delivery {delivery_id} waits for a person:",
-        "\n".join(f"- {sentence}" for sentence in hold.sentences),
+        "\n".join(f"- {markdown(sentence)}" for sentence in hold.sentences),
         f"What it would change:\n\n{changes}" if changes else "",
         f"The ids of all that would change: `{where_it_lies(hold.change_list)}`" if hold.change_list else "",
         "**Approve** publishes it, and believes every absence in it. **Discard** keeps the last good roster. Until you "

@@ -4,6 +4,7 @@ import csv
 import io
 from collections.abc import Iterable
 
+from rollcall.escaping import csv_cell
 from rollcall.report.receipt import FileLine, Receipt
 
 FINDINGS_HEADER = ("file", "row", "sourced_id", "column", "severity", "code", "message")
@@ -11,8 +12,6 @@ SUMMARY_HEADER = (
     "district", "night", "delivery", "state", "file", "read", "accepted", "set_aside", "changes_are", "added",
     "changed", "removed", "kept",
 )  # fmt: skip
-FORMULA_STARTS = ("=", "+", "@", "\t", "\r")
-"""With these a spreadsheet would take an id for a formula. A minus begins numbers too, and is left."""
 
 
 def findings_csv(receipt: Receipt) -> str:
@@ -47,10 +46,5 @@ def _table(header: tuple[str, ...], lines: Iterable[tuple[object, ...]]) -> str:
     out = io.StringIO()
     writer = csv.writer(out)
     writer.writerow(header)
-    writer.writerows([_harmless(cell) for cell in line] for line in lines)
+    writer.writerows([csv_cell(cell) for cell in line] for line in lines)
     return out.getvalue()
-
-
-def _harmless(cell: object) -> object:
-    """A cell that no spreadsheet takes for a formula."""
-    return f"'{cell}" if isinstance(cell, str) and cell.startswith(FORMULA_STARTS) else cell
