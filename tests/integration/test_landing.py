@@ -405,6 +405,7 @@ SDS_USERS = b"sourcedId,orgSourcedIds,givenName,familyName,username,password,rol
 SDS_2_1_USERS = b"sourcedId,username,givenName,familyName,password,activeDirectoryMatchId,email,phone,sms\n"
 SDS_2_1_SESSIONS = b"sourcedId,title,type,schoolYear,startDate,endDate\nS,2027,schoolYear,2027,2026-08-01,2027-07-01\n"
 TABLE = b"id,first_name,last_name,school_id,created_at\n1,Ann,Alder,5,2026-01-01 00:00:00\n"
+WIDE = ORGS.splitlines()[0].encode() + b"".join(b",extra%d" % number for number in range(10_000)) + b"\n"
 NOT_ONEROSTER: dict[str, tuple[str, bytes, str, str | None]] = {
     "empty": ("orgs", b"", "file_empty", None),
     "blank": ("orgs", b"\n\n", "file_empty", None),
@@ -461,7 +462,8 @@ NOT_ONEROSTER: dict[str, tuple[str, bytes, str, str | None]] = {
     "tabs": ("orgs", ORGS.replace(",", "\t").encode("utf-16"), "file_separator", "It is separated by tabs."),
     "binary": ("orgs", b"\x89PNG\r\n\x1a\n\x00\x00", "file_unreadable", None),
     "zeros": ("orgs", bytes(5000), "file_unreadable", None),
-    "too many columns": ("orgs", b"x," * 5000, "file_unreadable", None),
+    "too many columns": ("orgs", WIDE, "file_too_wide", "It has 10,007; at most 1,000 are read."),
+    "all in one line": ("orgs", b"x," * 5000, "file_too_wide", "It has 5,000; at most 1,000 are read."),
     "one long line": ("orgs", b"x" * (17 << 20), "file_line_too_long", None),
     "a long line below": ("orgs", ORGS.encode() + b"5,torn\n" + b"x" * (18 << 20), "file_line_too_long", None),
 }

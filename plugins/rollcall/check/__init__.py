@@ -3,6 +3,15 @@
 from rollcall.check.against import NothingToCompareError
 from rollcall.check.check import check_path
 from rollcall.check.sent import NotReadableError
-from rollcall.check.verdict import CheckVerdict, FileVerdict, Finding
+from rollcall.check.verdict import CheckVerdict, FileVerdict, Finding, NoVerdict, Trouble
 
-__all__ = ["CheckVerdict", "FileVerdict", "Finding", "NotReadableError", "NothingToCompareError", "check_path"]
+__all__ = [
+    "CheckVerdict",
+    "FileVerdict",
+    "Finding",
+    "NoVerdict",
+    "NotReadableError",
+    "NothingToCompareError",
+    "Trouble",
+    "check_path",
+]

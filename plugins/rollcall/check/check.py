@@ -4,24 +4,26 @@ import logging
 import os
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from threading import Thread
 
 from rollcall.archive.store import Archive
 from rollcall.check.against import EarlierDelivery, NothingToCompareError, PublishedRoster
-from rollcall.check.sent import receive_from
+from rollcall.check.sent import NotReadableError, receive_from
 from rollcall.check.verdict import CheckVerdict, verdict_on
 from rollcall.decision.decide import decide
 from rollcall.districts import DEFAULTS_FILE, DISTRICT_ID, District, load_district
+from rollcall.gate import GateError
 from rollcall.landing import land_all
 from rollcall.oneroster import FILE_NAMES
 from rollcall.settings import settings
-from rollcall.warehouse import warehouse_url
+from rollcall.warehouse import WarehouseError, warehouse_url
 
 OPTIONAL_ON_ITS_OWN = frozenset({"demographics"})
 """What a delivery that is judged on its own may leave out."""
+_MAY_PASS = (GateError, WarehouseError)
+"""What a lost database connection ends in: worth another try, with a new server."""
 
 
 def check_path(path: Path, district_id: str | None = None, against: str | None = None) -> CheckVerdict:
@@ -35,10 +37,22 @@ def check_path(path: Path, district_id: str | None = None, against: str | None =
 
     Raises:
         DistrictFileError: the district's file cannot be used.
+        GateError: a check could not be made, twice.
         NothingToCompareError: there is no such published state.
         NotReadableError: the path cannot be read.
         StackError: no PostgreSQL can be started here.
+        WarehouseError: a database went away, twice.
     """
+    if not path.exists():
+        raise NotReadableError(f"There is no file and no folder {path}.")
+    try:
+        return _judge(path, district_id, against)
+    except _MAY_PASS:  # the throw-away server was ended, perhaps, for want of memory
+        return _judge(path, district_id, against)
+
+
+def _judge(path: Path, district_id: str | None, against: str | None) -> CheckVerdict:
+    """The same, tried once."""
     published = _published_state(against)
     if district_id is None and isinstance(published, PublishedRoster):
         district_id = published.district_id
@@ -89,10 +103,8 @@ def _own_world() -> Iterator[str]:
     from rollcall.stack.throwaway import throwaway_postgres
 
     before = dict(os.environ)
-    preload = Thread(target=_preload)
-    preload.start()  # most of it happens while PostgreSQL starts
     try:
-        with throwaway_postgres() as (url, folder):
+        with throwaway_postgres(meanwhile=_import_what_takes_long) as (url, folder):
             from rollcall.migrations import migrate
 
             # Airflow's and Alembic's logging may write to standard output, where the verdict goes.
@@ -110,13 +122,16 @@ def _own_world() -> Iterator[str]:
         os.environ.clear()
         os.environ |= before
         settings.cache_clear()
-        preload.join()
 
 
-def _preload() -> None:
-    """Import what takes long; what goes wrong is said where it is used."""
-    with suppress(Exception):
-        import great_expectations  # noqa: F401 -- imported for the gate
+def _import_what_takes_long() -> None:
+    """Import what the gate and the migrations need.
+
+    In no thread of its own: of two that import the same modules, one may see them half made.
+    """
+    import great_expectations  # noqa: F401
+
+    import rollcall.migrations  # noqa: F401
 
 
 def _quiet(_: str) -> None:

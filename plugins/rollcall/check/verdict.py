@@ -45,6 +45,24 @@ class CheckVerdict(BaseModel):
     findings: list[Finding] = Field(default_factory=list)
 
 
+class Trouble(BaseModel):
+    """Why there is no verdict.
+
+    Attributes:
+        kind: What went wrong, for programs: ``not_readable``, ``stack``, ``warehouse``, ``gate`` and the like.
+        message: The same for people, and what to do; holds no values.
+    """
+
+    kind: str
+    message: str
+
+
+class NoVerdict(BaseModel):
+    """What ``rollcall check --json`` prints when it could not judge."""
+
+    error: Trouble
+
+
 def verdict_on(
     delivery: Delivery, verdict: Literal["accept", "hold", "reject"], reasons: Iterable[Reason]
 ) -> CheckVerdict:

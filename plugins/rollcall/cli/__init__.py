@@ -1,13 +1,11 @@
-"""The command line: ``rollcall …``. Exit 0: ok. 1: the answer is bad news. 2: used wrongly."""
+"""The command line: ``rollcall …``. Exit 0: ok. 1: the answer is bad news. 2: used wrongly, or not to be answered."""
 
 import sys
 
 import typer
-from rich.console import Console
-from rich.text import Text
 
 from rollcall.cli import deliveries, districts, inject, readers, rollback, stack
-from rollcall.districts import DistrictFileError
+from rollcall.cli.errors import exit_code, say
 from simulator.cli import simulate
 
 app = typer.Typer(
@@ -33,38 +31,9 @@ app.add_typer(readers.app, name="readers")
 
 
 def main() -> None:
-    """Run the command line; what a person can mend is said in a sentence, never as a traceback."""
-    from rollcall.airflow_api import AirflowUnreachableError
-    from rollcall.archive.injected import InjectError
-    from rollcall.archive.store import ArchiveError
-    from rollcall.check import NothingToCompareError, NotReadableError
-    from rollcall.conform import CannotRollBackError
-    from rollcall.decision.settle import CannotSettleError
-    from rollcall.gate import GateError
-    from rollcall.ledger import UnknownDeliveryError
-    from rollcall.readers import ReaderError
-    from rollcall.stack import StackError
-    from rollcall.warehouse import WarehouseError
-
+    """Run the command line; what goes wrong is said in a sentence, never as a traceback."""
     try:
         app()
-    except (
-        UnknownDeliveryError,
-        CannotRollBackError,
-        CannotSettleError,
-        DistrictFileError,
-        InjectError,
-        NotReadableError,
-        NothingToCompareError,
-        ReaderError,
-    ) as error:
-        _say(error)
-        sys.exit(2)
-    except (AirflowUnreachableError, ArchiveError, GateError, StackError, WarehouseError) as error:
-        _say(error)
-        sys.exit(1)
-
-
-def _say(error: Exception) -> None:
-    what = Text(type(error).__name__.removesuffix("Error") + ":", style="red")
-    Console(stderr=True).print(what, Text(str(error)))
+    except Exception as error:  # noqa: BLE001 -- whatever it is, a person reads it
+        say(error)
+        sys.exit(exit_code(error))

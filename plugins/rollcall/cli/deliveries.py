@@ -1,6 +1,8 @@
 """``rollcall status``, ``check``, ``approve``, ``discard``."""
 
 import json
+import sys
+from contextlib import redirect_stdout
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -8,10 +10,12 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from rollcall.airflow_api import AirflowUnreachableError
+from rollcall.cli.errors import USED_WRONGLY, kind, say, sentence
 from rollcall.cli.output import make_console, make_table
 from rollcall.escaping import one_line
 
 if TYPE_CHECKING:
+    from rollcall.check import CheckVerdict
     from rollcall.report.status import DistrictState
 
 console = make_console()
@@ -61,7 +65,7 @@ def _last_good(state: "DistrictState") -> str:
 
 
 def check(
-    path: Annotated[Path, typer.Argument(exists=True, readable=True, help="A folder of CSV files, or a zip.")],
+    path: Annotated[Path, typer.Argument(help="A folder of CSV files, or a zip.")],
     district: Annotated[str | None, typer.Option(help="Judge by this district's files and limits.")] = None,
     against: Annotated[
         str | None,
@@ -72,16 +76,45 @@ def check(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Judge a delivery without a running stack; exits 0 only when it would be accepted."""
+    """Judge a delivery without a running stack.
+
+    Exits 0 when it would be accepted, 1 when it would be held or rejected, 2 when it could not be judged: then
+    --json prints {"error": {"kind": ..., "message": ...}} in place of the verdict.
+    """
+    try:
+        verdict = _judge(path, district, against)
+        _print_verdict(verdict, as_json)
+    except Exception as error:  # noqa: BLE001 -- exit 1 is a verdict's, never an accident's
+        _say_why_not(error, as_json)
+        raise typer.Exit(USED_WRONGLY) from None
+    raise typer.Exit(0 if verdict.verdict == "accept" else 1)
+
+
+def _judge(path: Path, district: str | None, against: str | None) -> "CheckVerdict":
+    """The verdict; what Airflow, dbt or a library prints on the way does not get between it and its reader."""
     from rollcall.check import check_path
+
+    with redirect_stdout(sys.stderr):
+        return check_path(path, district, against)
+
+
+def _print_verdict(verdict: "CheckVerdict", as_json: bool) -> None:
     from rollcall.cli.verdict import print_verdict
 
-    verdict = check_path(path, district, against)
     if as_json:
         typer.echo(verdict.model_dump_json(indent=2))
     else:
         print_verdict(verdict)
-    raise typer.Exit(0 if verdict.verdict == "accept" else 1)
+
+
+def _say_why_not(error: Exception, as_json: bool) -> None:
+    """Why there is no verdict."""
+    from rollcall.check import NoVerdict, Trouble
+
+    if as_json:
+        typer.echo(NoVerdict(error=Trouble(kind=kind(error), message=sentence(error))).model_dump_json(indent=2))
+    else:
+        say(error)
 
 
 def approve(delivery: DeliveryNumber, by: Who, why: Why) -> None:

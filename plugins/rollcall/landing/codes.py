@@ -36,6 +36,16 @@ READING = (
         why="Without names it cannot be told which cell belongs to which column.",
     ),
     Code(
+        "file_too_wide",
+        "reading",
+        "critical",
+        "The first line has more cells than a OneRoster file can have columns.",
+        example="A users.csv with 10,000 columns, or one whose records all stand in one line.",
+        fix="Look at the file in a text editor. Are all records in one line? Then whatever handles the file after the "
+        "export loses its line ends: send it as Aeries writes it. Else leave out the columns that are not OneRoster's.",
+        why="So many columns are a mistake of the export; what the cells below them belong to cannot be trusted.",
+    ),
+    Code(
         "file_excel",
         "reading",
         "critical",

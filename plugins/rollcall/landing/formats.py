@@ -10,6 +10,9 @@ from rollcall.oneroster import FILE_BY_NAME, NEW_IN_1_1
 HEAD_BYTES = 8192
 """How much of a file's begin is looked at."""
 
+MOST_COLUMNS = 1000
+"""The standard's widest file has 18, and districts add a few of their own."""
+
 OFFICE_PARTS = (b"[Content_Types].xml", b"_rels/.rels", b"xl/", b"application/vnd.oasis.opendocument.spreadsheet")
 
 SIGNATURES: tuple[tuple[bytes, Finding], ...] = (
@@ -58,6 +61,7 @@ NAMES: dict[str, str] = {
     "file_clever": "Clever",
     "file_separator": "not separated by commas",
     "file_no_header": "without a header",
+    "file_too_wide": "too many columns",
     "file_empty": "an empty file",
     "file_unreadable": "unknown",
     "file_line_too_long": "not lines of text",
@@ -125,6 +129,13 @@ def without_header(header: Header) -> Finding:
     """What to say of a first line that names no columns of the standard's."""
     looks_like_data = any(re.search(r"\d|@|^(true|false|active|student|teacher|school)$", c) for c in header.cells)
     return Finding("file_no_header" if header.width > 1 and looks_like_data else "file_unreadable")
+
+
+def too_wide(header: Header) -> Finding | None:
+    """What to say of a first line with more cells than any roster has columns."""
+    if header.width <= MOST_COLUMNS:
+        return None
+    return Finding("file_too_wide", detail=f"It has {header.width:,}; at most {MOST_COLUMNS:,} are read.")
 
 
 def version_of(header: Header) -> str:

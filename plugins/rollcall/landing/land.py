@@ -25,9 +25,6 @@ from rollcall.warehouse import Connection, connect
 
 Log = Callable[[str], None]
 
-MOST_COLUMNS = 1000
-"""A first line of more cells is no header."""
-
 
 @dataclass
 class Landing:
@@ -151,8 +148,8 @@ def _header(landing: Landing, line: bytes, rest: bytes) -> Header | None:
     """The header, and what is wrong with it; none when the file is not a OneRoster CSV file."""
     text = (line[: formats.HEAD_BYTES] + b"\n" + rest[: formats.HEAD_BYTES]).decode("utf-8", errors="replace")
     header = read_header(line, landing.file, landing.header_line)
-    foreign = formats.of_text(text) or formats.of_header(text.partition("\n")[0], header)
-    if not foreign and (header.width > MOST_COLUMNS or not (header.names_id or header.is_recognised)):
+    foreign = formats.of_text(text) or formats.of_header(text.partition("\n")[0], header) or formats.too_wide(header)
+    if not foreign and not (header.names_id or header.is_recognised):
         foreign = formats.without_header(header)
     if foreign:
         landing.refuse(foreign)

@@ -2,9 +2,13 @@
 
 from pathlib import Path
 
+import psycopg
 from alembic import command
 from alembic.config import Config
 from sqlalchemy import create_engine, text
+from sqlalchemy.exc import OperationalError
+
+from rollcall.warehouse import redacted
 
 ADVISORY_LOCK = 7_236_001
 
@@ -21,15 +25,21 @@ def migrate(warehouse_url: str) -> None:
         warehouse_url: ``postgresql://…`` of a role that owns the warehouse database and may create roles.
 
     Raises:
-        sqlalchemy.exc.OperationalError: the warehouse cannot be reached.
+        WarehouseError: the warehouse cannot be reached, or went away.
     """
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent))
     engine = create_engine(warehouse_url.replace("postgresql://", "postgresql+psycopg://", 1))
-    with engine.begin() as connection:
-        # Two deploys at once: the second waits, then finds nothing to do.
-        connection.execute(text("select pg_advisory_xact_lock(:key)"), {"key": ADVISORY_LOCK})
-        config.attributes["connection"] = connection
-        command.upgrade(config, "head")
-        connection.execute(text(GRANT_ON_DATABASE))
-    engine.dispose()
+    try:
+        with engine.begin() as connection:
+            # Two deploys at once: the second waits, then finds nothing to do.
+            connection.execute(text("select pg_advisory_xact_lock(:key)"), {"key": ADVISORY_LOCK})
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")
+            connection.execute(text(GRANT_ON_DATABASE))
+    except OperationalError as error:
+        if isinstance(error.orig, psycopg.Error):
+            raise redacted(error.orig) from None
+        raise
+    finally:
+        engine.dispose()

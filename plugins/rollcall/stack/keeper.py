@@ -16,6 +16,7 @@ import time
 from pathlib import Path
 from typing import IO
 
+MADE_WITHIN_SECONDS = 60.0
 READY_WITHIN_SECONDS = 60.0
 STOPPED_WITHIN_SECONDS = 10.0
 GONE_WITHIN_SECONDS = 10.0
@@ -64,20 +65,30 @@ class Keeper:
         """Make the cluster and the server; returns when it answers.
 
         Raises:
-            RuntimeError: one of the two failed; says what it said.
+            RuntimeError: one of the two failed, or is not ready in time; says what it said.
         """
         log = self._folder / "postgres.log"
         with log.open("wb") as output:
-            self._run("initdb", "-D", str(self._data), *INITDB, output=output).wait()
-            if (self._data / "PG_VERSION").exists():
+            if self._make_cluster(output):
                 settings = SERVER_SETTINGS | {"unix_socket_directories": str(self._folder)}
                 options = [f"--{name}={value}" for name, value in settings.items()]
                 self._server = self._run("postgres", "-D", str(self._data), *options, output=output)
         deadline = time.monotonic() + READY_WITHIN_SECONDS
         while not self._is_ready():
             if self._server is None or self._server.poll() is not None or time.monotonic() > deadline:
-                raise RuntimeError(" ".join(log.read_text(errors="replace").split())[-500:])
+                said = " ".join(log.read_text(errors="replace").split())[-500:]
+                raise RuntimeError(said or "It said nothing.")
             time.sleep(0.01)
+
+    def _make_cluster(self, output: IO[bytes]) -> bool:
+        """Run initdb; whether it came to its end in time."""
+        making = self._run("initdb", "-D", str(self._data), *INITDB, output=output)
+        try:
+            return making.wait(MADE_WITHIN_SECONDS) == 0
+        except subprocess.TimeoutExpired:
+            making.kill()
+            making.wait()
+            return False
 
     def _run(self, program: str, *arguments: str, output: IO[bytes]) -> "subprocess.Popen[bytes]":
         uid, gid = self._owner or (None, None)
