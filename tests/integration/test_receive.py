@@ -11,6 +11,7 @@ import zipfile
 from collections.abc import Callable, Iterator
 from datetime import date, timedelta
 from pathlib import Path
+from typing import ClassVar
 
 import asyncssh
 import psycopg
@@ -31,6 +32,7 @@ from rollcall.sftp import SftpError, SftpRefusedError
 from rollcall.stack import sftp_server as server_module
 
 NIGHT = date(2026, 11, 23)
+JAILED = server_module.JailedServer
 FILES = {"orgs.csv": b"sourcedId,name,type\n1,Maple,district\n", "users.csv": b"sourcedId,role\n7,student\n"}
 MANIFEST = b"propertyName,value\nfile.orgs,bulk\nfile.users,delta\nfile.classes,absent\n"
 
@@ -348,6 +350,64 @@ def test_law_1_a_claimed_file_that_changed_is_kept_even_when_another_of_its_name
     assert take_in() == receipt, "and the next look finds nothing more to do"
 
 
+def test_law_7_the_archive_is_its_owners_alone_whatever_the_umask(take_in: TakeIn, inbox: Path, archive: Path) -> None:
+    before = os.umask(0)
+    try:
+        put(inbox, {"night.zip": zipped(FILES | {"manifest.csv": MANIFEST})})
+        take_in()
+    finally:
+        os.umask(before)
+    found = {path: path.stat().st_mode for path in (archive, *archive.rglob("*"))}
+    assert len(found) > len(FILES)
+    assert {path: oct(mode) for path, mode in found.items() if mode & 0o077} == {}
+
+
+class Removals(JAILED):
+    """Says when a file is taken from the inbox."""
+
+    said: ClassVar[list[str]] = []
+
+    def remove(self, path: bytes) -> None:
+        self.said.append("remove")
+        super().remove(path)
+
+
+def test_law_1_what_is_taken_from_the_inbox_is_on_the_disk_before(
+    take_in: TakeIn, inbox: Path, archive: Path, serve_as: Callable[[type], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Content, the folders that name it, and the index: a power loss right after takes none of them."""
+    serve_as(Removals)
+    said = Removals.said = []
+    real = os.fsync
+
+    def fsync(descriptor: int) -> None:
+        real(descriptor)
+        said.append(f"{os.fstat(descriptor).st_ino}")
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    put(inbox, {"night.zip": zipped(FILES)})
+    take_in()
+    synced = set(said[: said.index("remove")])
+    folders = [path for path in (archive, *archive.rglob("*")) if path.is_dir() and any(path.iterdir())]
+    files = [path for path in archive.rglob("*") if path.is_file()]
+    assert len(files) == len(FILES) + 2, "the zip, its members, the index"
+    assert {
+        str(path.relative_to(archive)) for path in (*folders, *files) if str(path.stat().st_ino) not in synced
+    } == set()
+
+
+def test_law_1_content_that_a_power_loss_cut_short_is_written_again(
+    take_in: TakeIn, inbox: Path, archive: Path
+) -> None:
+    put(inbox, FILES)
+    take_in("run_1")
+    for path in archive.glob("maple/??/*"):
+        path.write_bytes(b"")
+    put(inbox, FILES)
+    take_in("run_2")
+    assert archived(archive) == set(FILES.values())
+
+
 def test_no_empty_folder_is_left_in_the_inbox(take_in: TakeIn, inbox: Path) -> None:
     put(inbox, FILES)
     take_in()
@@ -437,9 +497,6 @@ def test_a_file_that_never_rests_is_left_where_it_is(inbox: Path, take_in: TakeI
     assert {Path(name).name for name in everything_in(inbox)} >= {"orgs.csv", "users.csv"}
     assert take_in().delivery.state == "received"
     assert everything_in(inbox) == {}
-
-
-JAILED = server_module.JailedServer
 
 
 class CannotRename(JAILED):

@@ -1,5 +1,6 @@
 """A content-addressed store on Airflow's object storage: a local folder, ``s3://`` and the like."""
 
+import asyncio
 import hashlib
 import uuid
 from collections.abc import AsyncIterator, Iterable, Iterator
@@ -8,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, cast
 from urllib.parse import unquote, urlsplit
+
+from rollcall import private
 
 if TYPE_CHECKING:
     from airflow.sdk import ObjectStoragePath
@@ -47,26 +50,63 @@ class Incoming:
     size: int
 
 
+def local_folder(root: str) -> Path | None:
+    """The folder that an archive's URL names; None for an object store."""
+    return Path(unquote(urlsplit(root).path)) if root.startswith("file://") else None
+
+
 def _place(root: str) -> "ObjectStoragePath":
     """Where an archive's URL leads; a local folder needs none of Airflow, whose import takes a second."""
-    if root.startswith("file://"):
-        return cast("ObjectStoragePath", Path(unquote(urlsplit(root).path)))
+    folder = local_folder(root)
+    if folder is not None:
+        return cast("ObjectStoragePath", folder)
     from airflow.sdk import ObjectStoragePath
 
     return ObjectStoragePath(root)
 
 
+def _on_disk(path: "ObjectStoragePath") -> Path:
+    """A path of a local archive as what it is."""
+    return cast(Path, path)
+
+
+def close_archive(root: str) -> None:
+    """Let nobody else into an archive that an earlier version left open; of an object store nothing is asked.
+
+    Args:
+        root: The archive's URL.
+
+    Raises:
+        ArchiveError: something in it belongs to somebody else.
+    """
+    folder = local_folder(root)
+    try:
+        if folder is not None:
+            private.close_to_others(folder)
+    except PermissionError as error:
+        raise ArchiveError(
+            f"{error.filename} in the archive belongs to somebody else, so it cannot be closed to others. Give it to "
+            "the user that Airflow's workers run as, with chown."
+        ) from None
+
+
 class Archive:
     """One district's part of the archive.
+
+    In a local folder, what a method returns from is on the disk, and for the folder's owner only. An object store
+    keeps what it took, and knows other ways to say who may read it.
 
     Args:
         root: The archive's URL, ``file:///…`` or ``s3://…``.
         district_id: Whose deliveries; districts share nothing, not even equal content.
+        lasting: Whether what is written has to survive a power loss.
     """
 
-    def __init__(self, root: str, district_id: str) -> None:
+    def __init__(self, root: str, district_id: str, *, lasting: bool = True) -> None:
         self._url, self._root = root, _place(root)
         self._district_id = district_id
+        self._local = local_folder(root) is not None
+        self._lasting = lasting and self._local
 
     async def keep(self, blocks: AsyncIterator[bytes]) -> StoredBytes:
         """Write a stream down and file it under its hash; content that is there already is kept once.
@@ -88,21 +128,22 @@ class Archive:
         path = self._root / self._district_id / "incoming" / uuid.uuid4().hex
         digest, size = hashlib.sha256(), 0
         with self._refusals():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            sink = path.open("wb")
+            sink = self._create(path)
         try:
             async for block in blocks:
                 digest.update(block)
                 size += len(block)
                 with self._refusals():
                     sink.write(block)
+            with self._refusals():
+                if self._lasting:
+                    await asyncio.to_thread(private.sync_file, sink)
+                sink.close()
         except BaseException:
             with suppress(OSError):
                 sink.close()
                 path.unlink()
             raise
-        with self._refusals():
-            sink.close()
         return Incoming(path, digest.hexdigest(), size)
 
     def file(self, incoming: Incoming) -> StoredBytes:
@@ -114,11 +155,13 @@ class Archive:
         path = f"{self._district_id}/{incoming.sha256[:2]}/{incoming.sha256}"
         target = self._root / path
         with self._refusals():
-            if target.exists():
+            if target.exists() and target.stat().st_size == incoming.size:  # else a power loss cut it short
                 incoming.path.unlink()
             else:
-                target.parent.mkdir(parents=True, exist_ok=True)
+                self._make_folder(target.parent)
                 incoming.path.rename(target)
+            if self._lasting:  # whoever put it there may have been killed before it came to this
+                private.sync_folder(_on_disk(target.parent))
         return StoredBytes(path, incoming.sha256, incoming.size)
 
     @staticmethod
@@ -126,6 +169,20 @@ class Archive:
         """Forget what was written, unless it was filed."""
         with suppress(OSError):
             incoming.path.unlink(missing_ok=True)
+
+    def _create(self, path: "ObjectStoragePath") -> IO[bytes]:
+        """Open a new file for writing, its folder made if need be."""
+        self._make_folder(path.parent)
+        return private.create(_on_disk(path)) if self._local else cast(IO[bytes], path.open("wb"))
+
+    def _make_folder(self, folder: "ObjectStoragePath") -> None:
+        """Make a folder of the archive. One of an earlier version, whose folders everybody could enter, is closed."""
+        if not self._local:
+            folder.mkdir(parents=True, exist_ok=True)
+            return
+        private.make_folder(_on_disk(folder))
+        for known in (self._root, self._root / self._district_id):
+            private.close_folder(_on_disk(known))
 
     @contextmanager
     def _refusals(self) -> Iterator[None]:
@@ -161,18 +218,19 @@ class Archive:
             ArchiveError: the store refused.
         """
         path = f"{self._district_id}/{name}"
+        target = self._root / path
         with self._refusals():
-            (self._root / path).parent.mkdir(parents=True, exist_ok=True)
-            with (self._root / path).open("wb") as sink:
-                for block in blocks:
-                    sink.write(block)
+            if self._local:
+                self._make_folder(target.parent)
+                private.replace(_on_disk(target), blocks, lasting=self._lasting)
+            else:
+                with target.open("wb") as sink:
+                    sink.writelines(blocks)
         return path
 
     def write_index(self, name: str, text: str) -> None:
         """Write a small text beside the content, for a person who finds the archive without the ledger."""
-        path = self._root / self._district_id / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
+        self.write_stream(name, [text.encode()])
 
     def read_index(self, name: str) -> str | None:
         """A text that ``write_index`` wrote; None when it did not."""

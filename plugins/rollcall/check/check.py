@@ -60,7 +60,7 @@ def _judge(path: Path, district_id: str | None, against: str | None) -> CheckVer
     district = _district(district_id).model_copy(update={"one_night_hours": float("inf")})
     tonight = district.service_date(datetime.now(UTC))
     with _own_world() as archive_root:
-        archive = Archive(archive_root, district.district_id)
+        archive = Archive(archive_root, district.district_id, lasting=False)
         if published is not None:
             published.publish(district, archive, tonight)
         delivery = receive_from(path, archive, district, tonight, "check")

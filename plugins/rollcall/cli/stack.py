@@ -1,8 +1,12 @@
 """``rollcall demo``, ``up``, ``down``, ``deploy``."""
 
+import os
+
 import typer
+from rich.markup import escape
 
 from rollcall.cli.output import make_console
+from rollcall.private import UMASK
 
 console = make_console()
 
@@ -11,6 +15,7 @@ def demo() -> None:
     """Three districts, two nights, one bad upload held: on the real stack, in about two minutes."""
     from rollcall.demo import run_demo
 
+    os.umask(UMASK)
     raise typer.Exit(run_demo(console))
 
 
@@ -19,6 +24,8 @@ def up() -> None:
     from rollcall.conform import deploy as deploy_warehouse
     from rollcall.stack import up as start
 
+    os.umask(UMASK)
+    _close_archive()
     state = start(
         after_postgres=lambda fresh: deploy_warehouse(fresh.warehouse_url),
         progress=lambda line: console.print(f"  {line}"),
@@ -41,5 +48,18 @@ def deploy() -> None:
     from rollcall.conform import deploy as deploy_warehouse
     from rollcall.warehouse import warehouse_url
 
+    os.umask(UMASK)
+    _close_archive()
     deploy_warehouse(warehouse_url())
     console.print("The warehouse is at this version.")
+
+
+def _close_archive() -> None:
+    """Close what an earlier version left open; that it cannot be done is no reason to stay at that version."""
+    from rollcall.archive.store import ArchiveError, close_archive
+    from rollcall.settings import settings
+
+    try:
+        close_archive(settings().archive_root)
+    except ArchiveError as error:
+        console.print(f"[yellow]{escape(str(error))}[/]")

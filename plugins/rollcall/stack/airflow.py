@@ -12,11 +12,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from rollcall.private import FILE, FOLDER, UMASK, append, make_folder, write_private
 from rollcall.stack import processes
 from rollcall.stack.airflow_plan import Plan, SftpConnection, User
 from rollcall.stack.errors import StackError
 from rollcall.stack.processes import Record, Service
-from rollcall.stack.state import StackState, write_private
+from rollcall.stack.state import StackState
 
 NAMES = ("api-server", "scheduler", "dag-processor", "triggerer")
 _ARGUMENTS = {
@@ -93,8 +94,8 @@ def ensure_running(state: StackState, name: str) -> Record:
 
 def prepare_home(state: StackState) -> None:
     """Make AIRFLOW_HOME. The configuration file is empty: everything comes from the environment."""
-    state.airflow_home.mkdir(mode=0o700, parents=True, exist_ok=True)
-    (state.airflow_home / "airflow.cfg").touch()
+    make_folder(state.airflow_home)
+    (state.airflow_home / "airflow.cfg").touch(mode=FILE)
 
 
 class Initialisation:
@@ -113,7 +114,7 @@ class Initialisation:
         if self._marker.exists() and self._marker.read_text() == self._digest:
             return
         self._marker.unlink(missing_ok=True)
-        with self._log.open("ab") as log:
+        with append(self._log) as log:
             self._child = subprocess.Popen(
                 [sys.executable, "-m", "rollcall.stack.airflow_init"],
                 env=environment(self._state),
@@ -122,6 +123,7 @@ class Initialisation:
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 text=True,
+                umask=UMASK,
             )
 
     def finish(self) -> None:
@@ -225,6 +227,8 @@ def _identity(state: StackState) -> dict[str, str]:
         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": state.airflow_db_url.replace("postgresql:", "postgresql+psycopg2:", 1),
         "AIRFLOW__FAB__UPDATE_FAB_PERMS": "False",
         "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(logs),
+        "AIRFLOW__LOGGING__FILE_TASK_HANDLER_NEW_FILE_PERMISSIONS": f"0o{FILE:o}",
+        "AIRFLOW__LOGGING__FILE_TASK_HANDLER_NEW_FOLDER_PERMISSIONS": f"0o{FOLDER:o}",
         "AIRFLOW__LOGGING__DAG_PROCESSOR_CHILD_PROCESS_LOG_DIRECTORY": str(logs / "dag_processor"),
         "NO_PROXY": _without_proxy("NO_PROXY"),
         "no_proxy": _without_proxy("no_proxy"),

@@ -11,6 +11,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from rollcall.private import append, make_folder
 from rollcall.settings import Settings
 from rollcall.stack import airflow, postgres, processes, sftp
 from rollcall.stack.errors import StackError
@@ -155,8 +156,8 @@ def _kept_environment() -> dict[str, str]:
 @contextlib.contextmanager
 def _lock(state_dir: Path) -> Iterator[None]:
     """One `up` or `down` at a time for a stack; the lock ends with the process that holds it."""
-    (state_dir / "run").mkdir(mode=0o700, parents=True, exist_ok=True)
-    with (state_dir / "run" / "lock").open("w") as file:
+    make_folder(state_dir / "run")
+    with append(state_dir / "run" / "lock") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
 
@@ -164,7 +165,8 @@ def _lock(state_dir: Path) -> Iterator[None]:
 def _prepare(config: Settings, options: Mapping[str, str]) -> StackState:
     """Folders, passwords, ports, accounts: everything that has to be there before a process starts."""
     state = load_or_create(config, options).with_accounts(district_ids(config.districts_dir))
-    state.logs_dir.mkdir(mode=0o700, exist_ok=True)
+    postgres.close_state_folder(state)
+    make_folder(state.logs_dir)
     airflow.prepare_home(state)
     state = state.model_copy(
         update={**_ports(state), "sftp_host_key": sftp.ensure_host_key(state.state_dir / "sftp_host_key")}

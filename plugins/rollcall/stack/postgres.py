@@ -15,10 +15,12 @@ from typing import Any
 
 import psutil
 
+from rollcall import private
+from rollcall.private import write_private
 from rollcall.stack import processes
 from rollcall.stack.errors import StackError
 from rollcall.stack.processes import Record, Service
-from rollcall.stack.state import HOST, StackState, write_private
+from rollcall.stack.state import HOST, StackState
 
 NAME = "postgres"
 _SERVER_USER = "pgserver"
@@ -125,8 +127,9 @@ def server_owner() -> tuple[int, int] | None:
 
 
 def _prepare_cluster(state: StackState, data: Path) -> None:
-    if os.geteuid() == 0:
-        _let_service_user_in(state.state_dir)
+    if server_owner():
+        _let_through(state.state_dir.parent)
+        let_server_user_run()
     if not (data / "PG_VERSION").exists():
         _initdb(data)
     _keep_as_postgres(data / "rollcall.conf", _CONFIG.format(host=HOST, port=state.postgres_port))
@@ -136,11 +139,36 @@ def _prepare_cluster(state: StackState, data: Path) -> None:
         _single_user(data, f"ALTER ROLE postgres PASSWORD '{state.postgres_password}'")
 
 
-def _let_service_user_in(state_dir: Path) -> None:
-    """As root: let the server's own user reach its programs and its data folder."""
-    _wheel_utilities().ensure_prefix_permissions(state_dir)
-    state_dir.chmod(state_dir.stat().st_mode | _ENTERABLE)
-    let_server_user_run()
+def close_state_folder(state: StackState) -> None:
+    """Let nobody else into the state folder, whatever an earlier version let in.
+
+    Where the server runs as a user of its own, that user's group passes through to the data folder, and no more.
+
+    Raises:
+        StackError: something in it belongs to somebody else.
+    """
+    folder, owner = state.state_dir, server_owner()
+    passing = stat.S_IXGRP if owner else 0
+    try:
+        private.close_to_others(folder, but=[_data_dir(state)], but_for=passing)
+    except PermissionError as error:
+        raise StackError(
+            f"{error.filename} in the state folder belongs to somebody else, so it cannot be closed to others. "
+            f"Give everything in {folder} to the user that runs the stack, with chown -R."
+        ) from None
+    if owner:
+        os.chown(folder, -1, owner[1])
+        folder.chmod(private.FOLDER | passing)
+
+
+def _let_through(folder: Path) -> None:
+    """As root: let the server's own user pass through a folder and those above it, where it may not yet."""
+    user, group = server_owner() or (os.geteuid(), os.getegid())
+    for path in (folder, *folder.parents):
+        found = path.stat()
+        right = stat.S_IXUSR if found.st_uid == user else stat.S_IXGRP if found.st_gid == group else stat.S_IXOTH
+        if not found.st_mode & right:
+            path.chmod(found.st_mode | right)
 
 
 def let_server_user_run() -> None:
@@ -149,8 +177,8 @@ def let_server_user_run() -> None:
     reached = [programs / "postgres", programs, *programs.parents]
     if all(path.stat().st_mode & stat.S_IXOTH for path in reached):
         return
+    _let_through(programs.parent)
     utilities = _wheel_utilities()
-    utilities.ensure_prefix_permissions(programs)
     utilities.ensure_folder_permissions(programs, _READABLE | _ENTERABLE)
     utilities.ensure_folder_permissions(programs.parent / "lib", _READABLE)
     utilities.ensure_folder_permissions(programs.parent / "share", _READABLE)

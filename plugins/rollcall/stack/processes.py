@@ -17,8 +17,9 @@ from typing import Any
 import psutil
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from rollcall.private import UMASK, append, make_folder, write_private
 from rollcall.stack.errors import StackError
-from rollcall.stack.state import HOST, write_private
+from rollcall.stack.state import HOST
 
 _CREATE_TIME_TOLERANCE = 2.0
 _SAME_BOOT = 10.0
@@ -94,7 +95,7 @@ def start(service: Service, run_dir: Path) -> Record:
     """Start a service, detached, and record it; what a dead predecessor left running is ended first."""
     _kill(_leftovers(read_record(run_dir, service.name)))
     _roll_log(service.log)
-    with service.log.open("ab") as log:
+    with append(service.log) as log:
         child = subprocess.Popen(
             list(service.argv),
             env=dict(service.env),
@@ -103,6 +104,7 @@ def start(service: Service, run_dir: Path) -> Record:
             stdout=log,
             stderr=subprocess.STDOUT,
             start_new_session=True,
+            umask=UMASK,
             **service.identity,
         )
     _children.append(child)
@@ -199,7 +201,7 @@ def _is_free(port: int) -> bool:
 
 
 def _roll_log(log: Path) -> None:
-    log.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(log.parent)
     if log.exists() and log.stat().st_size > _LOG_LIMIT_BYTES:
         log.replace(log.with_name(log.name + ".1"))
 

@@ -10,12 +10,13 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from rollcall.private import write_private
 from rollcall.settings import settings
 from rollcall.stack.airflow_init import apply
 from rollcall.stack.airflow_plan import Plan, SftpConnection, User
 from rollcall.stack.sftp import ensure_host_key
 from rollcall.stack.sftp_accounts import require_district_id
-from rollcall.stack.state import SERVICE_LOGIN_SUFFIX, district_ids, new_password, write_private
+from rollcall.stack.state import SERVICE_LOGIN_SUFFIX, district_ids, new_password
 
 
 class ServerSettings(BaseSettings):

@@ -12,8 +12,9 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from rollcall.private import make_folder, write_private
 from rollcall.stack.errors import StackError
-from rollcall.stack.state import Account, write_private
+from rollcall.stack.state import Account
 
 _DISTRICT_ID = re.compile(r"[a-z0-9](?:[a-z0-9_]|-(?!-))*")
 # The passwords are random words of 192 bits: the hash has to hide them, not to slow down a guesser of weak ones.
@@ -72,10 +73,10 @@ def write_accounts(path: Path, accounts: Iterable[Account]) -> None:
 
 def make_folders(root: Path, districts: Iterable[str]) -> None:
     """Make each district's jail with its inbox and receipts."""
-    root.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_folder(root)
     for district in districts:
         for name in ("inbox", "receipts"):
-            (root / district / name).mkdir(mode=0o700, parents=True, exist_ok=True)
+            make_folder(root / district / name)
 
 
 def require_district_id(district: str) -> None:

@@ -1,6 +1,5 @@
 """What the local stack remembers: its ports, its passwords, the options that it was started with."""
 
-import os
 import secrets
 from base64 import urlsafe_b64encode
 from collections.abc import Iterable, Mapping
@@ -9,6 +8,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from rollcall.private import write_private
 from rollcall.settings import Settings
 from rollcall.stack.errors import StackError
 
@@ -167,13 +167,3 @@ def load_or_create(config: Settings, options: Mapping[str, str]) -> StackState:
 def district_ids(districts_dir: Path) -> list[str]:
     """The districts that have a file; names that start with ``_`` are shared defaults, not districts."""
     return sorted(path.stem for path in districts_dir.glob("*.yaml") if not path.name.startswith("_"))
-
-
-def write_private(path: Path, text: str) -> None:
-    """Replace a file in one step, readable by its owner only."""
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    draft.unlink(missing_ok=True)
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w") as file:
-        file.write(text)
-    draft.replace(path)
