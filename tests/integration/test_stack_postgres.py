@@ -1,6 +1,7 @@
 """The embedded PostgreSQL of the local stack, without Airflow."""
 
 import json
+import os
 import stat
 import sys
 import threading
@@ -11,7 +12,7 @@ import psutil
 import psycopg
 import pytest
 
-from rollcall import stack
+from rollcall import private, stack
 from rollcall.stack import StackError, StackState, processes
 
 SECRET = "Jordan Wexler-Ashby 2011-04-05"
@@ -58,6 +59,36 @@ def test_two_ups_at_the_same_moment(state: StackState, state_dir: Path) -> None:
         if process.info["name"] == "postgres" and str(state_dir / "postgres") in (process.info["cmdline"] or [])
     ]
     assert len(postmasters) == 1
+
+
+def open_to_others(state_dir: Path) -> list[str]:
+    """What others than its owner may do something with; but for PostgreSQL's own user, who passes through the folder.
+
+    PostgreSQL looks after its data folder itself, and starts with no other modes than its own.
+    """
+    passing = stat.S_IXGRP if os.geteuid() == 0 else 0
+    paths = private.everything_in(state_dir, but=[state_dir / "postgres", state_dir / "districts"])
+    found = [path for path in paths if private.is_open_to_others(path)]
+    return [str(path) for path in found] + (["."] if private.is_open_to_others(state_dir, passing) else [])
+
+
+def test_law_7_the_state_folder_is_its_owners_alone_also_one_of_an_earlier_version(
+    state: StackState, state_dir: Path
+) -> None:
+    assert open_to_others(state_dir) == []
+    paths = list(private.everything_in(state_dir, but=[state_dir / "postgres"]))
+    for path in (state_dir, *paths):
+        path.chmod(0o755 if path.is_dir() else 0o644)
+    before = os.umask(0)
+    try:
+        bring_up(state_dir)
+        stack.restart("sftp", state_dir)
+        stack.restart("postgres", state_dir)
+    finally:
+        os.umask(before)
+    assert open_to_others(state_dir) == []
+    with psycopg.connect(state.warehouse_url) as connection:
+        assert connection.execute("select 1").fetchone() == (1,)
 
 
 def test_roles_and_databases(state: StackState) -> None:

@@ -3,7 +3,6 @@
 import os
 
 import typer
-from rich.markup import escape
 
 from rollcall.cli.output import make_console
 from rollcall.private import UMASK
@@ -62,4 +61,4 @@ def _close_archive() -> None:
     try:
         close_archive(settings().archive_root)
     except ArchiveError as error:
-        console.print(f"[yellow]{escape(str(error))}[/]")
+        console.print(str(error), style="yellow")
