@@ -82,6 +82,6 @@ def _copy(connection: "psycopg.Connection[tuple[object, ...]]", delivery_id: int
     )
     schema, original = f"delivery_{row[0]}", f"delivery_{delivery_id}"
     connection.execute(f"create schema {schema}")
-    for table in ("ragged_row", *(file.table_name for file in LANDED_FILES)):
+    for table in ("ragged_row", "row_set_aside", *(file.table_name for file in LANDED_FILES)):
         connection.execute(f"create unlogged table {schema}.{table} (like {original}.{table})")
         connection.execute(f"insert into {schema}.{table} select * from {original}.{table}")

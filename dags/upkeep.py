@@ -1,4 +1,4 @@
-"""The DAG that tidies up: raw rows whose delivery is settled are dropped; the archive keeps the files."""
+"""The DAG that tidies up: raw rows and details of findings go when their delivery is settled; files and counts stay."""
 
 import logging
 from datetime import timedelta
@@ -23,9 +23,27 @@ def drop_landed() -> list[str]:
     return dropped
 
 
+@task
+def remove_old_details() -> None:
+    """Remove the rows of findings of old deliveries from the ledger; how many there were stays."""
+    from rollcall.settings import settings
+    from rollcall.upkeep import remove_old_details as remove
+    from rollcall.warehouse import warehouse_url
+
+    days = settings().findings_kept_days
+    for removal in remove(warehouse_url(), timedelta(days=days)):
+        log.info(
+            "Removed %s rows of %s deliveries from rollcall.%s: they were settled more than %s days ago.",
+            removal.rows_removed,
+            removal.deliveries,
+            removal.relation,
+            days,
+        )
+
+
 with DAG(
     dag_id="upkeep",
-    description="Drops the raw rows of settled deliveries",
+    description="Drops the raw rows of settled deliveries, and the ledger's details of old ones",
     schedule=CronTriggerTimetable("30 12 * * *", timezone="UTC", run_immediately=timedelta(seconds=0)),
     catchup=False,
     max_active_runs=1,
@@ -33,3 +51,4 @@ with DAG(
     tags=["upkeep"],
 ):
     drop_landed()
+    remove_old_details()

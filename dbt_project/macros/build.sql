@@ -1,13 +1,23 @@
 {# What the running build is frozen to, read from the ledger while the build runs: no --vars, so partial parsing stays
-   valid from night to night. Empty while parsing and at a deploy. #}
+   valid from night to night. Empty while parsing and at a deploy. `files_set_aside` are the files of which a row is set
+   aside, separated by commas. #}
 {% macro deliveries_in_build() %}
     {%- if not execute -%}
         {{ return([]) }}
     {%- endif -%}
     {%- set query -%}
-        select district_id, delivery_id, sequence, service_date, landing_schema
+        select
+            current_build.district_id,
+            current_build.delivery_id,
+            current_build.sequence,
+            current_build.service_date,
+            current_build.landing_schema,
+            coalesce(string_agg(delivery_file.file, ','), '') as files_set_aside
         from rollcall.current_build
-        order by district_id
+        left join rollcall.delivery_file
+            on current_build.delivery_id = delivery_file.delivery_id and delivery_file.rows_set_aside > 0
+        group by 1, 2, 3, 4, 5
+        order by 1
     {%- endset -%}
     {{ return(run_query(query).rows) }}
 {% endmacro %}

@@ -2,6 +2,7 @@
    critical finding sets aside. Without a running build (a deploy), the empty template. #}
 {% macro landed(table, file) %}
     {%- set template = source('landing', table) -%}
+    {%- do source('landing', 'row_set_aside') -%}
     {%- for delivery in deliveries_in_build() %}
     select
         {{ dbt.string_literal(dbt.escape_single_quotes(delivery.district_id)) }}::text as district_id,
@@ -10,11 +11,13 @@
         '{{ delivery.service_date }}'::date as service_date,
         landed.*
     from {{ landed_table(delivery, table) }} as landed
+    {%- if file in delivery.files_set_aside.split(',') %}
     where not exists (
         select
-        from ({{ rows_set_aside(delivery, file) }}) as finding
-        where finding.row_number = landed._row
+        from {{ set_aside_table(delivery) }} as aside
+        where aside.file = '{{ file }}' and aside.row_number = landed._row
     )
+    {%- endif %}
     {{ 'union all' if not loop.last }}
     {%- else %}
     select
@@ -29,14 +32,12 @@
 {% endmacro %}
 
 
-{# The other landed rows of one file: one row per record that was set aside. Ragged records were never landed. Only of
-   the deliveries that have such a finding: a query over every file of a hundred deliveries takes long to plan. #}
+{# The other landed rows of one file: one row per record that was set aside. Ragged records were never landed. #}
 {% macro landed_set_aside(table, file) %}
-    {%- set concerned = deliveries_with_rows_set_aside(file) -%}
-    {%- for delivery in deliveries_in_build() if delivery.delivery_id in concerned %}
+    {%- for delivery in deliveries_in_build() if file in delivery.files_set_aside.split(',') %}
     select {{ delivery.delivery_id }}::bigint as delivery_id
-    from (select distinct row_number from ({{ rows_set_aside(delivery, file) }}) as found) as finding
-    inner join {{ landed_table(delivery, table) }} as landed on finding.row_number = landed._row
+    from (select distinct row_number from {{ set_aside_table(delivery) }} where file = '{{ file }}') as aside
+    inner join {{ landed_table(delivery, table) }} as landed on aside.row_number = landed._row
     {{ 'union all' if not loop.last }}
     {%- else %}
     select null::bigint as delivery_id
@@ -45,18 +46,27 @@
 {% endmacro %}
 
 
-{# The deliveries of the running build with a row of one file that a critical finding sets aside: their numbers. #}
-{% macro deliveries_with_rows_set_aside(file) %}
-    {%- if not execute -%}
-        {{ return([]) }}
-    {%- endif -%}
-    {%- set query -%}
-        select distinct current_build.delivery_id
-        from rollcall.current_build
-        inner join rollcall.row_finding on current_build.delivery_id = row_finding.delivery_id
-        where row_finding.file = '{{ file }}' and row_finding.severity = 'critical'
-    {%- endset -%}
-    {{ return(run_query(query).rows | map(attribute=0) | list) }}
+{# The rows of all files that are set aside, over the deliveries of the running build: one row per record and code. Only
+   of the deliveries that have some: a query over every table of a hundred deliveries takes long to plan. #}
+{% macro rows_set_aside() %}
+    {%- for delivery in deliveries_in_build() if delivery.files_set_aside %}
+    select
+        {{ dbt.string_literal(dbt.escape_single_quotes(delivery.district_id)) }}::text as district_id,
+        {{ delivery.delivery_id }}::bigint as delivery_id,
+        file,
+        code,
+        btrim(sourced_id) as source_id
+    from {{ set_aside_table(delivery) }}
+    {{ 'union all' if not loop.last }}
+    {%- else %}
+    select
+        null::text as district_id,
+        null::bigint as delivery_id,
+        null::text as file,
+        null::text as code,
+        null::text as source_id
+    where false
+    {%- endfor %}
 {% endmacro %}
 
 
@@ -66,9 +76,7 @@
 {%- endmacro %}
 
 
-{# The rows of one file of one delivery that a critical finding sets aside. #}
-{% macro rows_set_aside(delivery, file) -%}
-    select row_number
-    from {{ source('rollcall', 'row_finding') }}
-    where delivery_id = {{ delivery.delivery_id }} and file = '{{ file }}' and severity = 'critical'
+{# Where it is told which rows of one delivery are set aside. #}
+{% macro set_aside_table(delivery) -%}
+    {{ delivery.landing_schema }}.row_set_aside
 {%- endmacro %}

@@ -32,6 +32,9 @@ class Settings(BaseSettings):
     conform_backstop: str = Field(
         default="*/10 * * * *", description="When conform looks for work that no asset event told it of, as cron."
     )
+    findings_kept_days: int = Field(
+        default=90, ge=7, description="How long the ledger keeps the rows of findings; their counts it keeps for good."
+    )
     operators_email: str = Field(
         default="", description="Who gets notices by e-mail, separated by commas; blank means the log only."
     )

@@ -60,13 +60,9 @@ def accept(
                 " rows_landed, rows_ragged, absence_is_evidence) values (%s, %s, %s, '', '', 0, %s, 0, %s)",
                 [delivery_id, name, f"{name}.csv", len(files[name]), name not in no_evidence],
             )
-        for name, row_number in set_aside:
-            connection.execute(
-                "insert into rollcall.row_finding (delivery_id, file, code, severity, row_number, sourced_id)"
-                " values (%s, %s, 'test', 'critical', %s, %s)",
-                [delivery_id, name, row_number, files[name][row_number - 2]["sourced_id"]],
-            )
         land(connection, delivery_id, files)
+        for name, row_number in set_aside:
+            put_aside(connection, delivery_id, name, row_number, files[name][row_number - 2]["sourced_id"])
     return int(delivery_id)
 
 
@@ -76,10 +72,35 @@ def land(connection: psycopg.Connection[Any], delivery_id: int, files: Files) ->
     connection.execute("set local role rollcall_loader")
     connection.execute(f"drop schema if exists {schema} cascade")
     connection.execute(f"create schema {schema}")
-    for table in ("ragged_row", *(file.table_name for file in LANDED_FILES)):
+    for table in ("ragged_row", "row_set_aside", *(file.table_name for file in LANDED_FILES)):
         connection.execute(f"create unlogged table {schema}.{table} (like staging.{table} including all)")
     for name, rows in files.items():
         land_file(connection, delivery_id, name, rows)
+    connection.execute("reset role")
+
+
+def put_aside(
+    connection: psycopg.Connection[Any],
+    delivery_id: int,
+    file: str,
+    row_number: int,
+    sourced_id: str | None,
+    code: str = "test",
+) -> None:
+    """Have a critical finding on a row of a landed file, as the gate leaves it."""
+    connection.execute(
+        "insert into rollcall.row_finding (delivery_id, file, code, severity, row_number, sourced_id)"
+        " values (%s, %s, %s, 'critical', %s, %s)",
+        [delivery_id, file, code, row_number, sourced_id],
+    )
+    connection.execute("set local role rollcall_loader")
+    table = f"delivery_{delivery_id}.row_set_aside"
+    connection.execute(f"insert into {table} values (%s, %s, %s, %s)", [file, code, row_number, sourced_id])
+    connection.execute(
+        f"update rollcall.delivery_file set rows_set_aside = (select count(distinct row_number) from {table}"
+        " where file = %(file)s) where delivery_id = %(delivery_id)s and file = %(file)s",
+        {"file": file, "delivery_id": delivery_id},
+    )
     connection.execute("reset role")
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import psycopg
 import pytest
-from helpers.deliveries import FIRST_NIGHT, accept, execute, land, query, reland_nothing
+from helpers.deliveries import FIRST_NIGHT, accept, execute, land, put_aside, query, reland_nothing
 from helpers.schools import Rows, record, school_district, without
 
 from rollcall.conform import (
@@ -202,6 +202,32 @@ def test_a_finding_holds_one_district_back_and_rows_that_were_lost_are_landed_ag
     accept(warehouse_url, "hill", 3, _second_night(), service_date=SECOND_NIGHT)
     (outcome,) = build(warehouse_url)
     assert outcome.published == ["hill"]
+
+
+def test_law_5_what_the_ledger_does_not_list_stays_set_aside_all_the_same(warehouse_url: str) -> None:
+    """The ledger lists the first rows of a rule only; the delivery's schema has them all, or is landed again."""
+    accept(warehouse_url, "lake", 1, school_district())
+    build(warehouse_url)
+    renamed = deepcopy(school_district())
+    renamed["users"] = [user | {"given_name": "Renamed"} for user in renamed["users"]]
+    aside = {("users", 2), ("users", 3)}
+    night = accept(warehouse_url, "lake", 2, renamed, service_date=SECOND_NIGHT, set_aside=aside)
+    execute(warehouse_url, "delete from rollcall.row_finding")
+    execute(warehouse_url, f"truncate delivery_{night}.row_set_aside")  # as PostgreSQL does after a crash
+    relanded = []
+
+    def reland(delivery_id: int) -> None:
+        relanded.append(delivery_id)
+        with psycopg.connect(warehouse_url) as connection:
+            for file, row in aside:
+                put_aside(connection, delivery_id, file, row, renamed[file][row - 2]["sourced_id"])
+        execute(warehouse_url, "delete from rollcall.row_finding")
+
+    (outcome,) = conform(warehouse_url, reland=reland, log=lambda _: None)
+
+    assert (relanded, outcome.published) == ([night], ["lake"])
+    unchanged = "select count(*) from history.hist_users where given_name <> 'Renamed' and valid_to_seq is null"
+    assert query(warehouse_url, unchanged) == [(len(aside),)]
 
 
 def test_the_bookkeeping_audits_notice_what_they_are_for(warehouse_url: str) -> None:

@@ -25,7 +25,7 @@ from helpers.gating import (
 )
 
 from rollcall.districts import Limit, Limits
-from rollcall.gate import GateError, findings, gate_delivery, gate_file
+from rollcall.gate import GateError, LandedRowsGoneError, findings, gate_delivery, gate_file
 from rollcall.gate.rules import all_rules, suite_path
 from rollcall.oneroster import FILE_NAMES
 from rollcall.settings import settings
@@ -340,19 +340,50 @@ def test_a_delivery_can_be_gated_before_there_is_any_history(warehouse_url: str)
     assert gate_delivery(warehouse_url, deliver(warehouse_url, REFERRING), NO_ROWS_MORE).verdict == "hold"
 
 
-def test_of_rows_only_warned_about_the_first_are_listed_and_all_are_counted(
+def test_the_ledger_lists_the_first_rows_of_a_rule_and_all_are_counted_and_set_aside(
     warehouse_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(findings, "ROWS_LISTED", 3)
-    rows = [good("classes", sourced_id=str(i), title=None, school_sourced_id=None) for i in range(5)]
-    delivery_id = deliver(warehouse_url, {"classes": rows})
-    outcome = gate_file(warehouse_url, delivery_id, "classes", NO_LIMIT)
-    assert outcome.findings == {"classes_title_missing": 5, "classes_school_sourced_id_missing": 5}
-    listed = {code: [] for code in outcome.findings}
-    for line, codes in sorted(found(warehouse_url, delivery_id, "classes").items()):
-        for code in codes:
-            listed[code].append(line)
-    assert listed == {"classes_title_missing": [2, 3, 4], "classes_school_sourced_id_missing": [2, 3, 4, 5, 6]}
+    classes = [good("classes", sourced_id=str(i), title=None, school_sourced_id=None) for i in range(5)]
+    enrollments = [good("enrollments", sourced_id=str(i), class_sourced_id="nowhere") for i in range(5)]
+    torn = [("enrollments", 10 + i, "x") for i in range(5)]
+    delivery_id = deliver(warehouse_url, {"classes": classes, "enrollments": enrollments}, ragged=torn)
+
+    outcome = gate_all(warehouse_url, delivery_id)
+
+    counted = {code: outcome.findings[code] for code in FLOOD}
+    assert counted == dict.fromkeys(FLOOD, 5)
+    listed: dict[str, list[int]] = {}
+    for file in ("classes", "enrollments"):
+        for line, codes in sorted(found(warehouse_url, delivery_id, file).items()):
+            for code in codes:
+                listed.setdefault(code, []).append(line)
+    assert {code: listed[code] for code in FLOOD} == FLOOD
+    assert [file.rows_set_aside for file in outcome.files] == [5, 10]
+    assert query(
+        warehouse_url, f"select file, count(distinct row_number) from delivery_{delivery_id}.row_set_aside group by 1"
+    ) == [("classes", 5), ("enrollments", 10)]
+
+
+FLOOD = {
+    "classes_title_missing": [2, 3, 4],
+    "classes_school_sourced_id_missing": [2, 3, 4],
+    "enrollments_class_unknown": [2, 3, 4],
+    "row_ragged": [10, 11, 12],
+}
+"""A warning, a rule that sets aside in one file, one across files, and what could not be read; with what is listed."""
+
+
+def test_a_delivery_of_which_it_is_not_known_what_is_set_aside_is_not_judged(warehouse_url: str) -> None:
+    """A crash of the database takes that along with the landed rows; here there were none: every record is torn."""
+    delivery_id = deliver(warehouse_url, {"orgs": []}, ragged=[("orgs", 2, "x")])
+    gate_all(warehouse_url, delivery_id)
+    execute(warehouse_url, f"truncate delivery_{delivery_id}.row_set_aside")
+    with pytest.raises(LandedRowsGoneError, match=r"orgs\.csv: which records are set aside is not known"):
+        gate_delivery(warehouse_url, delivery_id, NO_LIMITS)
+    execute(warehouse_url, f"drop table delivery_{delivery_id}.row_set_aside cascade")  # an older version made none
+    with pytest.raises(LandedRowsGoneError, match=r"orgs\.csv: which records are set aside is not known"):
+        gate_file(warehouse_url, delivery_id, "orgs", NO_LIMIT)
 
 
 def test_a_rule_whose_rows_are_not_as_many_as_it_counts_accepts_nothing(

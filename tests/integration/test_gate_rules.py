@@ -448,9 +448,7 @@ def kept(url: str, delivery_id: int, file: str, columns: str) -> list[tuple[Any,
     return query(
         url,
         f"select {columns} from delivery_{delivery_id}.{FILE_BY_NAME[file].table_name} as landed where not exists"
-        " (select from rollcall.row_finding where delivery_id = %s and row_number = landed._row"
-        " and severity = 'critical')",
-        delivery_id,
+        f" (select from delivery_{delivery_id}.row_set_aside where row_number = landed._row)",
     )
 
 

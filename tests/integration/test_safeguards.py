@@ -9,7 +9,7 @@ from typing import Any
 import psycopg
 import pytest
 from helpers.deliveries import accept as accepted
-from helpers.deliveries import execute, land, query, reland_nothing
+from helpers.deliveries import execute, land, put_aside, query, reland_nothing
 from helpers.inbox import district
 from helpers.schools import Rows, record, school_district
 from markdown_it import MarkdownIt
@@ -85,16 +85,11 @@ def deliver(url: str, files: Mapping[str, Sequence[Row]], *, night: date = NIGHT
 
 def set_aside(url: str, delivery_id: int, file: str, *row_numbers: int) -> None:
     """Set rows of a file aside, under the ids that they have."""
-    for number in row_numbers:
-        execute(
-            url,
-            "insert into rollcall.row_finding (delivery_id, file, code, severity, row_number, sourced_id)"
-            f" select %s, %s, 'test', 'critical', _row, sourced_id"
-            f" from delivery_{delivery_id}.{FILE_BY_NAME[file].table_name} where _row = %s",
-            delivery_id,
-            file,
-            number,
-        )
+    table = f"delivery_{delivery_id}.{FILE_BY_NAME[file].table_name}"
+    with psycopg.connect(url) as connection:
+        for number in row_numbers:
+            row = connection.execute(f"select sourced_id from {table} where _row = %s", [number]).fetchone()
+            put_aside(connection, delivery_id, file, number, row[0] if row else None)
 
 
 def told(decision: Decision) -> list[tuple[Any, ...]]:
@@ -298,7 +293,7 @@ def test_the_change_list_names_every_record_and_nothing_else(url: str) -> None:
         hold = hold_of(connection, delivery_id)
     assert hold
     body = _body(delivery_id, hold)
-    assert "| users | all | 33 | 1 | 1 | 27 | 0 | 0 |\n| users | 994 | 30 | 0 | 1 | 27 | 1 | 0 |" in body
+    assert "| users | all | 33 | 1 | 1 | 27 | 1 | 0 |\n| users | 994 | 30 | 0 | 1 | 27 | 1 | 0 |" in body
     assert f"/maple/changes/2026-11-23-{delivery_id}-changes.csv`" in body
     assert len(change_list(url, delivery_id)) == 30, "deciding again writes the same list"
 

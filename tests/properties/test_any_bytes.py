@@ -34,8 +34,7 @@ ACCEPTED = """
     select btrim(sourced_id), coalesce(lower(btrim(status)) in ('tobedeleted', 'inactive'), false)
     from delivery_{delivery_id}.{table} as landed
     where not exists (
-        select from rollcall.row_finding
-        where delivery_id = {delivery_id} and file = '{file}' and severity = 'critical' and row_number = landed._row
+        select from delivery_{delivery_id}.row_set_aside where file = '{file}' and row_number = landed._row
     )
 """
 TOLD = (

@@ -62,14 +62,10 @@
 
     set_aside as (
         select
-            current_build.district_id,
-            btrim(row_finding.sourced_id) as source_id
-        from rollcall.current_build
-        inner join rollcall.row_finding on current_build.delivery_id = row_finding.delivery_id
-        where
-            row_finding.file = '{{ config.get('meta').file }}'
-            and row_finding.severity = 'critical'
-            and row_finding.sourced_id is not null
+            aside.district_id,
+            aside.source_id
+        from ({{ rows_set_aside() }}) as aside
+        where aside.file = '{{ config.get('meta').file }}' and aside.source_id is not null
     ),
 
     staged as (

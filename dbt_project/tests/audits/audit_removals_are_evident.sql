@@ -11,12 +11,7 @@ delivery_files as (
 ),
 
 set_aside as (
-    select
-        row_finding.delivery_id,
-        row_finding.file,
-        btrim(row_finding.sourced_id) as source_id
-    from {{ source('rollcall', 'row_finding') }} as row_finding
-    where row_finding.severity = 'critical' and row_finding.sourced_id is not null
+    {{ rows_set_aside() }}
 ),
 
 -- Rows that were set aside without a sourcedId, or under one that was never published, and no person approved them. A
@@ -24,22 +19,19 @@ set_aside as (
 doubtful_files as (
     {%- for entity in conformed_entities() %}
     select
-        row_finding.delivery_id,
-        row_finding.file
+        set_aside.delivery_id,
+        set_aside.file
     from deliveries
-    inner join {{ source('rollcall', 'row_finding') }} as row_finding
-        on deliveries.delivery_id = row_finding.delivery_id
+    inner join set_aside on deliveries.delivery_id = set_aside.delivery_id
     where
-        row_finding.file = '{{ entity.file }}'
-        and row_finding.severity = 'critical'
-        and row_finding.row_number > 1
-        and row_finding.code not like '%\_row\_repeated'
+        set_aside.file = '{{ entity.file }}'
+        and set_aside.code not like '%\_row\_repeated'
         and not exists (
             select
             from {{ ref(entity.history) }} as version
             where
                 version.district_id = deliveries.district_id
-                and version.source_id = btrim(row_finding.sourced_id)
+                and version.source_id = set_aside.source_id
                 and version.valid_from_seq < deliveries.sequence
         )
         and not exists (

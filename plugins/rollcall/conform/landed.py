@@ -6,6 +6,7 @@ from datetime import timedelta
 from psycopg import sql
 
 from rollcall.conform.ledger import AcceptedDelivery
+from rollcall.gate.landed import landing_schema, set_aside_counts
 from rollcall.oneroster import FILE_BY_NAME
 from rollcall.warehouse import Connection, connect
 
@@ -46,13 +47,16 @@ def make_whole(
 
 
 def is_whole(session: Connection, delivery_id: int) -> bool:
-    """Whether every file of a delivery has as many landed rows as the ledger says."""
+    """Whether every file of a delivery has as many landed rows, and rows set aside, as the ledger says."""
     expected = session.execute(
-        "select file, coalesce(rows_landed, 0) - coalesce(rows_ragged, 0) from rollcall.delivery_file"
-        " where delivery_id = %s and file = any(%s)",
+        "select file, coalesce(rows_landed, 0) - coalesce(rows_ragged, 0), coalesce(rows_set_aside, 0)"
+        " from rollcall.delivery_file where delivery_id = %s and file = any(%s)",
         [delivery_id, list(FILE_BY_NAME)],
     ).fetchall()
-    return all(_landed_rows(session, delivery_id, str(file)) == rows for file, rows in expected)
+    set_aside = {str(file): rows for file, _, rows in expected if rows}
+    if set_aside and set_aside_counts(session, landing_schema(delivery_id)) != set_aside:
+        return False
+    return all(_landed_rows(session, delivery_id, str(file)) == rows for file, rows, _ in expected)
 
 
 def _landed_rows(session: Connection, delivery_id: int, file: str) -> int | None:

@@ -91,9 +91,8 @@ def _lines(found: Forecast) -> sql.Composed:
     parts = [
         sql.SQL(
             "select distinct file, 'set_aside' as change, null::text as school, btrim(sourced_id) as sourced_id,"
-            " null::text as new_sourced_id from rollcall.row_finding"
-            " where delivery_id = {} and severity = 'critical' and btrim(sourced_id) <> ''"
-        ).format(sql.Literal(comparison.delivery.delivery_id))
+            " null::text as new_sourced_id from {} where btrim(sourced_id) <> ''"
+        ).format(sql.Identifier(comparison.delivery.landing_schema, "row_set_aside"))
     ]
     for each in found.files:
         file = FILE_BY_NAME[each.sent.file]

@@ -66,9 +66,8 @@ class Comparison:
     def set_aside(self, file: File) -> sql.Composed:
         """The rows of a file that are set aside."""
         return sql.SQL(
-            "select distinct row_number, btrim(sourced_id) as source_id from rollcall.row_finding"
-            " where delivery_id = {delivery} and file = {file} and severity = 'critical'"
-        ).format(delivery=sql.Literal(self.delivery.delivery_id), file=sql.Literal(file.name))
+            "select distinct row_number, btrim(sourced_id) as source_id from {table} where file = {file}"
+        ).format(table=sql.Identifier(self.delivery.landing_schema, "row_set_aside"), file=sql.Literal(file.name))
 
 
 def delivered_school(file: File) -> sql.Composable:

@@ -2,6 +2,7 @@
 
 from psycopg import sql
 
+from rollcall.gate.landed import landing_schema, set_aside_counts
 from rollcall.gate.published import published_ids
 from rollcall.ledger import DeliveryFile
 from rollcall.oneroster import FILE_BY_NAME
@@ -18,22 +19,29 @@ def has_doubtful_rows(connection: Connection, sent: DeliveryFile) -> bool:
 
     Such a row has no id, or one that readers do not see: the cells of a torn record may have moved, and what stands
     where the id should be is something else. The record that it meant may be any of those that the file does not name.
-    A copy of a row that was taken is not in doubt.
+    A copy of a row that was taken is not in doubt. Where a crash of the database took along which rows they are, all
+    are in doubt.
     """
+    if not sent.rows_set_aside:
+        return False
+    listed = set_aside_counts(connection, landing_schema(sent.delivery_id)) or {}
+    if listed.get(sent.file) != sent.rows_set_aside:
+        return True
     row = connection.execute(
         sql.SQL(
             """
             select exists (
-                select from rollcall.row_finding as finding
-                where finding.delivery_id = %(delivery_id)s and finding.file = %(file)s
-                    and finding.severity = 'critical' and finding.row_number > 1
-                    and finding.code not like '%%\\_row\\_repeated'
+                select from {set_aside} as aside
+                where aside.file = %(file)s and aside.code not like '%%\\_row\\_repeated'
                     and not exists (
-                        select from ({published}) as published where published.id = btrim(finding.sourced_id)
+                        select from ({published}) as published where published.id = btrim(aside.sourced_id)
                     )
             )
             """
-        ).format(published=published_ids(connection, sent.delivery_id, FILE_BY_NAME[sent.file])),
-        {"delivery_id": sent.delivery_id, "file": sent.file},
+        ).format(
+            set_aside=sql.Identifier(landing_schema(sent.delivery_id), "row_set_aside"),
+            published=published_ids(connection, sent.delivery_id, FILE_BY_NAME[sent.file]),
+        ),
+        {"file": sent.file},
     ).fetchone()
     return bool(row and row[0])

@@ -10,16 +10,27 @@ from rollcall.oneroster import File
 from rollcall.warehouse import Connection
 
 ROWS_LISTED = 10_000
-"""How many rows of a check that sets nothing aside are listed; its count is always whole."""
+"""How many rows of a rule in a file the ledger lists, the first ones; its count is always whole."""
 
 RAGGED_CODES = ("row_ragged", "row_nul_byte", "row_undecodable", "row_merged")
 """The codes that landing gives to records that it could not read, and to those that it merged into another."""
 
-LEDGER = sql.Identifier("rollcall", "row_finding")
+MERGED = "row_merged"
+"""The one of them that sets nothing aside."""
+
+SET_ASIDE = sql.Identifier("row_set_aside")
+"""The table of the delivery's schema that names every record set aside, once per code."""
 
 
 def clear(connection: Connection, delivery_id: int, file: str, codes: Sequence[str]) -> None:
-    """Remove what an earlier gate recorded about a file under some codes."""
+    """Remove what an earlier gate recorded about a file under some codes.
+
+    Args:
+        connection: A transaction in the ledger, whose search path is the delivery's schema.
+        delivery_id: The delivery.
+        file: The file, by the standard's name.
+        codes: The codes.
+    """
     for table in ("row_finding", "check_result"):
         connection.execute(
             sql.SQL("delete from {} where delivery_id = %s and file = %s and code = any(%s)").format(
@@ -27,6 +38,9 @@ def clear(connection: Connection, delivery_id: int, file: str, codes: Sequence[s
             ),
             (delivery_id, file, list(codes)),
         )
+    connection.execute(
+        sql.SQL("delete from {} where file = %s and code = any(%s)").format(SET_ASIDE), (file, list(codes))
+    )
 
 
 def landing_objected(connection: Connection, delivery_id: int, file: str, gate_codes: Sequence[str]) -> bool:
@@ -55,39 +69,105 @@ def record_check(connection: Connection, delivery_id: int, evaluation: Evaluatio
     )
 
 
-def insert_rows(
-    connection: Connection, delivery_id: int, evaluation: Evaluation, into: sql.Composable = LEDGER
-) -> None:
-    """Write the rows that break a rule.
+def record_rows(connection: Connection, delivery_id: int, evaluation: Evaluation) -> None:
+    """Write the rows that break a rule: the first of them into the ledger, and all that it sets aside.
 
     Args:
-        connection: A connection whose search path is the delivery's schema.
+        connection: A transaction in the ledger, whose search path is the delivery's schema.
         delivery_id: The delivery.
         evaluation: What the rule found.
-        into: The table to write to, of the ledger's columns.
 
     Raises:
         GateError: the rows are not as many as were counted; nothing of the kind may be published.
     """
-    rule = evaluation.rule
+    if evaluation.rule.severity == "critical":
+        set_aside(connection, evaluation)
+        list_set_aside(connection, delivery_id, evaluation.rule.file, evaluation.rule.code, evaluation.rule.column)
+    else:
+        list_rows(connection, delivery_id, evaluation)
+
+
+def set_aside(connection: Connection, evaluation: Evaluation, into: sql.Composable = SET_ASIDE) -> None:
+    """Name every row that breaks a critical rule.
+
+    Args:
+        connection: A connection whose search path is the delivery's schema.
+        evaluation: What the rule found.
+        into: The table to write to, of the columns of ``row_set_aside``.
+
+    Raises:
+        GateError: the rows are not as many as were counted.
+    """
     if not evaluation.rows_failed or evaluation.rows_query is None:
         return
-    listed = evaluation.rows_failed if rule.severity == "critical" else min(evaluation.rows_failed, ROWS_LISTED)
-    # A literal percent sign is none of psycopg's: the query goes to PostgreSQL as Great Expectations wrote it.
-    query = evaluation.rows_query.replace("%%", "%").replace("%", "%%")
-    statement = sql.SQL(
-        "insert into {} (delivery_id, file, code, severity, row_number, sourced_id, column_name) "
-        "select %s, %s, %s, %s, failing.line, failing.id, %s from ({}) as failing (line, id)"
-        + _limit(evaluation, listed)
-    ).format(into, sql.SQL(query))
-    cursor = connection.execute(statement, (delivery_id, rule.file, rule.code, rule.severity, rule.column))
-    if cursor.rowcount != listed:
-        raise GateError(f"{rule.code} counted {evaluation.rows_failed} rows, but its query selects {cursor.rowcount}.")
+    rule = evaluation.rule
+    cursor = connection.execute(
+        sql.SQL(
+            "insert into {} (file, code, row_number, sourced_id) "
+            "select %s, %s, failing.line, failing.id from ({}) as failing (line, id)"
+        ).format(into, _failing_rows(evaluation.rows_query)),
+        (rule.file, rule.code),
+    )
+    _refuse_another_count(evaluation, cursor.rowcount, evaluation.rows_failed)
 
 
-def _limit(evaluation: Evaluation, listed: int) -> str:
-    """The first rows only, where not all are listed."""
-    return "" if listed == evaluation.rows_failed else f" order by failing.line limit {listed}"
+def list_set_aside(connection: Connection, delivery_id: int, file: str, code: str, column: str | None = None) -> None:
+    """Write the first rows that a code sets aside into the ledger.
+
+    Args:
+        connection: A transaction in the ledger, whose search path is the delivery's schema.
+        delivery_id: The delivery.
+        file: The file, by the standard's name.
+        code: The code.
+        column: The column that the code is about.
+    """
+    connection.execute(
+        sql.SQL(
+            """
+            insert into rollcall.row_finding
+                (delivery_id, file, code, severity, row_number, sourced_id, column_name)
+            select %s, file, code, 'critical', row_number, sourced_id, %s
+            from {} where file = %s and code = %s order by row_number limit %s
+            """
+        ).format(SET_ASIDE),
+        (delivery_id, column, file, code, ROWS_LISTED),
+    )
+
+
+def list_rows(connection: Connection, delivery_id: int, evaluation: Evaluation) -> None:
+    """Write the first rows that break a rule which sets nothing aside into the ledger.
+
+    Raises:
+        GateError: the rows are not as many as were counted.
+    """
+    if not evaluation.rows_failed or evaluation.rows_query is None:
+        return
+    rule = evaluation.rule
+    cursor = connection.execute(
+        sql.SQL(
+            """
+            insert into rollcall.row_finding
+                (delivery_id, file, code, severity, row_number, sourced_id, column_name)
+            select %s, %s, %s, %s, failing.line, failing.id, %s from ({}) as failing (line, id)
+            order by failing.line limit %s
+            """
+        ).format(_failing_rows(evaluation.rows_query)),
+        (delivery_id, rule.file, rule.code, rule.severity, rule.column, ROWS_LISTED),
+    )
+    _refuse_another_count(evaluation, cursor.rowcount, min(evaluation.rows_failed, ROWS_LISTED))
+
+
+def _failing_rows(query: str) -> sql.SQL:
+    """A query as Great Expectations wrote it: a literal percent sign in it is none of psycopg's."""
+    return sql.SQL(query.replace("%%", "%").replace("%", "%%"))
+
+
+def _refuse_another_count(evaluation: Evaluation, written: int, expected: int) -> None:
+    """What is listed and what was counted must be one."""
+    if written != expected:
+        raise GateError(
+            f"{evaluation.rule.code} counted {evaluation.rows_failed} rows, but its query selects {written}."
+        )
 
 
 def record_ragged_rows(connection: Connection, delivery_id: int, file: File) -> None:
@@ -97,35 +177,51 @@ def record_ragged_rows(connection: Connection, delivery_id: int, file: File) -> 
     (law 7).
 
     Args:
-        connection: A connection whose search path is the delivery's schema.
+        connection: A transaction in the ledger, whose search path is the delivery's schema.
         delivery_id: The delivery.
         file: The file.
     """
     connection.execute(
         sql.SQL(
             """
-            insert into rollcall.row_finding (delivery_id, file, code, severity, row_number, sourced_id)
-            select
-                %(delivery_id)s, file, code, case when code = 'row_merged' then 'warning' else 'critical' end, _row,
-                case when code = 'row_merged' then btrim(first_cell) else published.id end
+            insert into {set_aside} (file, code, row_number, sourced_id)
+            select file, code, _row, published.id
             from ragged_row
             left join ({published}) as published on published.id = btrim(ragged_row.first_cell)
-            where file = %(file)s
+            where file = %s and code <> %s
             """
-        ).format(published=published_ids(connection, delivery_id, file)),
-        {"delivery_id": delivery_id, "file": file.name},
+        ).format(set_aside=SET_ASIDE, published=published_ids(connection, delivery_id, file)),
+        (file.name, MERGED),
     )
-    connection.execute(
+    found = connection.execute(
         """
         insert into rollcall.check_result (delivery_id, file, code, severity, rows_checked, rows_failed)
         select
             delivery_file.delivery_id, file, ragged_row.code,
-            case when ragged_row.code = 'row_merged' then 'warning' else 'critical' end,
+            case when ragged_row.code = %s then 'warning' else 'critical' end,
             delivery_file.rows_landed, count(*)
         from ragged_row
         inner join rollcall.delivery_file using (file)
         where delivery_file.delivery_id = %s and file = %s
         group by delivery_file.delivery_id, file, ragged_row.code, delivery_file.rows_landed
+        returning code
         """,
-        (delivery_id, file.name),
+        (MERGED, delivery_id, file.name),
+    ).fetchall()
+    for (code,) in found:
+        if code == MERGED:
+            _list_merged(connection, delivery_id, file)
+        else:
+            list_set_aside(connection, delivery_id, file.name, str(code))
+
+
+def _list_merged(connection: Connection, delivery_id: int, file: File) -> None:
+    """The first records that landing merged into another, which counts."""
+    connection.execute(
+        """
+        insert into rollcall.row_finding (delivery_id, file, code, severity, row_number, sourced_id)
+        select %s, file, code, 'warning', _row, btrim(first_cell)
+        from ragged_row where file = %s and code = %s order by _row limit %s
+        """,
+        (delivery_id, file.name, MERGED, ROWS_LISTED),
     )

@@ -87,7 +87,7 @@ def _apply_suite(
         evaluations = inspection.evaluate(landed.file.table_name, rules)
     for evaluation in evaluations:
         findings.record_check(ledger, delivery_id, evaluation, landed.rows)
-        findings.insert_rows(ledger, delivery_id, evaluation)
+        findings.record_rows(ledger, delivery_id, evaluation)
     return [evaluation.rule.message for evaluation in evaluations if evaluation.fails_the_file]
 
 
@@ -100,12 +100,12 @@ def _apply_delivery_suite(
 ) -> None:
     """Write what the delivery's suite finds: each rule must see what the ones before it set aside.
 
-    Great Expectations looks through connections of its own, so the findings are collected where it sees them, in the
-    delivery's schema, and come into the ledger at the end, all at once.
+    Great Expectations looks through connections of its own, so what is set aside is collected where it sees it, and
+    counts at the end, all at once.
     """
-    schema = landing_schema(delivery_id)
+    schema, setting_aside = landing_schema(delivery_id), list[Rule]()
     with connect(warehouse_url, search_path=schema, autocommit=True) as scratch:
-        references.collect_findings(scratch, delivery_id, codes(rules))
+        references.collect_set_aside(scratch, codes(rules))
         references.create_known_views(scratch, delivery_id, landed)
         with inspect(warehouse_url, schema) as inspection:
             for batch in _evaluated_at_once(rules):
@@ -113,9 +113,15 @@ def _apply_delivery_suite(
                 if file is None or file.rejected:
                     continue
                 for evaluation in inspection.evaluate(file.file.table_name, batch):
-                    findings.insert_rows(scratch, delivery_id, evaluation, references.FINDINGS_SO_FAR)
                     findings.record_check(ledger, delivery_id, evaluation, file.rows)
-    references.publish_findings(ledger, codes(rules))
+                    if evaluation.rule.severity != "critical":
+                        findings.list_rows(ledger, delivery_id, evaluation)
+                    elif evaluation.rows_failed:
+                        findings.set_aside(scratch, evaluation, references.SET_ASIDE_SO_FAR)
+                        setting_aside.append(evaluation.rule)
+    references.keep_set_aside(ledger, codes(rules))
+    for rule in setting_aside:
+        findings.list_set_aside(ledger, delivery_id, rule.file, rule.code, rule.column)
 
 
 def _evaluated_at_once(rules: Iterable[Rule]) -> Iterator[list[Rule]]:

@@ -46,11 +46,12 @@ def lock_landed_files(connection: Connection, delivery_id: int, names: Iterable[
         names: The files, by the standard's names.
 
     Raises:
-        LandedRowsGoneError: a table holds fewer or more rows than were landed; a crash of the database empties it.
+        LandedRowsGoneError: a table holds fewer or more rows than were landed, or were set aside; a crash of the
+            database empties it.
     """
     entries = connection.execute(
         """
-        select file, mode, coalesce(verdict = 'reject', false), rows_landed - coalesce(rows_ragged, 0)
+        select file, mode, coalesce(verdict = 'reject', false), rows_landed - coalesce(rows_ragged, 0), rows_set_aside
         from rollcall.delivery_file
         where delivery_id = %s and file = any(%s) and mode <> 'absent'
         order by file
@@ -58,8 +59,8 @@ def lock_landed_files(connection: Connection, delivery_id: int, names: Iterable[
         """,
         (delivery_id, list(names)),
     ).fetchall()
-    landed = {}
-    for name, mode, rejected, rows_expected in entries:
+    landed, set_aside = {}, set_aside_counts(connection, landing_schema(delivery_id))
+    for name, mode, rejected, rows_expected, set_aside_expected in entries:
         file = FILE_BY_NAME[str(name)]
         rows = _row_count(connection, landing_schema(delivery_id), file)
         if rows is None:
@@ -68,8 +69,27 @@ def lock_landed_files(connection: Connection, delivery_id: int, names: Iterable[
             raise LandedRowsGoneError(
                 f"{file.file_name}: {rows_expected} rows were landed, {rows} are there. Land it again."
             )
+        if set_aside is None or (set_aside.get(file.name, 0) != (set_aside_expected or 0) and not rejected):
+            raise LandedRowsGoneError(f"{file.file_name}: which records are set aside is not known. Land it again.")
         landed[file.name] = LandedFile(file, rows, str(mode), bool(rejected))
     return landed
+
+
+def set_aside_counts(connection: Connection, schema: str) -> dict[str, int] | None:
+    """How many records of each file are set aside; None where no table says so.
+
+    Args:
+        connection: Any connection to the warehouse.
+        schema: The delivery's.
+    """
+    table = sql.Identifier(schema, "row_set_aside")
+    found = connection.execute("select to_regclass(%s) is not null", (table.as_string(connection),)).fetchone()
+    if not (found and found[0]):
+        return None
+    counted = connection.execute(
+        sql.SQL("select file, count(distinct row_number) from {} group by file").format(table)
+    ).fetchall()
+    return {str(file): int(str(count)) for file, count in counted}
 
 
 def _row_count(connection: Connection, schema: str, file: File) -> int | None:

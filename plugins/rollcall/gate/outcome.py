@@ -64,10 +64,10 @@ class DeliveryOutcome:
 
 
 def judge(connection: Connection, delivery_id: int, file: str, limit: Limit, failures: Sequence[str] = ()) -> None:
-    """Write a file's verdict from the findings that the ledger holds.
+    """Write a file's verdict from what was set aside.
 
     Args:
-        connection: A transaction in the ledger.
+        connection: A transaction in the ledger, whose search path is the delivery's schema.
         delivery_id: The delivery.
         file: The file, by the standard's name.
         limit: How many records may be set aside without a person being asked.
@@ -117,9 +117,7 @@ def _counts(connection: Connection, delivery_id: int, file: str) -> tuple[int, i
         select
             coalesce(rows_landed, 0),
             (
-                select count(distinct row_number) from rollcall.row_finding
-                where row_finding.delivery_id = delivery_file.delivery_id
-                    and row_finding.file = delivery_file.file and severity = 'critical'
+                select count(distinct row_number) from row_set_aside where row_set_aside.file = delivery_file.file
             )
         from rollcall.delivery_file where delivery_id = %s and file = %s
         """,

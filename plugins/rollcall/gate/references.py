@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from psycopg import sql
 
-from rollcall.gate.findings import LEDGER
+from rollcall.gate.findings import SET_ASIDE
 from rollcall.gate.landed import LandedFile
 from rollcall.gate.published import published_ids, select_list
 from rollcall.oneroster import FILES, File
@@ -44,46 +44,40 @@ COMPARED: Mapping[str, Mapping[str, tuple[str, str]]] = {
 """What the known records of a file can be compared by besides their id: each column as it is landed, and as it is
 published. All are text, so that no comparison can fail on a cell; days of the calendar are in order as text too."""
 
-FINDINGS_SO_FAR = sql.Identifier("finding_so_far")
-"""The delivery's findings while it is gated, where each rule sees what the rules before it set aside."""
+SET_ASIDE_SO_FAR = sql.Identifier("set_aside_so_far")
+"""What the delivery is gated with: each rule sees what the rules before it set aside."""
 
 
-def collect_findings(connection: Connection, delivery_id: int, own_codes: Sequence[str]) -> None:
-    """Make the table of the findings so far, holding what set rows aside before.
+def collect_set_aside(connection: Connection, own_codes: Sequence[str]) -> None:
+    """Make the table of what is set aside so far, holding what the gate on each file set aside.
 
     Args:
         connection: A connection whose search path is the delivery's schema.
-        delivery_id: The delivery.
         own_codes: Codes that are about to be found anew.
     """
-    table = {"table": FINDINGS_SO_FAR, "ledger": LEDGER}
+    table = {"table": SET_ASIDE_SO_FAR, "set_aside": SET_ASIDE}
     connection.execute(sql.SQL("drop table if exists {table} cascade").format(**table))
-    connection.execute(sql.SQL("create unlogged table {table} (like {ledger})").format(**table))
+    connection.execute(sql.SQL("create unlogged table {table} (like {set_aside})").format(**table))
     connection.execute(
-        sql.SQL(
-            """
-            insert into {table} select * from {ledger}
-            where delivery_id = %s and severity = 'critical' and not code = any(%s)
-            """
-        ).format(**table),
-        (delivery_id, list(own_codes)),
+        sql.SQL("insert into {table} select * from {set_aside} where not code = any(%s)").format(**table),
+        (list(own_codes),),
     )
     connection.execute(sql.SQL("create index on {table} (file, row_number)").format(**table))
 
 
-def publish_findings(connection: Connection, own_codes: Sequence[str]) -> None:
-    """Take the findings of the cross-file rules over into the ledger.
+def keep_set_aside(connection: Connection, own_codes: Sequence[str]) -> None:
+    """Take over what the cross-file rules set aside, and have those who read it next plan with its size.
 
     Args:
         connection: A transaction in the ledger, whose search path is the delivery's schema.
         own_codes: The codes of these rules.
     """
+    table = {"table": SET_ASIDE_SO_FAR, "set_aside": SET_ASIDE}
     connection.execute(
-        sql.SQL("insert into {ledger} select * from {table} where code = any(%s)").format(
-            table=FINDINGS_SO_FAR, ledger=LEDGER
-        ),
+        sql.SQL("insert into {set_aside} select * from {table} where code = any(%s)").format(**table),
         (list(own_codes),),
     )
+    connection.execute(sql.SQL("analyze {set_aside}").format(**table))
 
 
 def create_known_views(connection: Connection, delivery_id: int, landed: Mapping[str, LandedFile]) -> None:
@@ -129,8 +123,8 @@ def _accepted(file: File, condition: sql.Composable = NO_MORE) -> sql.Composed:
         from {table} as landed
         where landed.sourced_id is not null
             and not exists (
-                select from {findings} as finding
-                where finding.file = {file} and finding.severity = 'critical' and finding.row_number = landed._row
+                select from {set_aside} as aside
+                where aside.file = {file} and aside.row_number = landed._row
             )
             {condition}
         """
@@ -138,7 +132,7 @@ def _accepted(file: File, condition: sql.Composable = NO_MORE) -> sql.Composed:
         condition=condition,
         columns=select_list(columns),
         table=sql.Identifier(file.table_name),
-        findings=FINDINGS_SO_FAR,
+        set_aside=SET_ASIDE_SO_FAR,
         file=sql.Literal(file.name),
     )
 

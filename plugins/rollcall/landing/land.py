@@ -17,7 +17,7 @@ from rollcall.landing.header_findings import header_findings
 from rollcall.landing.people import merge_rows_per_school
 from rollcall.landing.ragged import clear_ragged_rows, ragged_rows, ragged_table
 from rollcall.landing.records import LONGEST_RECORD_BYTES, LineTooLongError, RecordReader
-from rollcall.landing.schema import make_schema
+from rollcall.landing.schema import clear_set_aside, make_schema
 from rollcall.ledger import Delivery, DeliveryFile
 from rollcall.oneroster import FILE_BY_NAME, ROLES, Column, File
 from rollcall.settings import settings
@@ -107,6 +107,7 @@ def _make_table(landing: Landing) -> None:
     """The file's table, empty, in the delivery's own schema."""
     template = sql.Identifier("staging", landing.file.table_name)
     clear_ragged_rows(landing.connection, landing.delivery, landing.file)
+    clear_set_aside(landing.connection, landing.delivery, landing.file)
     landing.connection.commit()  # the connection that keeps ragged records must not wait for this one
     landing.connection.execute(sql.SQL("drop table if exists {} cascade").format(landing.table))
     landing.connection.execute(sql.SQL("create unlogged table {} (like {})").format(landing.table, template))

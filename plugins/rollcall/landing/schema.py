@@ -3,7 +3,7 @@
 from psycopg import sql
 
 from rollcall.ledger import Delivery
-from rollcall.oneroster import LANDED_FILES
+from rollcall.oneroster import LANDED_FILES, File
 from rollcall.warehouse import Connection
 
 
@@ -16,10 +16,16 @@ def make_schema(connection: Connection, delivery: Delivery) -> None:
     connection.execute("select pg_advisory_xact_lock(hashtextextended(%s, 0))", (delivery.landing_schema,))
     schema = sql.Identifier(delivery.landing_schema)
     connection.execute(sql.SQL("create schema if not exists {}").format(schema))
-    for table in ("ragged_row", *(file.table_name for file in LANDED_FILES)):
+    for table in ("ragged_row", "row_set_aside", *(file.table_name for file in LANDED_FILES)):
         connection.execute(
             sql.SQL("create unlogged table if not exists {} (like {})").format(
                 sql.Identifier(delivery.landing_schema, table), sql.Identifier("staging", table)
             )
         )
     connection.commit()
+
+
+def clear_set_aside(connection: Connection, delivery: Delivery, file: File) -> None:
+    """Forget which records of a file an earlier gate set aside."""
+    table = sql.Identifier(delivery.landing_schema, "row_set_aside")
+    connection.execute(sql.SQL("delete from {} where file = %s").format(table), (file.name,))

@@ -30,6 +30,17 @@ def template_ddl(file: File) -> str:
     )
 
 
+ROW_SET_ASIDE = """
+create table staging.row_set_aside (
+    file text not null,
+    code text not null,
+    row_number bigint not null,
+    sourced_id text
+);
+comment on table staging.row_set_aside is
+    'Every record that a critical finding sets aside, once per code; the ledger lists the first of each code only.';
+"""
+
 RAGGED_ROW = """
 create table staging.ragged_row (
     _row bigint not null,
