@@ -3,7 +3,7 @@
 FROM python:3.12-slim AS rollcall
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PYTHONUNBUFFERED=1
 RUN useradd --uid 50000 --create-home rollcall \
-    && install -d -o rollcall -g rollcall -m 0750 \
+    && install -d -o rollcall -g rollcall -m 0700 \
         /opt/airflow /var/lib/rollcall/archive /var/lib/rollcall/logs /var/lib/rollcall/accounts \
         /var/lib/rollcall/state /var/lib/rollcall/state/docs
 WORKDIR /opt/rollcall
@@ -21,6 +21,8 @@ ENV AIRFLOW_HOME=/opt/airflow \
     PYTHONPATH=/opt/rollcall/plugins/rollcall/stack/airflow_config \
     ROLLCALL_HOME=/opt/rollcall
 USER rollcall
+# What its processes write is for their user alone.
+ENTRYPOINT ["/bin/sh", "-c", "umask 077 && exec \"$@\"", "--"]
 
 FROM python:3.12-slim AS sftp
 ENV PYTHONUNBUFFERED=1

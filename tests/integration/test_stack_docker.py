@@ -1,5 +1,6 @@
 """What of the Docker stack can be checked without Docker."""
 
+import json
 import re
 import stat
 import subprocess
@@ -54,6 +55,13 @@ def test_every_service_has_a_health_check_or_ends_by_itself() -> None:
         "triggerer",
     }
     assert [name for name, service in services.items() if "test" not in service["healthcheck"]] == ["migrate"]
+
+
+def test_law_7_what_a_container_of_rollcall_writes_is_its_users_alone() -> None:
+    (entry,) = re.findall(r"^ENTRYPOINT (.+)$", (PROJECT_ROOT / "Dockerfile").read_text(), re.MULTILINE)
+    command = [*json.loads(entry), "sh", "-c", "umask; echo $1", "--", "two words"]
+    said = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert said.stdout.split("\n") == ["0077", "two words", ""]
 
 
 def test_what_migrate_documents_is_what_the_api_server_shows() -> None:

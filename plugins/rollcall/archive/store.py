@@ -90,6 +90,23 @@ def close_archive(root: str) -> None:
         ) from None
 
 
+def try_archive(root: str) -> None:
+    """Write a file into an archive and remove it; one that is not there yet is not made.
+
+    Args:
+        root: The archive's URL.
+
+    Raises:
+        OSError: it takes no files.
+    """
+    place, folder = _place(root), local_folder(root)
+    if folder is not None:
+        place = cast("ObjectStoragePath", next(path for path in (folder, *folder.parents) if path.exists()))
+    probe = place / f".rollcall-{uuid.uuid4().hex}"
+    probe.write_bytes(b"")
+    probe.unlink()
+
+
 class Archive:
     """One district's part of the archive.
 

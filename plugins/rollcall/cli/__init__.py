@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from rollcall.cli import deliveries, districts, inject, readers, rollback, stack
+from rollcall.cli import deliveries, districts, doctor, inject, readers, rollback, stack
 from rollcall.cli.errors import exit_code, say
 from simulator.cli import simulate
 
@@ -19,6 +19,7 @@ app.command()(stack.demo)
 app.command()(stack.up)
 app.command()(stack.down)
 app.command()(stack.deploy)
+app.command()(doctor.doctor)
 app.command()(deliveries.status)
 app.command()(deliveries.check)
 app.command()(inject.inject)

@@ -24,7 +24,7 @@ def up() -> None:
     from rollcall.stack import up as start
 
     os.umask(UMASK)
-    _close_archive()
+    _close_folders()
     state = start(
         after_postgres=lambda fresh: deploy_warehouse(fresh.warehouse_url),
         progress=lambda line: console.print(f"  {line}"),
@@ -48,17 +48,20 @@ def deploy() -> None:
     from rollcall.warehouse import warehouse_url
 
     os.umask(UMASK)
-    _close_archive()
+    _close_folders()
     deploy_warehouse(warehouse_url())
     console.print("The warehouse is at this version.")
 
 
-def _close_archive() -> None:
+def _close_folders() -> None:
     """Close what an earlier version left open; that it cannot be done is no reason to stay at that version."""
     from rollcall.archive.store import ArchiveError, close_archive
     from rollcall.settings import settings
+    from rollcall.stack import StackError
+    from rollcall.stack.state import close_state_folder
 
     try:
         close_archive(settings().archive_root)
-    except ArchiveError as error:
+        close_state_folder(settings().state_dir)
+    except (ArchiveError, StackError) as error:
         console.print(str(error), style="yellow")

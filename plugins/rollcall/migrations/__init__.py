@@ -5,6 +5,7 @@ from pathlib import Path
 import psycopg
 from alembic import command
 from alembic.config import Config
+from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine, text
 from sqlalchemy.exc import OperationalError
 
@@ -27,8 +28,7 @@ def migrate(warehouse_url: str) -> None:
     Raises:
         WarehouseError: the warehouse cannot be reached, or went away.
     """
-    config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent))
+    config = _config()
     engine = create_engine(warehouse_url.replace("postgresql://", "postgresql+psycopg://", 1))
     try:
         with engine.begin() as connection:
@@ -43,3 +43,14 @@ def migrate(warehouse_url: str) -> None:
         raise
     finally:
         engine.dispose()
+
+
+def newest_migration() -> str | None:
+    """The revision that this version of the package brings a warehouse to."""
+    return ScriptDirectory.from_config(_config()).get_current_head()
+
+
+def _config() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent))
+    return config

@@ -16,7 +16,7 @@ from rollcall.settings import Settings
 from rollcall.stack import airflow, postgres, processes, sftp
 from rollcall.stack.errors import StackError
 from rollcall.stack.processes import STOP_SIGNALS, Record, StopSignals
-from rollcall.stack.state import StackState, district_ids, load_or_create
+from rollcall.stack.state import StackState, close_state_folder, district_ids, load_or_create
 
 Progress = Callable[[str], None]
 SERVICES = (postgres.NAME, sftp.NAME, *airflow.NAMES)
@@ -165,7 +165,8 @@ def _lock(state_dir: Path) -> Iterator[None]:
 def _prepare(config: Settings, options: Mapping[str, str]) -> StackState:
     """Folders, passwords, ports, accounts: everything that has to be there before a process starts."""
     state = load_or_create(config, options).with_accounts(district_ids(config.districts_dir))
-    postgres.close_state_folder(state)
+    close_state_folder(state.state_dir)
+    postgres.let_server_user_pass(state.state_dir)
     make_folder(state.logs_dir)
     airflow.prepare_home(state)
     state = state.model_copy(

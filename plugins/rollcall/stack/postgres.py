@@ -20,7 +20,7 @@ from rollcall.private import write_private
 from rollcall.stack import processes
 from rollcall.stack.errors import StackError
 from rollcall.stack.processes import Record, Service
-from rollcall.stack.state import HOST, StackState
+from rollcall.stack.state import DATA_FOLDER, HOST, StackState
 
 NAME = "postgres"
 _SERVER_USER = "pgserver"
@@ -97,7 +97,7 @@ def ensure_running(state: StackState) -> Record:
 
 
 def _data_dir(state: StackState) -> Path:
-    return state.state_dir / "postgres"
+    return state.state_dir / DATA_FOLDER
 
 
 def _environment() -> dict[str, str]:
@@ -139,26 +139,12 @@ def _prepare_cluster(state: StackState, data: Path) -> None:
         _single_user(data, f"ALTER ROLE postgres PASSWORD '{state.postgres_password}'")
 
 
-def close_state_folder(state: StackState) -> None:
-    """Let nobody else into the state folder, whatever an earlier version let in.
-
-    Where the server runs as a user of its own, that user's group passes through to the data folder, and no more.
-
-    Raises:
-        StackError: something in it belongs to somebody else.
-    """
-    folder, owner = state.state_dir, server_owner()
-    passing = stat.S_IXGRP if owner else 0
-    try:
-        private.close_to_others(folder, but=[_data_dir(state)], but_for=passing)
-    except PermissionError as error:
-        raise StackError(
-            f"{error.filename} in the state folder belongs to somebody else, so it cannot be closed to others. "
-            f"Give everything in {folder} to the user that runs the stack, with chown -R."
-        ) from None
+def let_server_user_pass(state_dir: Path) -> None:
+    """As root: let the group of the server's own user pass through the state folder to its data, and no more."""
+    owner = server_owner()
     if owner:
-        os.chown(folder, -1, owner[1])
-        folder.chmod(private.FOLDER | passing)
+        os.chown(state_dir, -1, owner[1])
+        state_dir.chmod(private.FOLDER | stat.S_IXGRP)
 
 
 def _let_through(folder: Path) -> None:

@@ -1,6 +1,7 @@
 """What the local stack remembers: its ports, its passwords, the options that it was started with."""
 
 import secrets
+import stat
 from base64 import urlsafe_b64encode
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -8,12 +9,14 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from rollcall.private import write_private
+from rollcall.private import close_to_others, write_private
 from rollcall.settings import Settings
 from rollcall.stack.errors import StackError
 
 HOST = "127.0.0.1"
 SERVICE_LOGIN_SUFFIX = "--rollcall"
+DATA_FOLDER = "postgres"
+"""PostgreSQL's folder within the state folder: its server looks after the rights on it."""
 
 
 def new_password() -> str:
@@ -167,3 +170,20 @@ def load_or_create(config: Settings, options: Mapping[str, str]) -> StackState:
 def district_ids(districts_dir: Path) -> list[str]:
     """The districts that have a file; names that start with ``_`` are shared defaults, not districts."""
     return sorted(path.stem for path in districts_dir.glob("*.yaml") if not path.name.startswith("_"))
+
+
+def close_state_folder(state_dir: Path) -> None:
+    """Let nobody else into the state folder, whatever an earlier version let in.
+
+    A group may keep the right to pass through: PostgreSQL's own user needs it, where there is one.
+
+    Raises:
+        StackError: something in it belongs to somebody else.
+    """
+    try:
+        close_to_others(state_dir, but=[state_dir / DATA_FOLDER], but_for=stat.S_IXGRP)
+    except PermissionError as error:
+        raise StackError(
+            f"{error.filename} in the state folder belongs to somebody else, so it cannot be closed to others. "
+            f"Give everything in {state_dir} to the user that runs Rollcall, with chown -R."
+        ) from None
