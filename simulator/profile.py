@@ -48,7 +48,7 @@ class Profile:
         levels: Kindergarten to grade 12, or elementary schools only.
         packaging: Seven loose files, or one zip.
         manifest: Whether a manifest.csv goes with them.
-        first_night: The service date of night 1; it must lie in a school year (12 August to 4 June).
+        first_night: The service date of night 1; in the summer, the district's schools are open all year.
         rates: How much changes in a night.
     """
 

@@ -1,4 +1,8 @@
-"""The school year that the nights fall in: its terms, and the time stamps of what happens in it."""
+"""The school year that the nights fall in: its terms, and the time stamps of what happens in it.
+
+It runs from August 12 to June 4. Around a first night in the summer it is that of a year-round school: it begins on
+July 1, or ends on July 31, so that a district can be played on any day.
+"""
 
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -23,10 +27,15 @@ class SchoolYear:
     @cached_property
     def spans(self) -> dict[str, tuple[date, date]]:
         """First and last day, both inclusive, of each kind of term that a class can run in."""
-        start = self.first_night.year - (self.first_night.month < 7)
-        fall = date(start, 8, 12), date(start, 12, 18)
-        spring = date(start + 1, 1, 5), date(start + 1, 6, 4)
-        whole = fall[0], spring[1]
+        day = self.first_night
+        start = day.year - (day.month < 7)
+        first, last = date(start, 8, 12), date(start + 1, 6, 4)
+        if day >= last:  # the nights to come must lie in it, too
+            last = date(start + 1, 7, 31)
+        if day < first:
+            first = date(start, 7, 1)
+        fall, spring = (first, date(start, 12, 18)), (date(start + 1, 1, 5), last)
+        whole = first, last
         return {"F": fall, "S": spring, "FS": whole, "Y": whole}
 
     @cached_property

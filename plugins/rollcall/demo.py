@@ -4,8 +4,8 @@ import time
 import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
-from datetime import date, timedelta
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import httpx
@@ -13,18 +13,20 @@ from rich.console import Console
 
 from rollcall.airflow_api import airflow_api
 from rollcall.cli.output import make_table
+from rollcall.districts import District, load_district
 from rollcall.settings import settings
-from rollcall.stack import StackState, down, up
+from rollcall.stack import StackState, down, prepare_warehouse, up
 from rollcall.warehouse import connect
 from simulator.night import Delivery, write_night
 from simulator.profile import Profile
 from simulator.spoil import truncate
 from simulator.upload import Account, upload
 
-FIRST_NIGHT = date(2026, 11, 16)
 MARK = "made-by-demo"
 WAIT_SECONDS = 300
-LAKESIDE = Profile("lakeside-usd", "Lakeside Unified", students=5_000, seed=11, first_night=FIRST_NIGHT)
+CLEAR_OF_THE_NIGHT = timedelta(minutes=5)
+"""How long before the districts' nightly runs the demo does not start any more: they would take what it uploads."""
+LAKESIDE = Profile("lakeside-usd", "Lakeside Unified", students=5_000, seed=11)
 HILLCREST = Profile(
     "hillcrest-esd",
     "Hillcrest Elementary",
@@ -33,9 +35,8 @@ HILLCREST = Profile(
     levels="elementary",
     packaging="zip",
     manifest=True,
-    first_night=FIRST_NIGHT,
 )
-RIVERBEND = Profile("riverbend-cusd", "Riverbend Community Unified", students=2_000, seed=33, first_night=FIRST_NIGHT)
+RIVERBEND = Profile("riverbend-cusd", "Riverbend Community Unified", students=2_000, seed=33)
 PROFILES = (LAKESIDE, HILLCREST, RIVERBEND)
 EXPECTED = {
     (LAKESIDE.district_id, 1): "published",
@@ -83,23 +84,25 @@ def run_demo(console: Console) -> int:
     except DemoRefusedError as refusal:
         console.print(str(refusal), style="red")
         return 2
+    first_night = _first_night(console)
     console.print(
         "Starting PostgreSQL, an SFTP server and Airflow; the districts write their files meanwhile.", style="bold"
     )
     work = settings().state_dir / "demo"
     with ProcessPoolExecutor(1) as pool:
-        writing = pool.submit(_write_nights, work)
+        writing = pool.submit(_write_nights, work, first_night)
         state = _up(console)
         nights = writing.result()
     rows: list[NightRow] = []
     for number in (1, 2):
-        console.print(f"Night {number}, {FIRST_NIGHT + timedelta(days=number - 1)}", style="bold")
-        rows += _play_night(state, number, nights[number], console)
+        service_date = first_night + timedelta(days=number - 1)
+        console.print(f"Night {number}, {service_date}", style="bold")
+        rows += _play_night(state, number, service_date, nights[number], console)
     _print_table(rows, console)
     problems = list(_problems(rows, nights))
     for problem in problems:
         console.print(problem, style="red")
-    _print_where_to_look(state, time.monotonic() - started, console)
+    _print_where_to_look(state, first_night, time.monotonic() - started, console)
     return 1 if problems else 0
 
 
@@ -119,27 +122,44 @@ def _start_afresh() -> None:
     shutil.rmtree(state_dir)
 
 
+def _first_night(console: Console) -> date:
+    """The first of the two nights; waits where the districts' own runs are about to start."""
+    districts = [load_district(settings().districts_dir / f"{profile.district_id}.yaml") for profile in PROFILES]
+    now = datetime.now(UTC)
+    start = min(district.next_start(now) for district in districts)
+    if start - now < CLEAR_OF_THE_NIGHT:
+        console.print(
+            f"The nightly runs start at {start.astimezone(UTC):%H:%M} UTC and would take what the demo uploads: "
+            "waiting until they have gone by."
+        )
+        time.sleep((start - now).total_seconds() + 1)
+    return min(night_before_the_due_one(district, datetime.now(UTC)) for district in districts)
+
+
+def night_before_the_due_one(district: District, now: datetime) -> date:
+    """The demo's first night; its second one is the latest that was due, so that no night is missing afterwards."""
+    return next(district.nights_due(now), district.service_date(now)) - timedelta(days=1)
+
+
 def _up(console: Console) -> StackState:
     """The stack with the demo's short waits."""
-    from rollcall.conform import deploy
-
     state = up(
         stable_after_seconds=3,
         poll_interval_seconds=1,
         publication_poll_seconds=1,
-        after_postgres=lambda fresh: deploy(fresh.warehouse_url),
+        after_postgres=prepare_warehouse,
         progress=lambda line: console.print(f"  {line}"),
     )
     (state.state_dir / MARK).touch()
     return state
 
 
-def _write_nights(work: Path) -> dict[int, dict[str, Delivery]]:
+def _write_nights(work: Path, first_night: date) -> dict[int, dict[str, Delivery]]:
     """Every district's files for both nights; riverbend's second enrollments.csv is cut in half."""
     nights: dict[int, dict[str, Delivery]] = {1: {}, 2: {}}
-    for profile in PROFILES:
+    for profile in (replace(profile, first_night=first_night) for profile in PROFILES):
         for night in (1, 2):
-            content = 1 if profile is HILLCREST else night  # hillcrest sends the same files twice
+            content = 1 if profile.district_id == HILLCREST.district_id else night  # it sends the same files twice
             folder = work / f"night-{night}" / profile.district_id
             nights[night][profile.district_id] = write_night(profile, content, folder)
     truncate(work / "night-2" / RIVERBEND.district_id, "enrollments", 0.5)
@@ -147,10 +167,9 @@ def _write_nights(work: Path) -> dict[int, dict[str, Delivery]]:
 
 
 def _play_night(
-    state: StackState, number: int, deliveries: dict[str, Delivery], console: Console
+    state: StackState, number: int, service_date: date, deliveries: dict[str, Delivery], console: Console
 ) -> Iterator[NightRow]:
     """Upload, start the runs, and wait until each has ended or waits for a person."""
-    service_date = FIRST_NIGHT + timedelta(days=number - 1)
     with airflow_api(state.airflow_url, state.service_user, state.service_password) as api:
         for district in deliveries:
             _trigger(api, district, service_date)
@@ -263,14 +282,17 @@ def _print_table(rows: list[NightRow], console: Console) -> None:
     console.print(table)
 
 
-def _print_where_to_look(state: StackState, seconds: float, console: Console) -> None:
+def _print_where_to_look(state: StackState, first_night: date, seconds: float, console: Console) -> None:
     students = "count(distinct student_source_id) as students"
     query = f"select district_id, school_name, {students} from roster.roster group by 1, 2 order by 1, 2"
+    psql = f"{state.psql_path} {state.reader_url}"
+    as_of = f"set roster.as_of = '{first_night}'"
     console.print(f"\nTook {seconds:.0f} seconds. The stack is still up:")
     console.print(f"  Airflow    {state.airflow_url}   user {state.airflow_user}   password {state.airflow_password}")
     console.print("             riverbend-cusd waits for a decision under Browse > Required Actions")
     console.print("  Decide     .venv/bin/rollcall status")
     console.print("             .venv/bin/rollcall approve NUMBER --by you --why 'they changed the bell schedule'")
-    console.print(f"  Query      {state.psql_path} {state.warehouse_url} -c '{query}'", soft_wrap=True)
+    console.print(f"  Query      {psql} -c '{query}'", soft_wrap=True)
+    console.print(f"  Night 1    {psql} -c \"{as_of}\" -c '{query}'", soft_wrap=True)
     console.print(f"             {state.warehouse_docs_url} says what the tables hold; docs/querying.md how to ask")
     console.print("  Stop       make down")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import yaml
-from croniter import croniter
+from croniter import CroniterBadDateError, croniter
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from rollcall.oneroster import FILE_NAMES, LANDED_FILE_NAMES
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 QUIET_BEFORE_THE_NIGHT = timedelta(hours=6)
 """A delivery that comes this shortly before a night's run is that night's."""
+LONGEST_LOOK_BACK = timedelta(days=366)
+"""Nights that lie further back are not asked after any more."""
 DEFAULTS_FILE = "_defaults.yaml"
 DISTRICT_ID = re.compile(r"^[a-z0-9]+(-[a-z0-9]+)*$")
 Weekday = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
@@ -173,6 +175,10 @@ class District(_Strict):
     def _is_cron(cls, value: str) -> str:
         if not croniter.is_valid(value):
             raise ValueError(f"{value!r} is not a cron expression, for instance '0 2 * * *'")
+        try:
+            croniter(value).get_next()
+        except CroniterBadDateError:
+            raise ValueError(f"{value!r} names a day that never comes") from None
         return value
 
     @field_validator("timezone")
@@ -229,6 +235,29 @@ class District(_Strict):
         """The moment until which the delivery of a night is waited for."""
         return datetime.combine(service_date, self.deadline, self.zone)
 
+    def nights_due(self, moment: datetime, *, after: date | None = None) -> Iterator[date]:
+        """The nights whose runs were to start before a moment, the latest first; those without a delivery left out.
+
+        Args:
+            moment: The moment.
+            after: The night before the first that is asked for; a year before the moment at the earliest.
+        """
+        here = moment.astimezone(self.zone)
+        first = max(after or date.min, here.date() - LONGEST_LOOK_BACK)
+        starts = croniter(self.schedule, here)
+        night = last = self.service_date(starts.get_prev(datetime))
+        while night > first:
+            if self.not_expected_because(night) is None:
+                yield night
+            while night == last:  # a schedule may start more than one run on a day
+                night = self.service_date(starts.get_prev(datetime))
+            last = night
+
+    def next_start(self, moment: datetime) -> datetime:
+        """When the next night's run starts, after a moment."""
+        start: datetime = croniter(self.schedule, moment.astimezone(self.zone)).get_next(datetime)
+        return start
+
     def is_intraday_at(self, moment: datetime) -> bool:
         """Whether a delivery that lies in the inbox is to be taken by day, and not by the next night's run.
 
@@ -236,11 +265,12 @@ class District(_Strict):
         """
         here = moment.astimezone(self.zone)
         started = croniter(self.schedule, here).get_prev(datetime)
-        next_start = croniter(self.schedule, here).get_next(datetime)
         return (
             self.intraday
             and self.paused_because(here.date()) is None
-            and self.deadline_on(self.service_date(started)) <= moment < next_start - QUIET_BEFORE_THE_NIGHT
+            and self.deadline_on(self.service_date(started))
+            <= moment
+            < self.next_start(moment) - QUIET_BEFORE_THE_NIGHT
         )
 
     def paused_because(self, service_date: date) -> str | None:

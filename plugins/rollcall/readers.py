@@ -64,13 +64,14 @@ def readers(connection: Connection) -> list[Reader]:
     ]
 
 
-def add_reader(connection: Connection, name: str, *, restricted: bool) -> str:
+def add_reader(connection: Connection, name: str, *, restricted: bool, password: str | None = None) -> str:
     """Make a login that reads the marts, of no district yet.
 
     Args:
         connection: A transaction of a login that may create roles.
         name: The login.
         restricted: Whether it reads demographics, too.
+        password: Its password; a random one when not given.
 
     Returns:
         Its password, which is kept nowhere: the server gets only what a password can be checked by.
@@ -80,14 +81,36 @@ def add_reader(connection: Connection, name: str, *, restricted: bool) -> str:
     """
     if _exists(connection, name):
         raise ReaderError(f"There is a role {name!r} already. Choose another name, or grant it districts.")
-    password = secrets.token_urlsafe(18)
-    scrambled = connection.pgconn.encrypt_password(password.encode(), name.encode(), b"scram-sha-256").decode()
+    chosen = password or secrets.token_urlsafe(18)
     connection.execute(
         sql.SQL("create role {} login password {} in role {}").format(
-            sql.Identifier(name), scrambled, sql.Identifier(RESTRICTED_READER if restricted else READER)
+            sql.Identifier(name),
+            _scrambled(connection, name, chosen),
+            sql.Identifier(RESTRICTED_READER if restricted else READER),
         )
     )
-    return password
+    return chosen
+
+
+def ensure_reader(connection: Connection, name: str, password: str) -> None:
+    """Make a reader of every district, or give the one that is there this password; what it sees stays as it is.
+
+    Args:
+        connection: A transaction of a login that owns the ledger and may create roles.
+        name: The login.
+        password: Its password.
+    """
+    if _exists(connection, name):
+        scrambled = _scrambled(connection, name, password)
+        connection.execute(sql.SQL("alter role {} password {}").format(sql.Identifier(name), scrambled))
+        return
+    add_reader(connection, name, restricted=False, password=password)
+    grant(connection, name, None, by="rollcall up")
+
+
+def _scrambled(connection: Connection, name: str, password: str) -> str:
+    """All that the server gets of a password: what it can be checked by."""
+    return connection.pgconn.encrypt_password(password.encode(), name.encode(), b"scram-sha-256").decode()
 
 
 def grant(connection: Connection, name: str, districts: Sequence[str] | None, *, by: str) -> None:

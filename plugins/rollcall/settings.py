@@ -38,7 +38,7 @@ class Settings(BaseSettings):
     operators_email: str = Field(
         default="", description="Who gets notices by e-mail, separated by commas; blank means the log only."
     )
-    airflow_url: str = Field(default="", description="Airflow's address, to answer its approval requests.")
+    airflow_url: str = Field(default="", description="Airflow's address: for its approval requests and its health.")
     airflow_user: str = Field(default="", description="The Airflow account that answers approval requests.")
     airflow_password: SecretStr = Field(default=SecretStr(""), description="That account's password.")
 

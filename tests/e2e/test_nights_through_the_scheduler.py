@@ -1,12 +1,18 @@
 """Nights through the real scheduler, triggerer and executor."""
 
+import json
 import os
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
+import pytest
+
 from rollcall.oneroster import FILE_NAMES
-from rollcall.stack import restart
+from rollcall.report.services import DEAD_AFTER, ServiceState, service_states
+from rollcall.settings import settings
+from rollcall.stack import kill, restart
 from simulator import spoil
 from tests.e2e.conftest import NIGHT_1, NIGHT_2, NIGHT_3, Export
 from tests.e2e.operator_at_work import Desk
@@ -160,6 +166,30 @@ def test_restarts_while_waiting_and_a_paused_conform(desk: Desk, tmp_path: Path)
     assert {desk.ended(district, run) for district, run in runs.items()} == {"success"}
     for district, delivery in deliveries.items():
         assert desk.roster_rows(district) == delivery.expected.roster_rows
+
+
+def test_a_dead_service_is_named(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    every = {"api-server", "scheduler", "dag-processor", "triggerer", "postgres", "sftp"}
+    desk.until("every service", lambda: {each.service for each in service_states() if each.state == "alive"} == every)
+    kill("triggerer", desk.state.state_dir)
+    done = rollcall(desk, "status", "--json")
+    assert done.returncode == 1
+    assert "triggerer is dead: its process is gone: no inbox is watched" in done.stderr
+    assert all(state["district"] for state in json.loads(done.stdout))
+
+    monkeypatch.setenv("ROLLCALL_AIRFLOW_URL", desk.state.airflow_url)  # as on a server, where nobody sees processes
+    settings.cache_clear()
+    desk.until("a missed heartbeat", lambda: state_of("triggerer").state == "late")
+    assert state_of("triggerer", datetime.now(UTC) + DEAD_AFTER).state == "dead"
+    assert state_of("scheduler").last_heartbeat is not None
+    monkeypatch.undo()
+    settings.cache_clear()
+    restart("triggerer", desk.state.state_dir)
+
+
+def state_of(service: str, now: datetime | None = None) -> ServiceState:
+    """How a service stands."""
+    return next(each for each in service_states(now) if each.service == service)
 
 
 def test_clearing_an_old_run_changes_nothing(desk: Desk, tmp_path: Path) -> None:

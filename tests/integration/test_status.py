@@ -1,8 +1,9 @@
 """``rollcall status``: how each district stands, and since when it has not been good."""
 
 import json
+import socket
 from collections.abc import Callable, Iterator
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,12 @@ from typer.testing import CliRunner
 from rollcall import ledger
 from rollcall.cli import app
 from rollcall.ledger import DeliveryState
-from rollcall.settings import settings
+from rollcall.report.status import DistrictState, district_states
+from rollcall.settings import PROJECT_ROOT, settings
 from rollcall.warehouse import connect
 
 FIRST_NIGHT = date(2026, 11, 20)
+DEFAULTS = PROJECT_ROOT / "dags" / "districts" / "_defaults.yaml"
 
 
 @pytest.fixture(autouse=True)
@@ -112,18 +115,143 @@ def test_a_district_that_was_never_good_says_so(nights: Callable[..., None]) -> 
 
 
 def test_a_paused_district_is_paused_whatever_its_last_night_was(
-    nights: Callable[..., None], tmp_path: Path, warehouse_url: str
+    nights: Callable[..., None], file: Callable[..., None], warehouse_url: str
 ) -> None:
-    from rollcall.settings import PROJECT_ROOT
-
-    defaults = PROJECT_ROOT / "dags" / "districts" / "_defaults.yaml"
-    (tmp_path / defaults.name).write_bytes(defaults.read_bytes())
-    pause = "{first_night: 2020-01-01, last_night: 2099-12-31, reason: summer}"
-    (tmp_path / "maple.yaml").write_text(f"name: Maple\npauses: [{pause}]\n")
+    file("pauses: [{first_night: 2020-01-01, last_night: 2099-12-31, reason: summer}]")
     nights("missing")
     assert (maple()["state"], maple()["nights_since"]) == ("paused", 1)
     execute(warehouse_url, "delete from rollcall.night")
     assert maple()["state"] == "paused"
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Callable[..., None]:
+    """Gives maple its file: the run starts at 07:00 UTC, the deadline is 11:00 UTC."""
+
+    def write(*lines: str) -> None:
+        (tmp_path / DEFAULTS.name).write_bytes(DEFAULTS.read_bytes())
+        (tmp_path / "maple.yaml").write_text("\n".join(["name: Maple", *lines]))
+
+    return write
+
+
+def maple_at(day: int, hour: int, minute: int = 0) -> DistrictState:
+    """Maple's state at a moment of November 2026, in UTC."""
+    with connect() as connection:
+        (state,) = district_states(connection, datetime(2026, 11, day, hour, minute, tzinfo=UTC))
+    return state
+
+
+def test_a_night_without_a_run_is_late_and_after_its_deadline_missing(
+    nights: Callable[..., None], file: Callable[..., None]
+) -> None:
+    """A dead scheduler writes nothing into the ledger: the last good night is no good news ten days later."""
+    file()
+    nights("published")  # of the 20th
+    state = maple_at(21, 6, 59)
+    assert (state.state, state.night, state.nights_since) == ("published", FIRST_NIGHT, 0)
+    assert maple_at(21, 7, 10).state == "published", "a busy scheduler needs a moment"
+    state = maple_at(21, 7, 30)
+    assert (state.state, state.night, state.nights_since) == ("late", date(2026, 11, 21), 0)
+    state = maple_at(21, 11, 1)
+    assert (state.state, state.night, state.nights_since) == ("missing", date(2026, 11, 21), 1)
+    state = maple_at(30, 12)
+    assert (state.state, state.night, state.delivery) == ("missing", date(2026, 11, 30), None)
+    assert (state.last_good, state.nights_since, state.published_sequence) == (FIRST_NIGHT, 10, 1)
+    assert state.message is not None
+    assert state.message.startswith("No run has started for 10 nights, since 2026-11-21.")
+
+
+def test_status_knows_what_day_it_is(nights: Callable[..., None], file: Callable[..., None]) -> None:
+    """Years later, by this machine's clock: the command, too, says so, and exits 1."""
+    file()
+    nights("published")
+    with connect(role=None) as connection:
+        connection.execute("update rollcall.night set service_date = '2020-01-01'")
+        connection.execute("update rollcall.publication set effective_date = '2020-01-01'")
+    assert maple()["state"] == "missing"
+    assert maple()["nights_since"] > 300
+    code, table = status()
+    assert code == 1
+    assert "2020-01-01," in table
+
+
+def test_nights_on_which_nothing_is_expected_are_not_missed(
+    nights: Callable[..., None], file: Callable[..., None]
+) -> None:
+    file("expected_weekdays: [monday, friday]")
+    nights("published")  # of Friday the 20th
+    assert maple_at(22, 12).state == "published"
+    state = maple_at(25, 12)
+    assert (state.state, state.night, state.nights_since) == ("missing", date(2026, 11, 23), 1)
+    file("pauses: [{first_night: 2026-11-21, last_night: 2026-11-25}]")
+    assert maple_at(25, 12).state == "paused"
+    assert (maple_at(26, 6).state, maple_at(26, 12).nights_since) == ("published", 1)
+
+
+def test_nights_without_a_run_between_others_count(nights: Callable[..., None], file: Callable[..., None]) -> None:
+    file()
+    nights("published", "missing")
+    with connect() as connection:
+        one_night(connection, 5, "rejected")  # of the 24th
+    assert (maple_at(24, 12).state, maple_at(24, 12).nights_since) == ("rejected", 4)
+    assert maple_at(25, 12).message == (
+        "No run has started for the night of 2026-11-25. Look whether Airflow's scheduler runs and roster__maple is "
+        "not paused, then trigger it with Night 2026-11-25."
+    )
+
+
+def test_a_hold_is_not_forgotten_over_a_later_night(nights: Callable[..., None], file: Callable[..., None]) -> None:
+    file()
+    nights("published", "held")
+    assert (maple_at(21, 12).state, maple_at(21, 12).message) == ("held", "Because.")
+    told = maple_at(22, 12)
+    assert told.state == "missing"
+    assert (told.message or "").endswith("Delivery 2 of 2026-11-21 still waits for a decision.")
+    with connect() as connection:
+        one_night(connection, 3, "missing")
+    assert maple_at(22, 12).message == "Nothing came. Delivery 2 of 2026-11-21 still waits for a decision."
+
+
+def test_a_run_that_waits_beyond_its_deadline_is_stuck(nights: Callable[..., None], file: Callable[..., None]) -> None:
+    """A dead triggerer lets runs wait for ever."""
+    file()
+    nights("published", "waiting")
+    with connect(role=None) as connection:
+        connection.execute("update rollcall.night set updated_at = '2026-11-21 07:00:05+00'")
+    assert (maple_at(21, 10).state, maple_at(21, 11, 10).state) == ("late", "late")
+    stuck = maple_at(21, 12)
+    assert (stuck.state, stuck.nights_since) == ("missing", 1)
+    assert "triggerer" in (stuck.message or "")
+
+
+def test_a_night_that_nobody_can_have_had_pins_nothing(nights: Callable[..., None], file: Callable[..., None]) -> None:
+    file()
+    nights("published")
+    with connect(role=None) as connection:
+        connection.execute("insert into rollcall.night (district_id, service_date, outcome) "
+                           "values ('maple', '2026-12-24', 'missing')")  # fmt: skip
+    assert (maple_at(20, 12).state, maple_at(20, 12).night) == ("published", FIRST_NIGHT)
+
+
+def test_a_district_without_a_night_yet_is_new(file: Callable[..., None], warehouse_url: str) -> None:
+    file()
+    assert maple_at(30, 12).state == "new"
+    execute(warehouse_url, "delete from rollcall.district")
+    assert maple_at(30, 12).state == "new"
+
+
+def test_airflow_that_does_not_answer_is_said_and_keeps_nothing_back(
+    nights: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:  # takes connections, and never says a word
+        monkeypatch.setenv("ROLLCALL_AIRFLOW_URL", f"http://127.0.0.1:{silent.getsockname()[1]}")
+        settings.cache_clear()
+        nights("published")
+        result = CliRunner().invoke(app, ["status", "--json"])
+    assert result.exit_code == 1
+    assert json.loads(result.stdout)[0]["state"] == "published"
+    assert result.stderr.startswith("api-server is dead: Airflow at http://127.0.0.1:")
 
 
 def test_a_rollback_is_told_until_the_next_night(nights: Callable[..., None]) -> None:

@@ -4,7 +4,7 @@ import csv
 import re
 from collections import Counter
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 from itertools import pairwise
 from pathlib import Path
 from zipfile import ZipFile
@@ -292,6 +292,28 @@ def test_a_night_after_new_year_gives_no_one_a_class_that_is_over(tmp_path: Path
     night = read(write_night(profile, 3, tmp_path).folder)
     assert all(row["beginDate"] <= (row["endDate"] or "9999") for row in night["enrollments"].values())
     assert any(row["beginDate"] == "2027-02-03" for row in night["enrollments"].values())
+
+
+EDGES = ("01-04", "06-03", "06-04", "06-05", "06-30", "07-01", "08-11", "08-12", "12-18", "12-31")
+ANY_DAY = [*(f"2027-{month:02}-15" for month in range(1, 13)), "2028-02-28", *(f"2027-{edge}" for edge in EDGES)]
+
+
+@pytest.mark.parametrize("day", [date.fromisoformat(day) for day in ANY_DAY], ids=str)
+def test_a_district_can_be_played_on_any_day(tmp_path: Path, day: date) -> None:
+    """The demo plays the nights that are due now, in the summer, too."""
+    profile = replace(K12, students=500, first_night=day, rates=Rates(0.02, 0.02, 0.01, 0.02, 0.01, 0.02))
+    first, second = (write_night(profile, number, tmp_path / str(number)) for number in (1, 2))
+    assert (first.service_date, second.service_date) == (day, day + timedelta(days=1))
+    assert first.expected.roster_rows > 500
+    assert second.expected.added["users"] > 0 < second.expected.removed["users"]
+    for delivery in (first, second):
+        night = read(delivery.folder)
+        sessions = night["academicSessions"].values()
+        assert any(row["startDate"] <= str(delivery.service_date) <= row["endDate"] for row in sessions)
+        assert len({row["schoolYear"] for row in sessions}) == 1
+        assert all(row["beginDate"] <= (row["endDate"] or "9999") for row in night["enrollments"].values())
+        stamps = {row["dateLastModified"] for rows in night.values() for row in rows.values()}
+        assert max(stamps) < str(delivery.service_date)
 
 
 def test_a_class_that_is_over_is_not_counted_as_active(tmp_path: Path) -> None:

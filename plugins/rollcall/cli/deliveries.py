@@ -16,6 +16,7 @@ from rollcall.escaping import one_line
 
 if TYPE_CHECKING:
     from rollcall.check import CheckVerdict
+    from rollcall.report.services import ServiceState
     from rollcall.report.status import DistrictState
 
 console = make_console()
@@ -31,29 +32,52 @@ BAD_NEWS = frozenset({"held", "rejected", "missing", "incomplete", "unreachable"
 
 
 def status(as_json: AsJson = False) -> None:
-    """How each district stands tonight; exits 1 when one needs somebody."""
+    """How each district stands tonight, and which service is dead or late.
+
+    Exits 1 when a district or a service needs somebody. With --json the districts are printed on standard output, and
+    what is wrong with a service on standard error.
+    """
+    from rollcall.report.services import service_states
     from rollcall.report.status import district_states
     from rollcall.warehouse import connect
 
-    with connect() as connection:
-        states = district_states(connection)
-    if as_json:
-        console.print_json(json.dumps([asdict(state) for state in states], default=str))
-    else:
-        table = make_table("District", "State", "Night", "Delivery", "Sequence", "Last good", "What", wraps=("What",))
-        for state in states:
-            table.add_row(
-                state.district,
-                state.state,
-                str(state.night or "-"),
-                str(state.delivery or "-"),
-                str(state.published_sequence or "-"),
-                _last_good(state),
-                one_line(state.message or ""),
-            )
-        console.print(table)
-    if any(state.state in BAD_NEWS for state in states):
+    services = service_states()
+    try:
+        with connect() as connection:
+            states = district_states(connection)
+        if as_json:
+            console.print_json(json.dumps([asdict(state) for state in states], default=str))
+        else:
+            _print_states(states)
+    finally:  # without a warehouse it is the one thing that is known
+        _tell_services(services, as_json)
+    if any(state.state in BAD_NEWS for state in states) or any(service.state == "dead" for service in services):
         raise typer.Exit(1)
+
+
+def _print_states(states: "list[DistrictState]") -> None:
+    table = make_table("District", "State", "Night", "Delivery", "Sequence", "Last good", "What", wraps=("What",))
+    for state in states:
+        table.add_row(
+            state.district,
+            state.state,
+            str(state.night or "-"),
+            str(state.delivery or "-"),
+            str(state.published_sequence or "-"),
+            _last_good(state),
+            one_line(state.message or ""),
+        )
+    console.print(table)
+
+
+def _tell_services(services: "list[ServiceState]", as_json: bool) -> None:
+    """One line for each that is not well, on standard error; for people, one for all that are."""
+    for service in services:
+        if service.state != "alive":
+            typer.echo(f"{service.service} is {service.state}: {service.message}", err=True)
+    alive = [service.service for service in services if service.state == "alive"]
+    if alive and not as_json:
+        typer.echo(f"Services alive: {', '.join(alive)}.")
 
 
 def _last_good(state: "DistrictState") -> str:

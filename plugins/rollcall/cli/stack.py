@@ -1,11 +1,15 @@
 """``rollcall demo``, ``up``, ``down``, ``deploy``."""
 
 import os
+from typing import TYPE_CHECKING
 
 import typer
 
 from rollcall.cli.output import make_console
 from rollcall.private import UMASK
+
+if TYPE_CHECKING:
+    from rollcall.stack import StackState
 
 console = make_console()
 
@@ -20,19 +24,21 @@ def demo() -> None:
 
 def up() -> None:
     """Start the local stack: PostgreSQL, an SFTP server, Airflow. Starting it twice does no harm."""
-    from rollcall.conform import deploy as deploy_warehouse
+    from rollcall.stack import prepare_warehouse
     from rollcall.stack import up as start
 
     os.umask(UMASK)
     _close_folders()
-    state = start(
-        after_postgres=lambda fresh: deploy_warehouse(fresh.warehouse_url),
-        progress=lambda line: console.print(f"  {line}"),
-    )
+    print_addresses(start(after_postgres=prepare_warehouse, progress=lambda line: console.print(f"  {line}")))
+
+
+def print_addresses(state: "StackState") -> None:
+    """Where to look, and with which login; whoever needs the owner's finds it in the private file."""
     console.print(f"Airflow   {state.airflow_url}   user {state.airflow_user}, password {state.airflow_password}")
-    console.print(f"Warehouse {state.psql_path} {state.warehouse_url}", soft_wrap=True)
+    console.print(f"Warehouse {state.psql_path} {state.reader_url}", soft_wrap=True)
     console.print(f"Tables    {state.warehouse_docs_url}")
-    console.print("Stop it with `rollcall down`.")
+    console.print(f"The warehouse's login reads the marts. Every other login stands in {state.state_dir}/stack.json.")
+    console.print("Stop it with [bold]rollcall down[/].")
 
 
 def down() -> None:

@@ -1,8 +1,8 @@
-"""How each district stands: what ``rollcall status`` prints."""
+"""How each district stands, compared with the night that is due: what ``rollcall status`` prints."""
 
-from collections.abc import Iterable
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 
 from rollcall.districts import District, load_districts
 from rollcall.ledger import ROLLBACK
@@ -12,6 +12,12 @@ from rollcall.warehouse import Connection
 STATE_OF_OUTCOME = {"waiting": "late", "not_expected": "not_expected"}
 """A run waits only after the hour by which files are due."""
 IN_PROGRESS = frozenset({"receiving", "received", "accepted", "in_progress"})
+STARTS_WITHIN = timedelta(minutes=15)
+"""A run that is due is given this long before it counts as not started: a busy scheduler needs minutes."""
+ENDS_WITHIN = timedelta(minutes=30)
+"""A run waits for a quarter of an hour at least, whenever it starts; twice that after the deadline, it is stuck."""
+EAST_OF_UTC = timedelta(hours=14)
+"""How far ahead of UTC the date is somewhere; a later night is nobody's yet."""
 
 
 @dataclass(frozen=True)
@@ -38,51 +44,101 @@ class DistrictState:
     message: str | None
 
 
-def district_states(connection: Connection) -> list[DistrictState]:
-    """The state of every district that has a file or ever ran, by name."""
+@dataclass(frozen=True)
+class _Nights:
+    """What the ledger knows of a district's nights.
+
+    Attributes:
+        known: Those with a row, since the last good one.
+        bad: Those of them that ended without a roster.
+        since: When the last night's row was written.
+        hold: The newest delivery that waits for a decision, and its night.
+    """
+
+    known: frozenset[date] = frozenset()
+    bad: frozenset[date] = frozenset()
+    since: datetime | None = None
+    hold: tuple[int, date] | None = None
+
+
+def district_states(connection: Connection, now: datetime | None = None) -> list[DistrictState]:
+    """The state of every district that has a file or ever ran, by name.
+
+    Args:
+        connection: Any connection to the warehouse.
+        now: The moment that it is asked for.
+    """
+    moment = now or datetime.now(UTC)
     configured = {
         district.district_id: district
         for district in load_districts(settings().districts_dir)
         if isinstance(district, District)
     }
-    known = {state.district: state for state in _from_ledger(connection)}
-    names = sorted({*configured, *known})
-    return [_with_pause(known.get(name) or _new(name), configured.get(name)) for name in names]
+    known = {state.district: (state, nights) for state, nights in _from_ledger(connection, moment)}
+    return [
+        _as_of(moment, *known.get(name, (_new(name), _Nights())), configured.get(name))
+        for name in sorted({*configured, *known})
+    ]
 
 
-def _from_ledger(connection: Connection) -> Iterable[DistrictState]:
+def _from_ledger(connection: Connection, now: datetime) -> Iterator[tuple[DistrictState, _Nights]]:
+    """Each district's last night as the ledger has it; a night that nobody can have had yet is passed over."""
     rows = connection.execute(
         """
         select district.district_id, night.outcome, night.service_date, night.delivery_id, publication.sequence,
-            publication.effective_date, since.nights, coalesce(delivery.state_reason, night.message), delivery.state,
-            rollback.delivery_id, rollback.state_reason
+            publication.effective_date, coalesce(delivery.state_reason, night.message), delivery.state,
+            rollback.delivery_id, rollback.state_reason, since.known, since.bad, night.updated_at,
+            waiting.delivery_id, waiting.service_date
         from rollcall.district
         left join lateral (
             select * from rollcall.night
-            where night.district_id = district.district_id order by service_date desc limit 1
+            where night.district_id = district.district_id and night.service_date <= %(latest)s
+            order by service_date desc limit 1
         ) as night on true
         left join rollcall.delivery on delivery.delivery_id = night.delivery_id
         left join rollcall.publication on publication.district_id = district.district_id
         left join rollcall.delivery as rollback
-            on rollback.delivery_id = publication.delivery_id and rollback.source = %s
+            on rollback.delivery_id = publication.delivery_id and rollback.source = %(rollback)s
             and rollback.arrived_at > delivery.arrived_at and delivery.state in ('published', 'unchanged')
         cross join lateral (
-            select count(*) as nights
-            from rollcall.night as bad
-            left join rollcall.delivery as sent on sent.delivery_id = bad.delivery_id
-            where bad.district_id = district.district_id
-                and bad.service_date > coalesce(publication.effective_date, '-infinity')
-                and bad.outcome not in ('waiting', 'not_expected')
-                and (bad.outcome <> 'in_progress' or sent.state = 'held')
+            select
+                coalesce(array_agg(each.service_date), '{}') as known,
+                coalesce(array_agg(each.service_date) filter (
+                    where each.outcome <> 'not_expected' and (
+                        each.outcome not in ('waiting', 'in_progress') or sent.state = 'held'
+                        or each.service_date < night.service_date
+                    )
+                ), '{}') as bad
+            from rollcall.night as each
+            left join rollcall.delivery as sent on sent.delivery_id = each.delivery_id
+            where each.district_id = district.district_id and each.service_date <= %(latest)s
+                and each.service_date > coalesce(publication.effective_date, '-infinity')
         ) as since
+        left join lateral (
+            select held.delivery_id, held.service_date
+            from rollcall.delivery as held
+            where held.district_id = district.district_id and held.state = 'held'
+            order by held.service_date desc, held.arrived_at desc limit 1
+        ) as waiting on true
         """,
-        (ROLLBACK,),
+        {"latest": (now + EAST_OF_UTC).date(), "rollback": ROLLBACK},
     ).fetchall()
-    for district, outcome, night, delivery, sequence, last_good, nights, message, delivery_state, *rollback in rows:
+    for row in rows:
+        district, outcome, night, delivery, sequence, last_good, message, delivery_state = row[:8]
+        rollback, rollback_reason, known, bad, since, waiting, waiting_night = row[8:]
+        nights = _Nights(
+            frozenset(known),  # type: ignore[call-overload]  # date[]
+            frozenset(bad),  # type: ignore[call-overload]
+            since,  # type: ignore[arg-type]  # as the tables are declared
+            (waiting, waiting_night) if waiting is not None else None,  # type: ignore[arg-type]
+        )
         state = _state(str(outcome) if outcome else None, str(delivery_state) if delivery_state else None)
-        if rollback[0] is not None:  # readers see what a person went back to, not what came last
-            state, (delivery, message) = "rolled_back", rollback
-        yield DistrictState(str(district), state, night, delivery, sequence, last_good, nights, message)  # type: ignore[arg-type]  # as the tables are declared
+        if rollback is not None:  # readers see what a person went back to, not what came last
+            state, delivery, message = "rolled_back", rollback, rollback_reason
+        yield (
+            DistrictState(str(district), state, night, delivery, sequence, last_good, len(nights.bad), message),  # type: ignore[arg-type]
+            nights,
+        )
 
 
 def _state(outcome: str | None, delivery_state: str | None) -> str:
@@ -96,11 +152,70 @@ def _new(district_id: str) -> DistrictState:
     return DistrictState(district_id, "new", None, None, None, None, 0, None)
 
 
-def _with_pause(state: DistrictState, district: District | None) -> DistrictState:
+def _as_of(now: datetime, state: DistrictState, nights: _Nights, district: District | None) -> DistrictState:
+    """The state as it is now: the ledger's last night may not be the one that is due.
+
+    A district without a file has no schedule any more: of it the ledger's word stands.
+    """
+    if district is not None and state.night is not None and nights.since is not None:
+        without = _without_run(now, state, nights, district)
+        over = [night for night in without if now > district.deadline_on(night)]
+        in_a_row = [night for night in without if night > state.night]
+        is_stuck = state.state == "late" and now > _ends_by(district, state.night, nights.since)
+        state = replace(state, nights_since=state.nights_since + len(over))
+        if in_a_row:
+            state = _not_started(now, state, in_a_row, district)
+        elif is_stuck:
+            state = _stuck(state, district)
+    if nights.hold and nights.hold[0] != state.delivery and state.state != "same_as_held":
+        state = _with_sentence(state, "Delivery {} of {} still waits for a decision.".format(*nights.hold))
+    return _with_pause(now, state, district) if district else state
+
+
+def _without_run(now: datetime, state: DistrictState, nights: _Nights, district: District) -> list[date]:
+    """The nights, the latest first, of which the ledger should know and does not, since the last good one."""
+    after = state.last_good or min(nights.known, default=state.night)
+    return [night for night in district.nights_due(now - STARTS_WITHIN, after=after) if night not in nights.known]
+
+
+def _ends_by(district: District, night: date, since: datetime) -> datetime:
+    """When a run that waits should have ended its wait."""
+    return max(district.deadline_on(night), since) + ENDS_WITHIN
+
+
+def _not_started(now: datetime, state: DistrictState, nights: list[date], district: District) -> DistrictState:
+    """No run has started for the night that is due; before its deadline there is time to.
+
+    Args:
+        nights: That night, and those in a row before it of which the same is true.
+    """
+    which = f"the night of {nights[0]}" if len(nights) == 1 else f"{len(nights)} nights, since {nights[-1]}"
+    return replace(
+        state,
+        state="late" if now <= district.deadline_on(nights[0]) else "missing",
+        night=nights[0],
+        delivery=None,
+        message=f"No run has started for {which}. Look whether Airflow's scheduler runs and {district.dag_id} is not "
+        f"paused, then trigger it with Night {nights[0]}.",
+    )
+
+
+def _stuck(state: DistrictState, district: District) -> DistrictState:
+    """A run that waits on beyond its deadline: nobody watches for it any more."""
+    return replace(
+        state,
+        state="missing",
+        nights_since=state.nights_since + 1,
+        message=f"The run still waits, though its deadline was {district.deadline:%H:%M}. Look whether Airflow's "
+        "triggerer runs.",
+    )
+
+
+def _with_sentence(state: DistrictState, sentence: str) -> DistrictState:
+    return replace(state, message=f"{state.message} {sentence}" if state.message else sentence)
+
+
+def _with_pause(now: datetime, state: DistrictState, district: District) -> DistrictState:
     """A district on pause today says so, whatever its last night was."""
-    if district is None:
-        return state
-    reason = district.not_expected_because(district.service_date(datetime.now(UTC)))
-    if reason and reason.startswith("paused"):
-        return replace(state, state="paused", message=reason)
-    return state
+    reason = district.paused_because(district.service_date(now))
+    return replace(state, state="paused", message=reason) if reason else state

@@ -4,6 +4,7 @@ from rollcall.stack.districts import remove_account, rotate_account, sync_distri
 from rollcall.stack.errors import StackError
 from rollcall.stack.lifecycle import ServiceStatus, down, kill, restart, status, up
 from rollcall.stack.state import Account, StackState
+from rollcall.stack.warehouse import prepare_warehouse
 
 __all__ = [
     "Account",
@@ -12,6 +13,7 @@ __all__ = [
     "StackState",
     "down",
     "kill",
+    "prepare_warehouse",
     "remove_account",
     "restart",
     "rotate_account",

@@ -17,6 +17,8 @@ HOST = "127.0.0.1"
 SERVICE_LOGIN_SUFFIX = "--rollcall"
 DATA_FOLDER = "postgres"
 """PostgreSQL's folder within the state folder: its server looks after the rights on it."""
+READER = "local_reader"
+"""Who reads every district's roster, and nothing else; the login that `up` and the demo print."""
 
 
 def new_password() -> str:
@@ -53,6 +55,7 @@ class StackState(BaseModel):
     postgres_password: str = Field(default_factory=new_password, repr=False)
     warehouse_password: str = Field(default_factory=new_password, repr=False)
     airflow_db_password: str = Field(default_factory=new_password, repr=False)
+    reader_password: str = Field(default_factory=new_password, repr=False)
 
     airflow_port: int = 0
     airflow_user: str = "admin"
@@ -93,8 +96,13 @@ class StackState(BaseModel):
 
     @property
     def warehouse_url(self) -> str:
-        """The warehouse, as its owner ``rollcall``."""
+        """The warehouse, as its owner ``rollcall``; never printed."""
         return f"postgresql://rollcall:{self.warehouse_password}@{HOST}:{self.postgres_port}/warehouse"
+
+    @property
+    def reader_url(self) -> str:
+        """The warehouse, as somebody who reads the marts of every district."""
+        return f"postgresql://{READER}:{self.reader_password}@{HOST}:{self.postgres_port}/warehouse"
 
     @property
     def airflow_db_url(self) -> str:
