@@ -102,7 +102,7 @@ def run_demo(console: Console) -> int:
     problems = list(_problems(rows, nights))
     for problem in problems:
         console.print(problem, style="red")
-    _print_where_to_look(state, first_night, time.monotonic() - started, console)
+    print_where_to_look(state, first_night, time.monotonic() - started, console)
     return 1 if problems else 0
 
 
@@ -282,7 +282,8 @@ def _print_table(rows: list[NightRow], console: Console) -> None:
     console.print(table)
 
 
-def _print_where_to_look(state: StackState, first_night: date, seconds: float, console: Console) -> None:
+def print_where_to_look(state: StackState, first_night: date, seconds: float, console: Console) -> None:
+    """Where to look next, and with which login: what can be read by the one in the queries is the rosters."""
     students = "count(distinct student_source_id) as students"
     query = f"select district_id, school_name, {students} from roster.roster group by 1, 2 order by 1, 2"
     psql = f"{state.psql_path} {state.reader_url}"

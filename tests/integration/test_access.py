@@ -20,6 +20,8 @@ import rollcall.migrations
 from rollcall.cli import app
 from rollcall.conform import conform
 from rollcall.migrations import migrate
+from rollcall.readers import ensure_reader, remove_reader
+from rollcall.stack.state import READER
 from rollcall.warehouse import connect
 
 DISTRICTS = ("hill", "lake")
@@ -94,6 +96,26 @@ def seen(url: str, login: str, mart: str) -> set[str]:
 def test_every_mart_shows_a_reader_the_districts_that_were_granted(url: str, login: str, districts: set[str]) -> None:
     for mart in marts(url, "roster"):
         assert seen(url, login, mart) == districts, mart
+
+
+def test_the_local_stacks_reader_reads_every_roster_and_nothing_else(url: str) -> None:
+    """Its login is printed by `up` and by the demo, in place of the owner's."""
+    kept = "select rolpassword from pg_authid where rolname = %s"
+    passwords = []
+    for password in ("first", "first", "another"):
+        with connect(url, role=None) as connection:
+            ensure_reader(connection, READER, password)
+        passwords += query(url, kept, READER)
+    try:
+        assert all(password.startswith("SCRAM-SHA-256$") for (password,) in passwords)
+        assert len(set(passwords)) == 3, "each `up` sees that the printed password is the one that counts"
+        assert seen(url, READER, "roster.roster") == {"hill", "lake"}
+        for hidden in ("rollcall.delivery", "history.hist_users", "roster_restricted.dim_student_demographics"):
+            with pytest.raises(DENIED):
+                ask(url, READER, f"select from {hidden}")
+    finally:
+        with connect(url, role=None) as connection:
+            remove_reader(connection, READER)
 
 
 def test_only_restricted_readers_read_the_restricted_marts(url: str) -> None:

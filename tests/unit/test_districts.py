@@ -1,6 +1,7 @@
 """District files: defaults, mistakes named by file, key and reason, nights and deadlines."""
 
 from datetime import UTC, date, datetime, time
+from itertools import islice
 from pathlib import Path
 
 import pytest
@@ -80,6 +81,7 @@ def test_the_projects_own_district_files_are_in_order() -> None:
         ("deadline: 6.30", "deadline", "write the time in quotes"),
         ('deadline: "25:00"', "deadline", "valid time"),
         ('schedule: "2 AM"', "schedule", "'2 AM' is not a cron expression"),
+        ('schedule: "0 2 30 2 *"', "schedule", "names a day that never comes"),
         ("timezone: EST5PDT7", "timezone", "'EST5PDT7' is not a time zone"),
         ("timezone: ../../etc/passwd", "timezone", "is not a time zone"),
         ("expected_weekdays: [mon]", "expected_weekdays.0", "'monday'"),
@@ -156,6 +158,41 @@ def test_nights_without_deliveries_say_why(folder: Path) -> None:
     assert found.not_expected_because(date(2026, 8, 10)) == "paused from 2026-06-12 to 2026-08-10: summer"
     assert found.not_expected_because(date(2026, 8, 11)) is None
     assert found.not_expected_because(date(2026, 11, 22)) == "no delivery is expected on a Sunday"
+
+
+DAILY = "expected_weekdays: [monday, tuesday, wednesday, thursday, friday, saturday, sunday]\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "moment", "due"),
+    [
+        (DAILY, "2026-11-26 07:00", [25, 24, 23]),  # the run of the 26th starts at this very moment
+        (DAILY, "2026-11-26 07:01", [26, 25, 24]),
+        ("expected_weekdays: [monday, friday]", "2026-11-26 12:00", [23, 20, 16]),
+        (DAILY + "pauses: [{first_night: 2026-11-21, last_night: 2026-11-24}]", "2026-11-25 12:00", [25, 20, 19]),
+        (DAILY + 'schedule: "0 2,14 * * *"', "2026-11-26 20:00", [26, 25, 24]),
+        (
+            DAILY + 'schedule: "0 2 * * *"\ntimezone: America/New_York',
+            "2026-11-02 12:00",
+            [2, 1, 31],
+        ),  # the clock went back
+        (DAILY + 'schedule: "30 18 * * *"\ntimezone: America/Los_Angeles', "2026-11-26 02:00", [24, 23, 22]),
+    ],
+)
+def test_the_nights_that_are_due_come_the_latest_first(folder: Path, text: str, moment: str, due: list[int]) -> None:
+    nights = district(folder, text).nights_due(datetime.fromisoformat(moment).replace(tzinfo=UTC))
+    assert [night.day for night in islice(nights, 3)] == due
+
+
+def test_what_was_due_more_than_a_year_ago_is_not_asked_after(folder: Path) -> None:
+    now = datetime(2026, 11, 26, 12, tzinfo=UTC)
+    assert len(list(district(folder, DAILY).nights_due(now))) == 366
+    assert list(district(folder, DAILY).nights_due(now, after=date(2026, 11, 25))) == [date(2026, 11, 26)]
+    assert list(district(folder, DAILY).nights_due(now, after=date(2030, 1, 1))) == []
+    assert (
+        list(district(folder, DAILY + "pauses: [{first_night: 2000-01-01, last_night: 2999-01-01}]").nights_due(now))
+        == []
+    )
 
 
 @pytest.mark.parametrize(
