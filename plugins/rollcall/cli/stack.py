@@ -38,7 +38,7 @@ def print_addresses(state: "StackState") -> None:
     console.print(f"Warehouse {state.psql_path} {state.reader_url}", soft_wrap=True)
     console.print(f"Tables    {state.warehouse_docs_url}")
     console.print(f"The warehouse's login reads the marts. Every other login stands in {state.state_dir}/stack.json.")
-    console.print("Stop it with [bold]rollcall down[/].")
+    console.print("Stop it with `rollcall down`.")
 
 
 def down() -> None:
