@@ -16,13 +16,21 @@ from typing import Any
 import asyncssh
 from typing_extensions import override
 
-from rollcall.stack.sftp_accounts import Login, check_login
+from rollcall.names import shown
+from rollcall.stack.sftp_accounts import NOBODY, Login, read_accounts
+from rollcall.stack.sftp_guesses import Guesses
 
 log = logging.getLogger("rollcall.sftp")
 
 LOGIN_FOLDER = b"/inbox"
 RECEIPTS = b"/receipts"
+TRIES_PER_CONNECTION = 3
+REFUSED_UNSEEN_AFTER_SECONDS = 2.0
 _WRITES = asyncssh.FXF_WRITE | asyncssh.FXF_APPEND | asyncssh.FXF_CREAT | asyncssh.FXF_TRUNC
+
+
+pause = asyncio.sleep
+"""A name of its own, for tests to see how long somebody is kept waiting."""
 
 
 class JailedServer(asyncssh.SFTPServer):
@@ -145,11 +153,11 @@ class JailedServer(asyncssh.SFTPServer):
         absolute = _absolute(path)
         if _below(absolute, LOGIN_FOLDER) or (self._login.role == "rollcall" and _below(absolute, RECEIPTS)):
             return
-        shown = absolute.decode(errors="replace")
+        name = shown(absolute)
         if _below(absolute, RECEIPTS) or absolute == RECEIPTS:
-            raise asyncssh.SFTPPermissionDenied(f"{shown}: /receipts is written by Rollcall only; upload to /inbox")
+            raise asyncssh.SFTPPermissionDenied(f"{name}: /receipts is written by Rollcall only; upload to /inbox")
         raise asyncssh.SFTPPermissionDenied(
-            f"{shown}: uploads are taken in /inbox only. Leave the directory blank, or set it to /inbox"
+            f"{name}: uploads are taken in /inbox only. Leave the directory blank, or set it to /inbox"
         )
 
     def _require_remove(self, path: bytes) -> None:
@@ -158,8 +166,10 @@ class JailedServer(asyncssh.SFTPServer):
 
 
 class _Connection(asyncssh.SSHServer):
-    def __init__(self, accounts: Path) -> None:
+    def __init__(self, accounts: Path, guesses: Guesses) -> None:
         self._accounts = accounts
+        self._guesses = guesses
+        self._tries = 0
         self._connection: Any = None
 
     @override
@@ -176,12 +186,30 @@ class _Connection(asyncssh.SSHServer):
 
     @override
     async def validate_password(self, username: str, password: str) -> bool:
-        login = await asyncio.to_thread(check_login, self._accounts, username, password)
-        if login is None:
-            log.warning("Login refused for %r from %s", username, self._connection.get_extra_info("peername"))
-            return False
-        self._connection.set_extra_info(rollcall_login=login)
-        return True
+        self._tries += 1  # here and not later: a client may send the next try before this one is answered
+        if self._tries > TRIES_PER_CONNECTION:
+            raise asyncssh.DisconnectError(asyncssh.DISC_NO_MORE_AUTH_METHODS_AVAILABLE, "Too many wrong passwords")
+        accounts = await asyncio.to_thread(read_accounts, self._accounts)
+        login = accounts.get(username, NOBODY)
+        if await self._is_right(login, username, password):
+            self._guesses.forget(username)
+            self._connection.set_extra_info(rollcall_login=login)
+            return True
+        log.warning("Login refused for %s from %s", shown(username), self._connection.get_extra_info("peername"))
+        return False
+
+    async def _is_right(self, login: Login, username: str, password: str) -> bool:
+        """Look at a password when it is its turn; a wrong one is answered when it is its turn, in any case.
+
+        Rollcall's own logins have passwords that nobody chose and nobody can guess. They are looked at at once: whoever
+        guesses at one cannot keep Rollcall out of an inbox.
+        """
+        is_own = login.role == "rollcall"
+        if is_own and await asyncio.to_thread(login.accepts, password):
+            return True
+        wait = self._guesses.seconds_to_wait(username, has_account=login is not NOBODY)
+        await pause(REFUSED_UNSEEN_AFTER_SECONDS if wait is None else wait)
+        return not is_own and wait is not None and await asyncio.to_thread(login.accepts, password)
 
 
 def _absolute(path: bytes) -> bytes:
@@ -202,7 +230,7 @@ def _harmless(attrs: Any) -> Any:
 async def serve(host: str, port: int, root: Path, accounts: Path, host_key: Path) -> Any:
     """Start the server; returns asyncssh's acceptor (``get_port()``, ``close()``)."""
     return await asyncssh.create_server(
-        partial(_Connection, accounts),
+        partial(_Connection, accounts, Guesses()),
         host,
         port,
         reuse_address=True,
