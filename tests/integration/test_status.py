@@ -229,9 +229,20 @@ def test_a_night_that_nobody_can_have_had_pins_nothing(nights: Callable[..., Non
     file()
     nights("published")
     with connect(role=None) as connection:
+        connection.execute("set local session_replication_role = replica")  # as an earlier version let it in
         connection.execute("insert into rollcall.night (district_id, service_date, outcome) "
-                           "values ('maple', '2026-12-24', 'missing')")  # fmt: skip
+                           "values ('maple', '9999-12-31', 'missing')")  # fmt: skip
     assert (maple_at(20, 12).state, maple_at(20, 12).night) == ("published", FIRST_NIGHT)
+
+
+def test_a_district_whose_file_is_broken_says_so(nights: Callable[..., None], file: Callable[..., None]) -> None:
+    """No run of it starts, so the ledger's last word is no news."""
+    file("timezone: Mars/Olympus")
+    nights("published")
+    code, table = status()
+    assert (code, maple()["state"], maple()["last_good"]) == (1, "misconfigured", "2026-11-20")
+    assert maple()["message"].startswith("maple.yaml: timezone: 'Mars/Olympus' is not a time zone")
+    assert "misconfigured" in table
 
 
 def test_a_district_without_a_night_yet_is_new(file: Callable[..., None], warehouse_url: str) -> None:

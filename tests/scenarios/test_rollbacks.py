@@ -1,5 +1,7 @@
 """A published roster turns out to be wrong: gone back from, sent again, held, and at last approved."""
 
+from datetime import UTC, datetime, time
+
 from nights import EVERY_NIGHT, Run, World, nothing_to_say, small_district, write
 
 from rollcall.conform import roll_back
@@ -23,8 +25,9 @@ def test_law_10_what_was_taken_back_is_held_until_a_person_approves_it(world: Wo
     roll_back(world.url, "back", to=None, by="Jo", why="not theirs", log=nothing_to_say)
 
     assert _shown(world) == shown_good
+    noon = datetime.combine(Run(world, "back", night=2).service_date, time(12), UTC)
     with connect() as connection:
-        (state,) = (each for each in district_states(connection) if each.district == "back")
+        (state,) = (each for each in district_states(connection, noon) if each.district == "back")
     assert (state.state, state.message) == ("rolled_back", "Rolled back from sequence 2 to 1 by Jo: not theirs")
 
     zipped = world.play("back", packed, night=3)

@@ -28,6 +28,7 @@ Why = Annotated[str, typer.Option("--why", help="Why; goes into the ledger.")]
 BAD_NEWS = frozenset({"held", "rejected", "missing", "incomplete", "unreachable", "refused", "failed"}) | {
     "conform_failed",
     "audit_failed",
+    "misconfigured",
 }
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 
-from rollcall.districts import District, load_districts
+from rollcall.districts import District, DistrictFileError, district_files, load_districts
 from rollcall.ledger import ROLLBACK
 from rollcall.settings import settings
 from rollcall.warehouse import Connection
@@ -26,7 +26,8 @@ class DistrictState:
 
     Attributes:
         state: ``published``, ``unchanged``, ``held``, ``rejected``, ``late``, ``missing``, ``paused``,
-            ``rolled_back``, ``in_progress`` and the like; ``new`` before its first night.
+            ``rolled_back``, ``in_progress`` and the like; ``new`` before its first night, ``misconfigured`` while its
+            file cannot be used.
         night: The night that the state is about.
         delivery: The night's delivery.
         last_good: The night whose roster readers see.
@@ -69,11 +70,8 @@ def district_states(connection: Connection, now: datetime | None = None) -> list
         now: The moment that it is asked for.
     """
     moment = now or datetime.now(UTC)
-    configured = {
-        district.district_id: district
-        for district in load_districts(settings().districts_dir)
-        if isinstance(district, District)
-    }
+    folder = settings().districts_dir
+    configured = {path.stem: found for path, found in zip(district_files(folder), load_districts(folder), strict=True)}
     known = {state.district: (state, nights) for state, nights in _from_ledger(connection, moment)}
     return [
         _as_of(moment, *known.get(name, (_new(name), _Nights())), configured.get(name))
@@ -152,11 +150,15 @@ def _new(district_id: str) -> DistrictState:
     return DistrictState(district_id, "new", None, None, None, None, 0, None)
 
 
-def _as_of(now: datetime, state: DistrictState, nights: _Nights, district: District | None) -> DistrictState:
+def _as_of(
+    now: datetime, state: DistrictState, nights: _Nights, district: District | DistrictFileError | None
+) -> DistrictState:
     """The state as it is now: the ledger's last night may not be the one that is due.
 
     A district without a file has no schedule any more: of it the ledger's word stands.
     """
+    if isinstance(district, DistrictFileError):
+        return replace(state, state="misconfigured", message=f"{district}. It has no runs until its file is mended.")
     if district is not None and state.night is not None and nights.since is not None:
         without = _without_run(now, state, nights, district)
         over = [night for night in without if now > district.deadline_on(night)]
