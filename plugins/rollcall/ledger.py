@@ -8,6 +8,7 @@ from typing import Final, Literal
 from psycopg.rows import class_row
 
 from rollcall.districts import District
+from rollcall.oneroster import MANIFEST
 from rollcall.warehouse import Connection
 
 DeliveryState = Literal[
@@ -197,6 +198,20 @@ def files_read(connection: Connection, district_id: str, sent_names: Sequence[st
         (district_id, list(sent_names)),
     ).fetchall()
     return {(str(name), int(str(size)), int(str(moment))) for name, size, moment in rows}
+
+
+def last_manifest(connection: Connection, district_id: str) -> tuple[int, int] | None:
+    """Size in bytes and time (seconds since 1970) of the manifest that came last with a delivery from the inbox."""
+    row = connection.execute(
+        """
+        select size_bytes, extract(epoch from sent_at)::bigint
+        from rollcall.delivery_file inner join rollcall.delivery using (delivery_id)
+        where district_id = %s and source = 'inbox' and file = %s and sent_at is not null
+        order by delivery_id desc limit 1
+        """,
+        (district_id, MANIFEST),
+    ).fetchone()
+    return (int(str(row[0])), int(str(row[1]))) if row else None
 
 
 def record_files(connection: Connection, delivery_id: int, files: Sequence[DeliveryFile]) -> None:

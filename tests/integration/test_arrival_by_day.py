@@ -138,6 +138,11 @@ def test_half_a_delivery_does_not_fire(inbox: Path) -> None:
     assert events(seconds=2) == []
 
 
+def test_half_a_delivery_fires_whose_manifest_calls_the_other_half_absent(inbox: Path) -> None:
+    put(inbox, {"orgs.csv": b"x", "manifest.csv": b"file.orgs,bulk\nfile.users,absent\n"})
+    assert [event["files"] for event in events()] == [["manifest.csv", "orgs.csv"]]
+
+
 def test_files_of_two_nights_do_not_fire(inbox: Path) -> None:
     put(inbox, FILES)
     os.utime(inbox / "orgs.csv", (1_700_000_000, 1_700_000_000))

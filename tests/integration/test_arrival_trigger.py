@@ -11,6 +11,7 @@ from typing import Any
 
 import asyncssh
 import pytest
+from helpers.deliveries import query
 from helpers.inbox import PASSWORD, Server, district, everything_in, put, sftp_server
 
 from rollcall.archive.receive import receive
@@ -51,9 +52,10 @@ def connect_as(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 pytestmark = pytest.mark.usefixtures("connect_as")
 
 
-def waiting(seconds: float, kept_inbox_of: str = "") -> DeliveryTrigger:
+def waiting(seconds: float, kept_inbox_of: str = "", district_id: str = "") -> DeliveryTrigger:
     return DeliveryTrigger(
         one_night_hours=12,
+        district_id=district_id,
         kept_inbox_of=kept_inbox_of,
         sftp_conn_id="sftp_test",
         expected=["orgs", "users"],
@@ -64,7 +66,7 @@ def waiting(seconds: float, kept_inbox_of: str = "") -> DeliveryTrigger:
 
 
 def fires(
-    seconds: float, *meanwhile: tuple[float, Callable[[], object]], kept_inbox_of: str = ""
+    seconds: float, *meanwhile: tuple[float, Callable[[], object]], kept_inbox_of: str = "", district_id: str = ""
 ) -> tuple[Event, float]:
     """The trigger's one event, and after how long; things happen meanwhile, each after some seconds."""
 
@@ -78,7 +80,7 @@ def fires(
         async with asyncio.TaskGroup() as tasks:
             for delay, what in meanwhile:
                 tasks.create_task(act(delay, what))
-            async for event in waiting(seconds, kept_inbox_of).run():
+            async for event in waiting(seconds, kept_inbox_of, district_id).run():
                 events.append((event.payload, time.monotonic() - began))  # noqa: PERF401
         (only,) = events
         return only
@@ -176,6 +178,115 @@ def test_in_a_kept_inbox_only_what_is_new_fires(
     event, seconds = fires(20, (1.0, lambda: put(inbox, {"users.csv": b"sourcedId\n8\n9\n"})), kept_inbox_of="maple")
     assert event == {"status": "complete", "files": ["orgs.csv", "users.csv"]}
     assert seconds >= 1.0 + STABLE_AFTER
+
+
+@pytest.fixture
+def ledger(warehouse_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE", warehouse_url)
+    monkeypatch.setenv("ROLLCALL_ARCHIVE_URL", (tmp_path / "archive").as_uri())
+    settings.cache_clear()
+    yield
+    settings.cache_clear()
+
+
+WITHOUT_USERS = b"propertyName,value\nmanifest.version,1.0\nfile.orgs,bulk\nfile.users,absent\n"
+WITH_USERS = WITHOUT_USERS.replace(b"users,absent", b"users,bulk  ")
+"""As long as the other."""
+TONIGHT = {"orgs.csv": FILES["orgs.csv"], "manifest.csv": WITHOUT_USERS}
+INCOMPLETE = {
+    "status": "deadline", "found": ["manifest.csv", "orgs.csv"], "missing": ["users"], "strays": [], "trouble": None,
+}  # fmt: skip
+
+
+@pytest.mark.usefixtures("ledger")
+def test_a_file_that_the_manifest_calls_absent_is_not_waited_for(inbox: Path) -> None:
+    put(inbox, TONIGHT)
+    event, seconds = fires(20, district_id="maple")
+    assert event == {"status": "complete", "files": ["manifest.csv", "orgs.csv"]}
+    assert STABLE_AFTER <= seconds < 15
+
+
+@pytest.mark.usefixtures("ledger")
+def test_what_the_trigger_believes_receive_believes_too_and_nothing_is_removed(
+    server: Server, inbox: Path, warehouse_url: str
+) -> None:
+    put(inbox, TONIGHT)
+    assert fires(20, district_id="maple")[0]["status"] == "complete"
+    receipt = receive(district(), server.account(), service_date=date(2026, 11, 23), run_id="run_1", log=print)
+    assert receipt.files == ("orgs",)
+    assert everything_in(inbox) == {}
+    noted = "select severity from rollcall.check_result where code = 'file_missing' and file = 'users'"
+    assert query(warehouse_url, noted) == [("info",)], "no failure: it is not to come"
+
+
+@pytest.mark.usefixtures("ledger")
+def test_a_manifest_counts_as_it_is_when_it_is_at_rest(inbox: Path) -> None:
+    put(inbox, {"orgs.csv": FILES["orgs.csv"], "manifest.csv": WITH_USERS})
+    event, seconds = fires(20, (1.5, lambda: put(inbox, {"manifest.csv": WITHOUT_USERS})), district_id="maple")
+    assert event["status"] == "complete"
+    assert seconds >= 1.5 + STABLE_AFTER
+
+
+@pytest.mark.usefixtures("ledger")
+@pytest.mark.parametrize(
+    "manifest",
+    [
+        WITH_USERS,
+        b"",
+        b"\xff\xfe\x00",
+        b"file.users,absent\nfile.users,bulk\n",
+        WITHOUT_USERS.replace(b"users", b"classes"),
+    ],
+)
+def test_a_manifest_that_does_not_clearly_call_it_absent_changes_nothing(inbox: Path, manifest: bytes) -> None:
+    put(inbox, TONIGHT | {"manifest.csv": manifest})
+    assert fires(1.2, district_id="maple")[0] == INCOMPLETE
+
+
+def receive_first(server: Server, inbox: Path, **changes: Any) -> int:
+    """A delivery with a manifest; when its manifest was changed last."""
+    put(inbox, FILES | {"manifest.csv": WITH_USERS})
+    modified = int((inbox / "manifest.csv").stat().st_mtime)
+    os.utime(inbox / "manifest.csv", (modified, modified))
+    receive(district(**changes), server.account(), service_date=date(2026, 11, 23), run_id="run_1", log=print)
+    return modified
+
+
+@pytest.mark.usefixtures("ledger")
+@pytest.mark.parametrize(("seconds_later", "counts"), [(-60, False), (0, True), (60, True)])
+def test_a_manifest_that_is_older_than_the_last_deliverys_is_not_believed(
+    server: Server, inbox: Path, seconds_later: int, counts: bool
+) -> None:
+    modified = receive_first(server, inbox)
+    put(inbox, TONIGHT | {"manifest.csv": WITHOUT_USERS + b"\n"})
+    for name in TONIGHT:
+        os.utime(inbox / name, (modified + seconds_later, modified + seconds_later))
+    event, _ = fires(1.5, district_id="maple")
+    assert event["status"] == ("complete" if counts else "deadline")
+
+
+@pytest.mark.usefixtures("ledger")
+def test_the_very_manifest_of_the_last_delivery_is_not_believed(server: Server, inbox: Path) -> None:
+    modified = receive_first(server, inbox)
+    put(inbox, TONIGHT)
+    os.utime(inbox / "manifest.csv", (modified, modified))
+    assert fires(1.2, district_id="maple")[0] == INCOMPLETE
+
+
+@pytest.mark.usefixtures("ledger")
+def test_in_a_kept_inbox_a_manifest_that_was_read_is_not_believed(server: Server, inbox: Path) -> None:
+    put(inbox, TONIGHT)
+    receive(
+        district(inbox="keep", files=("orgs",)),
+        server.account(),
+        service_date=date(2026, 11, 23),
+        run_id="run_1",
+        log=print,
+    )
+    put(inbox, {"orgs.csv": b"sourcedId\n1\n2\n"})
+    assert fires(1.2, kept_inbox_of="maple")[0] == INCOMPLETE
+    event, _ = fires(20, (0.5, lambda: put(inbox, {"manifest.csv": WITHOUT_USERS + b"\n"})), kept_inbox_of="maple")
+    assert event["status"] == "complete"
 
 
 def test_at_the_deadline_an_empty_inbox_is_told(inbox: Path) -> None:

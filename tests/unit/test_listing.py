@@ -27,6 +27,15 @@ def test_what_is_missing_is_named_in_the_expected_order() -> None:
     assert found.missing == ("users", "classes")
 
 
+def test_what_a_manifest_calls_absent_is_not_missing_in_a_loose_set() -> None:
+    loose = listing("orgs.csv", "Manifest.CSV")
+    found = assess(loose, EXPECTED, absent={"users", "orgs"})
+    assert (found.missing, found.manifest) == (("classes",), loose[1])
+    assert assess(listing("orgs.csv"), EXPECTED).manifest is None
+    assert assess(listing("night.zip", "manifest.csv"), EXPECTED).manifest is None
+    assert not assess([], EXPECTED, absent=set(EXPECTED)).is_complete
+
+
 def test_an_empty_inbox_is_no_delivery_even_of_nothing() -> None:
     assert not assess([], ()).is_complete
     assert not assess(listing("readme.txt"), ()).is_complete

@@ -5,7 +5,7 @@ inbox that is kept, files are archived where they lie, and what was read already
 """
 
 import hashlib
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -15,7 +15,7 @@ import asyncssh
 
 from rollcall.archive.store import Archive, StoredBytes
 from rollcall.arrival.listing import InboxFile, assess
-from rollcall.arrival.look import list_folder
+from rollcall.arrival.look import called_absent, list_folder
 from rollcall.ledger import DeliveryFile
 from rollcall.names import is_text, shown
 from rollcall.sftp import READ_BLOCK_BYTES, READS_IN_FLIGHT, SftpError, patience
@@ -57,6 +57,7 @@ async def take(
     *,
     keep: bool = False,
     read: Collection[InboxFile] = (),
+    believes: Callable[[InboxFile], bool] = lambda _: False,
 ) -> list[TakenFile]:
     """Claim the delivery that lies in the inbox and archive it; goes on where a killed predecessor stopped.
 
@@ -66,6 +67,7 @@ async def take(
         expected: The files that a complete delivery holds.
         keep: Whether the files are left where they lie.
         read: Files that were taken before, and lie there still.
+        believes: Whether a manifest counts before its delivery is whole: a file that it calls absent is not missing.
 
     Raises:
         IncompleteInboxError: files that the sensor saw have gone.
@@ -77,6 +79,10 @@ async def take(
     names = {file.name for file in claimed}
     waiting = [file for file in await list_folder(session, ".") if file.name not in names]
     arrival = assess([*claimed, *waiting], expected, read=read)
+    manifest = arrival.manifest
+    if arrival.missing and manifest is not None and manifest not in read and believes(manifest):
+        path = f"{folder}/{manifest.name}" if manifest.name in names else manifest.name
+        arrival = assess([*claimed, *waiting], expected, read=read, absent=await called_absent(session, path))
     if not arrival.can_be_judged and not claimed:
         raise IncompleteInboxError(
             "The delivery that was seen in the inbox is not there any more"

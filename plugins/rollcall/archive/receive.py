@@ -17,7 +17,7 @@ from rollcall.archive.notes import Note, UnusableDeliveryError, add_note, record
 from rollcall.archive.store import Archive
 from rollcall.archive.unpack import Delivered, as_sent, delivered_files
 from rollcall.arrival.formats import foreign_format
-from rollcall.arrival.known import read_before
+from rollcall.arrival.known import is_news, read_before
 from rollcall.arrival.listing import InboxFile, assess, is_standard, of_another_night
 from rollcall.arrival.look import list_folder
 from rollcall.decision.settle import supersede_holds
@@ -120,7 +120,15 @@ def _receive_from_inbox(district: District, account: SftpAccount, delivery: Deli
         async with account.connect() as session:
             listing = await list_folder(session)
             read = read_before(district.district_id, listing) if keep else frozenset()
-            taken = await take(session, archive, delivery.delivery_id, district.files, keep=keep, read=read)
+            taken = await take(
+                session,
+                archive,
+                delivery.delivery_id,
+                district.files,
+                keep=keep,
+                read=read,
+                believes=lambda manifest: is_news(district.district_id, manifest),
+            )
             return taken, _strays(listing)
 
     taken, notes = asyncio.run(claim_and_archive())

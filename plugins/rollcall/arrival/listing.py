@@ -57,6 +57,11 @@ class Arrival:
     strays: tuple[InboxFile, ...] = ()
 
     @property
+    def manifest(self) -> InboxFile | None:
+        """The manifest among the loose files."""
+        return next((file for file in self.files if file.is_csv and canonical_name(file.name) == MANIFEST), None)
+
+    @property
     def is_complete(self) -> bool:
         """Whether every expected file is there."""
         return bool(self.files) and not self.missing
@@ -107,6 +112,7 @@ def assess(
     *,
     one_night_hours: float = float("inf"),
     read: Collection[InboxFile] = (),
+    absent: Collection[str] = (),
 ) -> Arrival:
     """See an inbox's listing as a delivery.
 
@@ -119,6 +125,7 @@ def assess(
         one_night_hours: How far apart the files of one night may lie.
         read: Files that were taken in before and were left where they lie: a zip among them is passed over, and loose
             files that are all among them are no delivery.
+        absent: The files that a manifest among the loose files calls absent: they are not missing.
     """
     named = [file for file in listing if is_finished(file.name)]
     finished = [file for file in named if is_text(file.name) and (file.is_csv or file.is_zip)]
@@ -137,7 +144,7 @@ def assess(
     old = of_another_night({file.name: file.modified for file in loose}, one_night_hours)
     return Arrival(
         tuple(loose),
-        tuple(name for name in expected if name not in present),
+        tuple(name for name in expected if name not in present and name not in absent),
         stale=tuple(file for file in loose if file.name in old),
         strays=strays,
     )

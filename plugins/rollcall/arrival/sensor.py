@@ -95,6 +95,7 @@ class DeliverySensor(SFTPSensor):
                 poke_interval=poll_interval,
                 deadline=deadline.isoformat(),
                 one_night_hours=self.district.one_night_hours,
+                district_id=self.district.district_id,
                 kept_inbox_of=self.district.district_id if self.district.inbox == "keep" else "",
             ),
             method_name="execute_complete",

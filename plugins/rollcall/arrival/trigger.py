@@ -7,13 +7,11 @@ from datetime import datetime
 from typing import Any
 
 import asyncssh
-from airflow.providers.sftp.hooks.sftp import SFTPHookAsync
 from airflow.providers.sftp.triggers.sftp import SFTPTrigger
 from airflow.triggers.base import TriggerEvent
 
-from rollcall.arrival.known import read_before
-from rollcall.arrival.listing import Arrival, InboxFile, Stability, assess
-from rollcall.arrival.look import list_folder
+from rollcall.arrival.listing import Arrival, Stability
+from rollcall.arrival.look import Lookout
 from rollcall.names import listed
 from rollcall.warehouse import WarehouseError
 
@@ -36,6 +34,7 @@ class DeliveryTrigger(SFTPTrigger):
             deadline, for the old files to be renewed, and then fires as it is.
         kept_inbox_of: The district whose inbox is never emptied; blank where it is. What was read already is no
             delivery.
+        district_id: The district; blank where no manifest is to be believed.
         path: The inbox; the account's login folder by default.
 
     The event is ``{"status": "complete", "files": […]}``, ``{"status": "refused", "message": …}`` or
@@ -51,6 +50,7 @@ class DeliveryTrigger(SFTPTrigger):
         poke_interval: float = 60,
         one_night_hours: float = 12,
         kept_inbox_of: str = "",
+        district_id: str = "",
         path: str = ".",
     ) -> None:
         super().__init__(path=path, sftp_conn_id=sftp_conn_id, poke_interval=poke_interval)
@@ -59,6 +59,7 @@ class DeliveryTrigger(SFTPTrigger):
         self.deadline = deadline
         self.one_night_hours = one_night_hours
         self.kept_inbox_of = kept_inbox_of
+        self.district_id = district_id or kept_inbox_of
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """How the triggerer finds and rebuilds this trigger."""
@@ -72,6 +73,7 @@ class DeliveryTrigger(SFTPTrigger):
                 "poke_interval": self.poke_interval,
                 "one_night_hours": self.one_night_hours,
                 "kept_inbox_of": self.kept_inbox_of,
+                "district_id": self.district_id,
                 "path": self.path,
             },
         )
@@ -79,11 +81,11 @@ class DeliveryTrigger(SFTPTrigger):
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Look at the inbox again and again until there is something to say."""
         deadline = datetime.fromisoformat(self.deadline)
-        stability = Stability()
+        stability, lookout = Stability(), Lookout(self.district_id)
         arrival, trouble = Arrival((), tuple(self.expected)), None
         while True:
             try:
-                arrival, trouble = await self._look(), None
+                arrival, trouble = await self._look(lookout), None
             except (asyncssh.PermissionDenied, asyncssh.HostKeyNotVerifiable) as error:
                 yield TriggerEvent({"status": "refused", "message": refusal(self.sftp_conn_id, error)})
                 return
@@ -102,23 +104,16 @@ class DeliveryTrigger(SFTPTrigger):
                 return
             await asyncio.sleep(self.poke_interval)
 
-    async def _look(self) -> Arrival:
+    async def _look(self, lookout: Lookout) -> Arrival:
         """What lies in the inbox now, seen as a delivery."""
-        listing = await list_inbox(self._get_async_hook(), self.path)
-        read = await asyncio.to_thread(read_before, self.kept_inbox_of, listing) if self.kept_inbox_of else frozenset()
-        return assess(listing, self.expected, one_night_hours=self.one_night_hours, read=read)
-
-
-async def list_inbox(hook: SFTPHookAsync, path: str) -> list[InboxFile]:
-    """The inbox's files as the server lists them now.
-
-    Raises:
-        TimeoutError: the server takes the connection and says nothing.
-        OSError, asyncssh.Error: it cannot be reached, or refuses.
-    """
-    async with asyncio.timeout(LONGEST_LOOK_SECONDS):
-        async with hook.get_managed_conn() as session:
-            return await list_folder(session, path)
+        async with asyncio.timeout(LONGEST_LOOK_SECONDS), self._get_async_hook().get_managed_conn() as session:
+            return await lookout.look(
+                session,
+                self.expected,
+                path=self.path,
+                one_night_hours=self.one_night_hours,
+                keeps=bool(self.kept_inbox_of),
+            )
 
 
 def refusal(connection_id: str, error: Exception) -> str:

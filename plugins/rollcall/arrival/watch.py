@@ -15,9 +15,9 @@ from airflow.providers.sftp.hooks.sftp import SFTPHookAsync
 from airflow.sdk import Asset, AssetWatcher
 from airflow.triggers.base import BaseEventTrigger, TriggerEvent
 
-from rollcall.arrival.known import read_before
-from rollcall.arrival.listing import Arrival, Stability, assess
-from rollcall.arrival.trigger import list_inbox
+from rollcall.arrival.listing import Arrival, Stability
+from rollcall.arrival.look import Lookout
+from rollcall.arrival.trigger import LONGEST_LOOK_SECONDS
 from rollcall.districts import District, DistrictFileError, load_district
 from rollcall.names import listed
 from rollcall.settings import settings
@@ -49,11 +49,12 @@ class ArrivalWatch(BaseEventTrigger):
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Look again and again; a server that is away is looked at again, too."""
-        stability = Stability()
+        stability, lookout = Stability(), Lookout(self.district_id)
         fired = await self._last_fired()
         while True:
             district = self._district()
-            arrival = await self._look(district) if district and district.is_intraday_at(datetime.now(UTC)) else None
+            is_on = district is not None and district.is_intraday_at(datetime.now(UTC))
+            arrival = await self._look(district, lookout) if district and is_on else None
             if arrival is not None and district is not None:
                 at_rest = stability.seconds_at_rest(arrival.files, time.monotonic())
                 is_ready = arrival.is_complete and not arrival.stale and at_rest >= _stable_after(district)
@@ -73,16 +74,20 @@ class ArrivalWatch(BaseEventTrigger):
         except DistrictFileError:
             return None
 
-    async def _look(self, district: District) -> Arrival | None:
+    async def _look(self, district: District, lookout: Lookout) -> Arrival | None:
         """What lies in the inbox now, seen as a delivery; None when nobody can tell."""
+        hook = SFTPHookAsync(sftp_conn_id=district.sftp_connection_id)
         try:
-            listing = await list_inbox(SFTPHookAsync(sftp_conn_id=district.sftp_connection_id), ".")
-            keeps = district.inbox == "keep"
-            read = await asyncio.to_thread(read_before, self.district_id, listing) if keeps else frozenset()
+            async with asyncio.timeout(LONGEST_LOOK_SECONDS), hook.get_managed_conn() as session:
+                return await lookout.look(
+                    session,
+                    district.files,
+                    one_night_hours=district.one_night_hours,
+                    keeps=district.inbox == "keep",
+                )
         except (TimeoutError, OSError, asyncssh.Error, WarehouseError) as error:
             self.log.warning("The inbox of %s could not be looked at (%s).", self.district_id, type(error).__name__)
             return None
-        return assess(listing, district.files, one_night_hours=district.one_night_hours, read=read)
 
     async def _last_fired(self) -> str | None:
         if self.asset_state_store is None:
