@@ -24,7 +24,9 @@ def accept_folder(stack: BenchStack, district: District, folder: Path, service_d
     from rollcall.landing import land
     from rollcall.settings import settings
 
-    source = SOURCE + keep_injected(Archive(settings().archive_root, district.district_id), folder, by="benchmark")
+    source = SOURCE + keep_injected(
+        Archive(settings().archive_root, district.district_id), folder, district.upload, by="benchmark"
+    )
     receipt = receive(
         district,
         stack.account(district.district_id),

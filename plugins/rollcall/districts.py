@@ -113,6 +113,40 @@ class Limits(_Strict):
         return new_year or own or general
 
 
+MIB = 1024 * 1024
+
+
+class UploadLimits(_Strict):
+    """How much a district may send at once; what is more is refused before anything of it is copied (law 6).
+
+    Attributes:
+        file_mib: The largest file in MiB, as it is sent and as a zip unpacks it.
+        delivery_mib: All files of a delivery in MiB, as they are sent.
+        unpacked_mib: All files of a zip in MiB, unpacked.
+        files: How many files a delivery has, those included that a newer zip makes pointless; and those of a zip.
+    """
+
+    file_mib: float = Field(gt=0)
+    delivery_mib: float = Field(gt=0)
+    unpacked_mib: float = Field(gt=0)
+    files: int = Field(gt=0)
+
+    @property
+    def file_bytes(self) -> int:
+        """The largest file, in bytes."""
+        return int(self.file_mib * MIB)
+
+    @property
+    def delivery_bytes(self) -> int:
+        """The largest delivery as it is sent, in bytes."""
+        return int(self.delivery_mib * MIB)
+
+    @property
+    def unpacked_bytes(self) -> int:
+        """The largest zip, unpacked, in bytes."""
+        return int(self.unpacked_mib * MIB)
+
+
 class Pause(_Strict):
     """A stretch of nights without deliveries, both days included."""
 
@@ -140,6 +174,7 @@ class District(_Strict):
         inbox: Whether a delivery is taken out of the inbox once it is archived, or left there and not read again.
         intraday: Whether a delivery that comes after the deadline is taken on arrival, or by the next night's run.
         one_night_hours: How far apart the files of one night may be; a set from further apart is held.
+        upload: How much may be sent at once.
         roll_over_days: How many days around the district's first and last school days a new school year is expected.
     """
 
@@ -159,6 +194,7 @@ class District(_Strict):
     one_night_hours: float = Field(gt=0)
     roll_over_days: int = Field(ge=0)
     limits: Limits
+    upload: UploadLimits
     stable_after_seconds: float | None = Field(default=None, gt=0)
     poll_interval_seconds: float | None = Field(default=None, gt=0)
     contacts: tuple[str, ...] = ()

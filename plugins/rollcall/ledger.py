@@ -58,6 +58,11 @@ class Delivery:
         return f"delivery_{self.delivery_id}"
 
     @property
+    def was_left(self) -> bool:
+        """Whether it was refused for its size: nothing of it was archived, and it was left in the inbox."""
+        return self.state == "rejected" and self.content_hash is None
+
+    @property
     def age(self) -> tuple[date, datetime]:
         """What orders the deliveries of a district: by night, then by arrival."""
         return (self.service_date, self.arrived_at)

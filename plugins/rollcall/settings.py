@@ -22,6 +22,11 @@ class Settings(BaseSettings):
     archive_url: str = Field(
         default="", description="Where deliveries are archived: file:// or s3://; blank means <state_dir>/archive."
     )
+    archive_keep_free_mib: float = Field(
+        default=1024,
+        ge=0,
+        description="How many MiB stay free where the archive is a local folder; else nothing is taken in.",
+    )
     stable_after_seconds: float = Field(
         default=120, gt=0, description="How long size and mtime must rest before a delivery counts as uploaded."
     )

@@ -38,6 +38,7 @@ def district(district_id: str = "maple", **changes: Any) -> District:
         "intraday": False,
         "one_night_hours": 12,
         "roll_over_days": 45,
+        "upload": yaml.safe_load(DEFAULTS.read_text())["upload"],
         "limits": Limits.model_validate(yaml.safe_load(DEFAULTS.read_text())["limits"]),
     }
     return District(**(values | changes))

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
+from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException, TaskDeferred
 from helpers.deliveries import query
 from helpers.inbox import Server, district, everything_in, put, sftp_server
 
@@ -143,6 +143,12 @@ def test_half_a_delivery_fires_whose_manifest_calls_the_other_half_absent(inbox:
     assert [event["files"] for event in events()] == [["manifest.csv", "orgs.csv"]]
 
 
+def test_what_is_too_much_fires_once_for_its_reason_to_be_told(inbox: Path) -> None:
+    put(inbox, {"orgs.csv": b""})
+    os.truncate(inbox / "orgs.csv", 5 * 1024**3)
+    assert events() == [{"district": "maple", "files": ["orgs.csv"]}]
+
+
 def test_files_of_two_nights_do_not_fire(inbox: Path) -> None:
     put(inbox, FILES)
     os.utime(inbox / "orgs.csv", (1_700_000_000, 1_700_000_000))
@@ -213,6 +219,18 @@ def served(server: Server, inbox: Path) -> int:
     with connect() as connection:
         record_night(connection, "maple", TODAY, "waiting", run_id="later")
     return receipt.delivery.delivery_id
+
+
+def test_a_cleared_run_waits_anew_where_its_delivery_was_left_in_the_inbox(server: Server, inbox: Path) -> None:
+    put(inbox, FILES)
+    sensor = DeliverySensor(task_id="wait_for_delivery", district=district())
+    os.truncate(inbox / "orgs.csv", 5 * 1024**3)
+    receive(district(), server.account(), service_date=TODAY, run_id="later", log=print)
+    with pytest.raises(TaskDeferred):
+        sensor.execute(context("manual"))
+    put(inbox, FILES)
+    receive(district(), server.account(), service_date=TODAY, run_id="later", log=print)
+    sensor.execute(context("manual"))  # now it has one
 
 
 @pytest.mark.parametrize("run_type", ["scheduled", "asset_triggered"])

@@ -22,6 +22,7 @@ from rollcall.settings import settings
 FILES = {"orgs.csv": b"sourcedId\n1\n", "users.csv": b"sourcedId\n7\n"}
 STABLE_AFTER = 0.6
 Event = dict[str, Any]
+UPLOAD = district().upload.model_dump()
 
 
 @pytest.fixture
@@ -52,8 +53,11 @@ def connect_as(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 pytestmark = pytest.mark.usefixtures("connect_as")
 
 
-def waiting(seconds: float, kept_inbox_of: str = "", district_id: str = "") -> DeliveryTrigger:
+def waiting(
+    seconds: float, kept_inbox_of: str = "", district_id: str = "", upload: dict[str, Any] | None = None
+) -> DeliveryTrigger:
     return DeliveryTrigger(
+        upload=upload or UPLOAD,
         one_night_hours=12,
         district_id=district_id,
         kept_inbox_of=kept_inbox_of,
@@ -66,7 +70,11 @@ def waiting(seconds: float, kept_inbox_of: str = "", district_id: str = "") -> D
 
 
 def fires(
-    seconds: float, *meanwhile: tuple[float, Callable[[], object]], kept_inbox_of: str = "", district_id: str = ""
+    seconds: float,
+    *meanwhile: tuple[float, Callable[[], object]],
+    kept_inbox_of: str = "",
+    district_id: str = "",
+    upload: dict[str, Any] | None = None,
 ) -> tuple[Event, float]:
     """The trigger's one event, and after how long; things happen meanwhile, each after some seconds."""
 
@@ -80,7 +88,7 @@ def fires(
         async with asyncio.TaskGroup() as tasks:
             for delay, what in meanwhile:
                 tasks.create_task(act(delay, what))
-            async for event in waiting(seconds, kept_inbox_of, district_id).run():
+            async for event in waiting(seconds, kept_inbox_of, district_id, upload).run():
                 events.append((event.payload, time.monotonic() - began))  # noqa: PERF401
         (only,) = events
         return only
@@ -93,6 +101,18 @@ def test_it_fires_when_everything_is_there_and_at_rest(inbox: Path) -> None:
     event, seconds = fires(20)
     assert event == {"status": "complete", "files": ["manifest.csv", "orgs.csv", "users.csv"]}
     assert seconds >= STABLE_AFTER
+
+
+def test_what_is_too_much_is_not_waited_for_any_longer(inbox: Path) -> None:
+    """It fires as soon as it is at rest, whether it is complete or not, for `receive` to refuse it."""
+    put(inbox, {"orgs.csv": b""})
+    os.truncate(inbox / "orgs.csv", 5 * 1024**3)
+    event, seconds = fires(20)
+    assert event == {"status": "complete", "files": ["orgs.csv"]}
+    assert seconds >= STABLE_AFTER
+    os.truncate(inbox / "orgs.csv", 5)
+    assert fires(1.0)[0]["status"] == "deadline"
+    assert fires(20, upload=UPLOAD | {"file_mib": 4 / 1024**2})[0]["status"] == "complete"
 
 
 def test_it_waits_for_the_last_file(inbox: Path) -> None:

@@ -25,6 +25,7 @@ from rollcall.archive.inbox import IncompleteInboxError, empty, take
 from rollcall.archive.injected import InjectError, keep_injected
 from rollcall.archive.receive import Receipt, receive
 from rollcall.archive.store import Archive, ArchiveError
+from rollcall.arrival.listing import InboxFile
 from rollcall.codes import catalog
 from rollcall.ledger import UnknownDeliveryError
 from rollcall.settings import settings
@@ -480,6 +481,138 @@ def test_a_name_that_forges_lines_does_not_reach_the_log(server: Server, inbox: 
     assert any(r"pupils\n2026-11-24 INFO all is well\x1b[31m.csv" in line for line in lines)
 
 
+GIB = 1024**3
+
+
+def sizes(folder: Path) -> dict[str, int]:
+    """Every file below a folder with its size; what is sparse is not read."""
+    return {str(path.relative_to(folder)): path.stat().st_size for path in folder.rglob("*") if path.is_file()}
+
+
+def too_large(inbox: Path) -> None:
+    os.truncate(inbox / "users.csv", 5 * GIB)  # of which the disk knows nothing
+
+
+def too_large_together(inbox: Path) -> None:
+    put(inbox, {f"{number}.csv": b"" for number in range(3)})
+    for number in range(3):
+        os.truncate(inbox / f"{number}.csv", GIB)
+
+
+def too_many(inbox: Path) -> None:
+    put(inbox, {f"report {number}.csv": b"x" for number in range(400)})
+
+
+TOO_MUCH = [
+    (too_large, "file_too_large", "users.csv has 5.0 GiB; at most 1.0 GiB are taken."),
+    (too_large_together, "delivery_too_large", "Found: 3.0 GiB in 5 files; at most 2.0 GiB are taken."),
+    (too_many, "too_many_files", "Found: 402 CSV files and zips; at most 300 are taken."),
+]
+
+
+@pytest.mark.parametrize("keep", ["remove", "keep"])
+@pytest.mark.parametrize(("spoil", "code", "detail"), TOO_MUCH)
+def test_law_6_more_than_a_district_may_send_is_refused_unread_and_law_1_stays_where_it_is(
+    take_in: TakeIn,
+    inbox: Path,
+    archive: Path,
+    warehouse_url: str,
+    spoil: Callable[[Path], None],
+    code: str,
+    detail: str,
+    keep: str,
+) -> None:
+    put(inbox, FILES)
+    spoil(inbox)
+    before = sizes(inbox)
+    receipt = take_in(inbox=keep)
+    assert (receipt.delivery.state, receipt.files) == ("rejected", ())
+    assert receipt.delivery.state_reason == f"{catalog()[code].message} {detail}"
+    assert noted(warehouse_url, receipt) == {"delivery": {code: "critical"}}
+    assert sizes(inbox) == before, "not even the claim's folder is left"
+    assert not (inbox / ".rollcall").exists()
+    assert recorded(warehouse_url, receipt.delivery.delivery_id) == {}
+    assert not archive.exists() or sizes(archive) == {}
+
+
+def test_law_1_what_was_too_much_is_judged_anew_each_time(take_in: TakeIn, inbox: Path, warehouse_url: str) -> None:
+    """By the next night, and by the same run once it is cleared: nothing of it is known but that it was too much."""
+    put(inbox, FILES)
+    too_large(inbox)
+    first = take_in("run_1").delivery
+    second = take_in("run_2", NIGHT + timedelta(days=1))
+    assert second.delivery.state == "rejected"
+    assert set(noted(warehouse_url, second)["delivery"]) == {"file_too_large"}
+    put(inbox, FILES)
+    again = take_in("run_1")
+    assert (again.delivery.delivery_id, again.delivery.state) == (first.delivery_id, "received")
+    assert again.files == ("orgs", "users")
+    assert noted(warehouse_url, again) == NO_MANIFEST
+    assert everything_in(inbox) == {}
+
+
+def test_law_1_what_was_claimed_before_it_turned_out_to_be_too_much_goes_back(
+    take_in: TakeIn, inbox: Path, archive: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The listing said less than what lies there when it is read."""
+    put(inbox, FILES)
+    real = inbox_module.list_folder
+
+    async def of_yesterday(session: asyncssh.SFTPClient, folder: str = ".") -> list[InboxFile]:
+        return [InboxFile(file.name, 10, file.modified) for file in await real(session, folder)]
+
+    too_large(inbox)
+    with monkeypatch.context() as patch:
+        patch.setattr(inbox_module, "list_folder", of_yesterday)
+        receipt = take_in()
+    assert receipt.delivery.state == "rejected"
+    assert sizes(inbox) == {"orgs.csv": len(FILES["orgs.csv"]), "users.csv": 5 * GIB}
+    assert not (inbox / ".rollcall").exists()
+    assert archived(archive) <= {FILES["orgs.csv"]}
+
+
+def test_law_6_no_more_is_read_than_the_server_said(
+    inbox: Path, archive: Path, take_in: TakeIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file that grows faster than it is read, or a server that lies about it, does not fill the archive."""
+    put(inbox, FILES | {"users.csv": b"x" * 100})
+    real = asyncssh.SFTPClient.stat
+
+    async def less(session: asyncssh.SFTPClient, path: str, *given: object) -> asyncssh.SFTPAttrs:
+        attributes = await real(session, path, *given)
+        attributes.size = (attributes.size or 0) - 1
+        return attributes
+
+    monkeypatch.setattr(asyncssh.SFTPClient, "stat", less)
+    with pytest.raises(SftpError, match=r"orgs\.csv keeps changing while it is read"):
+        take_in()
+    assert sizes(archive) == {}
+
+
+def test_law_1_without_room_in_the_archive_nothing_is_touched(
+    take_in: TakeIn, inbox: Path, archive: Path, warehouse_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(inbox, FILES)
+    monkeypatch.setenv("ROLLCALL_ARCHIVE_KEEP_FREE_MIB", str(10**9))
+    settings.cache_clear()
+    with pytest.raises(ArchiveError, match=r"MiB left; this delivery needs 0 MiB, and 1,000,000,000 MiB have to stay"):
+        take_in()
+    assert everything_in(inbox) == FILES
+    assert query(warehouse_url, "select state from rollcall.delivery") == [("receiving",)]
+    monkeypatch.delenv("ROLLCALL_ARCHIVE_KEEP_FREE_MIB")
+    settings.cache_clear()
+    assert take_in().delivery.state == "received"
+
+
+def test_what_a_person_puts_in_is_not_more_than_a_district_may_send(tmp_path: Path, archive: Path) -> None:
+    put(tmp_path, FILES)
+    too_large(tmp_path)
+    store = Archive(settings().archive_root, "maple")
+    with pytest.raises(InjectError, match=r"users\.csv has 5\.0 GiB; at most 1\.0 GiB are taken\. If that is honest"):
+        keep_injected(store, tmp_path, district().upload, by="Ada")
+    assert not archive.exists()
+
+
 def test_a_file_that_never_rests_is_left_where_it_is(inbox: Path, take_in: TakeIn, warehouse_url: str) -> None:
     put(inbox, FILES)
     real = Archive.keep
@@ -558,10 +691,10 @@ def test_law_1_without_renaming_a_file_that_was_replaced_meanwhile_survives(
 
         store = Archive(settings().archive_root, "maple")
         async with server.account().connect() as session:
-            taken = await take(session, store, 1, ("orgs", "users"))
+            taken = await take(session, store, 1, ("orgs", "users"), district().upload)
             put(inbox, {"users.csv": FILES["users.csv"].replace(b"7", b"8")})
             os.utime(inbox / "users.csv", (1_700_000_000, 1_700_000_000))
-            await empty(session, 1, delivered_files(store, 1, taken).files)
+            await empty(session, 1, delivered_files(store, 1, taken, district().upload).files)
 
     asyncio.run(take_while_uploading())
     assert everything_in(inbox) == {"users.csv": FILES["users.csv"].replace(b"7", b"8")}
@@ -818,7 +951,7 @@ def put_in(folder: Path, archive: Path, files: dict[str, bytes]) -> str:
     folder.mkdir()
     put(folder, files)
     store = Archive(archive.as_uri(), "maple")
-    return f"injected/{keep_injected(store, folder, by='Ada', why='came by mail')}"
+    return f"injected/{keep_injected(store, folder, district().upload, by='Ada', why='came by mail')}"
 
 
 def test_what_a_person_put_in_is_taken_as_if_it_had_lain_in_the_inbox(

@@ -61,7 +61,9 @@ def test_law_10_what_is_put_in_for_a_past_night_overtakes_nothing(world: World) 
 
     def put_in(night: int) -> Run:
         folder = write(profile, night, world.work / "by-hand" / str(night)).folder
-        token = keep_injected(Archive(settings().archive_root, "by-hand"), folder, by="Ada")
+        token = keep_injected(
+            Archive(settings().archive_root, "by-hand"), folder, world.district("by-hand").upload, by="Ada"
+        )
         run = Run(world, "by-hand", night, source=f"injected/{token}", name="put_in")
         run.judge()
         world.conform()

@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import os
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -376,6 +377,39 @@ def test_law_06_districts_are_isolated(world: World) -> None:
     assert (good.delivery_state, bad.delivery_state) == ("published", "conform_failed")
     assert agree(world.published("law-6-good"), nights[1].expected)
     assert world.shown("law-6-bad") == neighbour
+
+
+def test_law_06_one_account_cannot_fill_everybodys_disk(world: World) -> None:
+    """A file that one request makes 5 TiB long: refused unread, left where it is, and nobody waits for it."""
+    world.settle_in("law-6-vast", "law-6-next")
+    delivery = write(small_district("law-6-vast", students=30), 1, world.work / "law-6-vast")
+    for district_id in ("law-6-vast", "law-6-next"):
+        world.send(district_id, delivery.files)
+    users = world.inbox("law-6-vast") / "users.csv"
+    real = users.read_bytes()
+    os.truncate(users, 5 * 1024**4)
+
+    vast = Run(world, "law-6-vast")
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(vast.judge).result(timeout=LONGEST_WAIT)
+    vast.report()
+    assert vast.outcome == "rejected"
+    assert "users.csv has 5,120.0 GiB; at most 1.0 GiB are taken." in vast.failed["receive"]
+    receipt = next(path for path in world.receipts("law-6-vast") if path.suffix == ".csv").read_text()
+    assert "Nothing was read or archived: all files lie in the inbox as they were." in receipt
+    assert _archived(world, "law-6-vast") == set()
+    assert world.waiting("law-6-vast") == sorted(file.name for file in delivery.files)
+    assert users.stat().st_size == 5 * 1024**4
+
+    neighbor = Run(world, "law-6-next")
+    neighbor.judge()
+    world.conform()
+    assert neighbor.delivery_state == "published"
+    users.write_bytes(real)
+    again = Run(world, "law-6-vast", 2)
+    again.judge()
+    world.conform()
+    assert again.delivery_state == "published"
 
 
 class _stuck_in_the_middle_of_everything:  # noqa: N801 -- reads as a phrase

@@ -20,6 +20,7 @@ inbox: remove
 intraday: false
 one_night_hours: 12
 roll_over_days: 45
+upload: {file_mib: 1024, delivery_mib: 2048, unpacked_mib: 2048, files: 300}
 limits:
   removed: {percent: 10, floor: 20}
   added: {percent: 25, floor: 50}

@@ -14,12 +14,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from rollcall.archive import zips
 from rollcall.archive.inbox import TakenFile
 from rollcall.archive.notes import UnusableDeliveryError
 from rollcall.archive.store import Archive
 from rollcall.archive.unpack import Delivered, delivered_files
 from rollcall.arrival.listing import InboxFile
+from rollcall.districts import UploadLimits
 from rollcall.ledger import DeliveryFile
 
 CONTENT = b"sourcedId\n1\n"
@@ -46,8 +46,11 @@ def zipped(members: Mapping[str, bytes], method: int = zipfile.ZIP_DEFLATED) -> 
     return out.getvalue()
 
 
+UPLOAD = UploadLimits(file_mib=64, delivery_mib=64, unpacked_mib=64, files=50)
+
+
 def delivered(archive: Archive, content: bytes) -> Delivered:
-    return delivered_files(archive, 1, [taken(archive, "night.zip", content)])
+    return delivered_files(archive, 1, [taken(archive, "night.zip", content)], UPLOAD)
 
 
 def unpacked(archive: Archive, content: bytes) -> dict[str, DeliveryFile]:
@@ -62,10 +65,10 @@ def notes(archive: Archive, members: Mapping[str, bytes]) -> dict[str, str | Non
 def refusal(archive: Archive, tmp_path: Path) -> Callable[[bytes], str]:
     """The code of a zip that is refused; nothing but the zip itself may be left in the archive."""
 
-    def refuse(content: bytes) -> str:
+    def refuse(content: bytes, upload: UploadLimits = UPLOAD) -> str:
         item = taken(archive, "night.zip", content)
         with pytest.raises(UnusableDeliveryError) as caught:
-            delivered_files(archive, 1, [item])
+            delivered_files(archive, 1, [item], upload)
         stored = [path.name for path in tmp_path.rglob("*") if path.is_file()]
         assert stored == [item.stored.sha256], "more than the zip was kept"
         return caught.value.note.code
@@ -73,7 +76,7 @@ def refusal(archive: Archive, tmp_path: Path) -> Callable[[bytes], str]:
     return refuse
 
 
-Refusal = Callable[[bytes], str]
+Refusal = Callable[..., str]
 
 
 def spoilt(content: bytes, offset_of_local: int, offset_of_directory: int, form: str, value: int) -> bytes:
@@ -174,10 +177,24 @@ def test_many_small_bombs_are_one(refusal: Refusal) -> None:
     assert refusal(zipped(bombs)) == "zip_ratio"
 
 
-def test_a_zip_larger_than_any_roster_is_refused(refusal: Refusal, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(zips, "MOST_BYTES", 1000)
-    members = {name: bytes(range(256)) * 2 for name in ("users.csv", "orgs.csv")}
-    assert refusal(zipped(members, zipfile.ZIP_STORED)) == "zip_too_large"
+@pytest.mark.parametrize(
+    ("limits", "code"),
+    [
+        ({"unpacked_mib": 3.9}, "zip_too_large"),
+        ({"file_mib": 1.9}, "zip_too_large"),
+        ({"files": 1}, "zip_too_many"),
+        ({"unpacked_mib": 4, "file_mib": 2, "files": 2}, None),
+    ],
+)
+def test_law_6_a_zip_of_more_than_a_district_may_send_is_refused(
+    archive: Archive, refusal: Refusal, limits: dict[str, float], code: str | None
+) -> None:
+    members = {name: bytes(range(256)) * 4096 * 2 for name in ("users.csv", "orgs.csv")}
+    package, upload = zipped(members, zipfile.ZIP_STORED), UPLOAD.model_copy(update=limits)
+    if code:
+        assert refusal(package, upload) == code
+    else:
+        assert len(delivered_files(archive, 1, [taken(archive, "night.zip", package)], upload).files) == 3
 
 
 @pytest.mark.parametrize(("said", "code"), [(100, "zip_broken"), (6000, "zip_broken"), (9_000_000, "zip_ratio")])
@@ -218,7 +235,7 @@ def test_a_long_directory_without_end_is_not_read(refusal: Refusal) -> None:
 def test_loose_files_of_one_name_are_refused_too(archive: Archive) -> None:
     twins = [taken(archive, "users.csv", CONTENT), taken(archive, "Users.CSV", b"other")]
     with pytest.raises(UnusableDeliveryError, match=r"sent more than once.* Found: Users\.CSV, users\.csv"):
-        delivered_files(archive, 1, twins)
+        delivered_files(archive, 1, twins, UPLOAD)
 
 
 def test_a_truncated_zip_is_refused(refusal: Refusal) -> None:
@@ -271,6 +288,7 @@ def test_what_a_zip_has_overtaken_is_kept_and_not_read(archive: Archive) -> None
             taken(archive, "old.zip", b"whatever", is_overtaken=True),
             taken(archive, "users.csv", b"older", is_overtaken=True),
         ],
+        UPLOAD,
     )
     assert {file.file: file.sent_name for file in files.files} == {
         "new.zip": "new.zip",

@@ -231,10 +231,10 @@ ARRIVAL = (
         "zip_too_large",
         "arrival",
         "critical",
-        "The zip would unpack to more than 16 GiB. Nothing was read or unpacked.",
+        "The zip would unpack to more than is taken from one district. Nothing was read or unpacked.",
         example="A database dump in a zip.",
-        fix="Zip the OneRoster CSV files alone.",
-        why="No district's roster is that large.",
+        fix="Zip the OneRoster CSV files alone. If they are honestly that large, tell us: the limit can be raised.",
+        why="It would take the room of all districts.",
     ),
     Code(
         "zip_too_many",
@@ -244,6 +244,38 @@ ARRIVAL = (
         example="A zip of a whole disk.",
         fix="Zip the OneRoster CSV files alone.",
         why="A set has at most a few dozen files.",
+    ),
+    Code(
+        "file_too_large",
+        "arrival",
+        "critical",
+        "A file is larger than any that is taken from a district. Nothing was read or archived: all files lie in the "
+        "inbox as they were. Delete this one there, and send the set again.",
+        example="users.csv of 5 GiB.",
+        fix="Look at what the export writes: a loop, or a table dumped whole. If the file is honestly that large, tell "
+        "us: the limit can be raised.",
+        why="It would take the room of all districts. 400,000 students are 300 MB in seven files.",
+    ),
+    Code(
+        "delivery_too_large",
+        "arrival",
+        "critical",
+        "The files are together more than is taken from a district at once. Nothing was read or archived: all of them "
+        "lie in the inbox as they were. Delete there what does not belong to the set, and send the set again.",
+        example="Thirty zips of 100 MiB, of thirty nights.",
+        fix="Have the upload replace the files of the night before. If a set is honestly that large, tell us: the "
+        "limit can be raised.",
+        why="It would take the room of all districts. 400,000 students are 300 MB in seven files.",
+    ),
+    Code(
+        "too_many_files",
+        "arrival",
+        "critical",
+        "More CSV files and zips lie in the inbox than are taken from a district at once. Nothing was read or "
+        "archived: all of them lie there as they were. Delete what does not belong to the set, and send the set again.",
+        example="A folder of 20,000 reports, uploaded by mistake.",
+        fix="Upload the OneRoster files alone, into a folder where nothing else lies.",
+        why="A set has at most a few dozen files; to take thousands one by one would keep everybody waiting.",
     ),
     Code(
         "manifest_missing",

@@ -13,9 +13,12 @@ from typing import cast
 
 import asyncssh
 
+from rollcall.archive.notes import UnusableDeliveryError
 from rollcall.archive.store import Archive, StoredBytes
+from rollcall.arrival.limits import excess_of, file_excess
 from rollcall.arrival.listing import InboxFile, assess
 from rollcall.arrival.look import called_absent, list_folder
+from rollcall.districts import UploadLimits
 from rollcall.ledger import DeliveryFile
 from rollcall.names import is_text, shown
 from rollcall.sftp import READ_BLOCK_BYTES, READS_IN_FLIGHT, SftpError, patience
@@ -23,6 +26,10 @@ from rollcall.sftp import READ_BLOCK_BYTES, READS_IN_FLIGHT, SftpError, patience
 CLAIMS = ".rollcall"
 TRIES_UNTIL_AT_REST = 3
 CANNOT_RENAME = (asyncssh.SFTPOpUnsupported, asyncssh.SFTPPermissionDenied, asyncssh.SFTPFailure)
+
+
+class _GrowsError(Exception):
+    """More comes out of a file than it had when it was looked at."""
 
 
 class IncompleteInboxError(SftpError):
@@ -54,6 +61,7 @@ async def take(
     archive: Archive,
     delivery_id: int,
     expected: tuple[str, ...],
+    upload: UploadLimits,
     *,
     keep: bool = False,
     read: Collection[InboxFile] = (),
@@ -65,12 +73,15 @@ async def take(
         session: The district's account, in its login folder.
         delivery_id: Names the claim, so that a rerun finds its own files and no one else's.
         expected: The files that a complete delivery holds.
+        upload: How much the district may send at once.
         keep: Whether the files are left where they lie.
         read: Files that were taken before, and lie there still.
         believes: Whether a manifest counts before its delivery is whole: a file that it calls absent is not missing.
 
     Raises:
         IncompleteInboxError: files that the sensor saw have gone.
+        UnusableDeliveryError: it is more than the district may send; what was claimed before is to go back.
+        ArchiveError: there is no room for it; what was not claimed before is not claimed.
         SftpError: a file keeps changing while it is read.
         TimeoutError: the server fell silent.
     """
@@ -79,6 +90,9 @@ async def take(
     names = {file.name for file in claimed}
     waiting = [file for file in await list_folder(session, ".") if file.name not in names]
     arrival = assess([*claimed, *waiting], expected, read=read)
+    too_much = excess_of(arrival, upload)
+    if too_much:
+        raise UnusableDeliveryError(too_much.code, too_much.detail)
     manifest = arrival.manifest
     if arrival.missing and manifest is not None and manifest not in read and believes(manifest):
         path = f"{folder}/{manifest.name}" if manifest.name in names else manifest.name
@@ -90,31 +104,38 @@ async def take(
             + " Clear wait_for_delivery to wait for the next one."
         )
     files = [*arrival.files, *arrival.overtaken]
+    archive.require_room(sum(file.size for file in files))
     paths = {file.name: file.name for file in waiting} if keep else {}
     paths |= {file.name: f"{folder}/{file.name}" for file in claimed}
     if not keep:
         paths |= await _claim(session, folder, [file for file in files if file.name not in names])
     return [
-        await _archived(session, archive, file, paths[file.name], is_overtaken=file in arrival.overtaken)
+        await _archived(session, archive, file, paths[file.name], upload, is_overtaken=file in arrival.overtaken)
         for file in files
         if file.name in paths
     ]
 
 
 async def overrun(
-    session: asyncssh.SFTPClient, archive: Archive, delivery_id: int, archived: Sequence[DeliveryFile]
+    session: asyncssh.SFTPClient,
+    archive: Archive,
+    delivery_id: int,
+    archived: Sequence[DeliveryFile],
+    upload: UploadLimits,
 ) -> list[TakenFile]:
     """Archive the claimed files that were changed after they were read, and that cannot go back to the inbox.
 
-    That is so when another file of the name has come in the meantime. The newest is a delivery's; this one is kept.
+    That is so when another file of the name has come in the meantime. The newest is a delivery's; this one is kept: one
+    that is larger than the district may send stays where it lies.
     """
     known = _known(archived)
     folder = f"{CLAIMS}/{delivery_id}"
     return [
-        await _archived(session, archive, file, f"{folder}/{file.name}", is_overtaken=True)
+        await _archived(session, archive, file, f"{folder}/{file.name}", upload, is_overtaken=True)
         for file in await list_folder(session, folder)
         if (file.name, file.size, _moment(file.modified)) not in known
         and is_text(file.name)  # else it is none of ours
+        and file.size <= upload.file_bytes
         and await _exists(session, file.name)
     ]
 
@@ -152,7 +173,7 @@ async def _empty_in_place(
     contents = {(file.sent_name, file.sha256) for file in archived}
     for file in await list_folder(session, "."):
         looks_known = (file.name, file.size, _moment(file.modified)) in known and file.name not in names_claimed
-        if looks_known and (file.name, await _sha256(session, file.name)) in contents:
+        if looks_known and (file.name, await _sha256(session, file.name, file.size)) in contents:
             async with patience():
                 await session.remove(file.name)
 
@@ -193,14 +214,30 @@ async def _claim(session: asyncssh.SFTPClient, folder: str, files: Sequence[Inbo
 
 
 async def _archived(
-    session: asyncssh.SFTPClient, archive: Archive, file: InboxFile, path: str, *, is_overtaken: bool
+    session: asyncssh.SFTPClient,
+    archive: Archive,
+    file: InboxFile,
+    path: str,
+    upload: UploadLimits,
+    *,
+    is_overtaken: bool,
 ) -> TakenFile:
-    """Archive one file, and read it a second time: equal hashes mean that nobody was writing meanwhile."""
+    """Archive one file, and read it a second time: equal hashes mean that nobody was writing meanwhile.
+
+    No more is read than the file has when it is looked at: one that grows faster than it is read would never end.
+    """
     for _ in range(TRIES_UNTIL_AT_REST):
         async with patience():
             before = await session.stat(path)
-        stored = await archive.keep(_blocks(session, path))
-        if await _sha256(session, path) == stored.sha256:
+        size = before.size or 0
+        if size > upload.file_bytes:  # since it was listed
+            too_much = file_excess(file.name, size, upload)
+            raise UnusableDeliveryError(too_much.code, too_much.detail)
+        try:
+            stored = await archive.keep(_blocks(session, path, size))
+        except _GrowsError:
+            continue
+        if await _sha256(session, path, size) == stored.sha256:
             listed = InboxFile(file.name, stored.size, int(before.mtime or 0))
             return TakenFile(file.name, listed, stored, is_overtaken)
     raise SftpError(
@@ -208,15 +245,24 @@ async def _archived(
     )
 
 
-async def _sha256(session: asyncssh.SFTPClient, path: str) -> str:
+async def _sha256(session: asyncssh.SFTPClient, path: str, most_bytes: int) -> str | None:
+    """A remote file's hash; None when it has more bytes than it should."""
     digest = hashlib.sha256()
-    async for block in _blocks(session, path):
-        digest.update(block)
+    try:
+        async for block in _blocks(session, path, most_bytes):
+            digest.update(block)
+    except _GrowsError:
+        return None
     return digest.hexdigest()
 
 
-async def _blocks(session: asyncssh.SFTPClient, path: str) -> AsyncIterator[bytes]:
-    """A remote file's content, in order, with many reads under way at once."""
+async def _blocks(session: asyncssh.SFTPClient, path: str, most_bytes: int) -> AsyncIterator[bytes]:
+    """A remote file's content, in order, with many reads under way at once.
+
+    Raises:
+        _GrowsError: more than ``most_bytes`` come.
+    """
+    left = most_bytes
     async with patience():
         source = await session.open(path, "rb", block_size=READ_BLOCK_BYTES, max_requests=READS_IN_FLIGHT)
     try:
@@ -225,6 +271,9 @@ async def _blocks(session: asyncssh.SFTPClient, path: str) -> AsyncIterator[byte
                 block = await source.read(READ_BLOCK_BYTES * READS_IN_FLIGHT)
             if not block:
                 return
+            left -= len(block)
+            if left < 0:
+                raise _GrowsError
             yield cast(bytes, block)
     finally:
         async with patience():

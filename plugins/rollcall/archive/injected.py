@@ -9,7 +9,9 @@ from pathlib import Path
 
 from rollcall.archive.inbox import TakenFile
 from rollcall.archive.store import Archive, StoredBytes
+from rollcall.arrival.limits import excess
 from rollcall.arrival.listing import InboxFile, assess
+from rollcall.districts import UploadLimits
 from rollcall.names import LONGEST_PATH, shown
 
 BLOCK_BYTES = 1024 * 1024
@@ -50,18 +52,25 @@ class Injected:
         ]
 
 
-def keep_injected(archive: Archive, path: Path, *, by: str, why: str = "") -> str:
+def keep_injected(archive: Archive, path: Path, upload: UploadLimits, *, by: str, why: str = "") -> str:
     """Archive a folder's files or a zip, byte for byte.
+
+    Args:
+        archive: The district's.
+        path: A folder or a file.
+        upload: How much the district may send at once.
+        by: Who puts it in.
+        why: Why.
 
     Returns:
         The token by which ``injected`` finds them again.
 
     Raises:
-        InjectError: there is no CSV file and no zip, or a file cannot be read.
+        InjectError: there is no CSV file and no zip, a file cannot be read, or it is too much.
         ArchiveError: the archive cannot be written.
     """
     try:
-        files = _archived(archive, path)
+        files = _archived(archive, path, upload)
     except OSError as error:
         name = shown(str(error.filename or path), LONGEST_PATH)
         raise InjectError(f"{name} cannot be read: {error.strerror or error}.") from None
@@ -70,12 +79,16 @@ def keep_injected(archive: Archive, path: Path, *, by: str, why: str = "") -> st
     return token
 
 
-def _archived(archive: Archive, path: Path) -> list[dict[str, object]]:
+def _archived(archive: Archive, path: Path, upload: UploadLimits) -> list[dict[str, object]]:
     """The files of a path, archived; a line of the index for each."""
     sources = [path] if path.is_file() else sorted(item for item in path.iterdir() if item.is_file())
     listing = {item.name: InboxFile(item.name, item.stat().st_size, int(item.stat().st_mtime)) for item in sources}
     if not assess(listing.values(), ()).files:
         raise InjectError(f"{shown(str(path), LONGEST_PATH)} holds no CSV file and no zip.")
+    too_much = excess(list(listing.values()), upload)
+    if too_much:
+        raise InjectError(f"{too_much.detail} If that is honest, raise `upload` in the district's file.")
+    archive.require_room(sum(file.size for file in listing.values()))
     return [
         {"name": name, "modified": listing[name].modified, **asdict(asyncio.run(archive.keep(_blocks(item))))}
         for name, item in ((item.name, item) for item in sources)

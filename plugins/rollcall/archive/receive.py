@@ -77,7 +77,7 @@ def receive(
                 delivery_id=delivery.delivery_id,
                 run_id=run_id,
             )
-        if delivery.state == "receiving":
+        if delivery.state == "receiving" or delivery.was_left:
             if source == "inbox":
                 _receive_from_inbox(district, account, delivery, log)
             elif source.startswith(SOURCE):
@@ -125,17 +125,41 @@ def _receive_from_inbox(district: District, account: SftpAccount, delivery: Deli
                 archive,
                 delivery.delivery_id,
                 district.files,
+                district.upload,
                 keep=keep,
                 read=read,
                 believes=lambda manifest: is_news(district.district_id, manifest),
             )
             return taken, _strays(listing)
 
-    taken, notes = asyncio.run(claim_and_archive())
+    try:
+        taken, notes = asyncio.run(claim_and_archive())
+    except UnusableDeliveryError as error:
+        _put_back(account, delivery)
+        record_refusal(delivery, error.note)
+        log(f"Left in the inbox as it is. {error.note.sentence}")
+        return
     files = record_delivered(archive, district, delivery, taken, notes)
     _empty_inbox(district, account, delivery, files)
     done = "left the inbox as it is" if keep else "emptied the inbox"
     log(f"Archived {len(files)} files, {sum(file.size_bytes for file in files):,} bytes, and {done}.")
+
+
+def _put_back(account: SftpAccount, delivery: Delivery) -> None:
+    """What a killed predecessor, or this run, claimed before it turned out to be too much goes back to the inbox."""
+
+    async def put_back() -> None:
+        async with account.connect() as session:
+            await empty(session, delivery.delivery_id, (), keep=True)
+
+    asyncio.run(put_back())
+
+
+def record_refusal(delivery: Delivery, note: Note) -> None:
+    """Write down that a delivery is rejected unread: nothing of it was archived, it lies where it lay."""
+    with connect() as connection:
+        record_notes(connection, delivery.delivery_id, [note])
+        ledger.set_state(connection, delivery.delivery_id, "rejected", note.sentence)
 
 
 def _strays(listing: Sequence[InboxFile]) -> list[Note]:
@@ -161,7 +185,7 @@ def record_delivered(
         notes: What is to be noted besides what is found.
     """
     try:
-        delivered = delivered_files(archive, delivery.delivery_id, taken)
+        delivered = delivered_files(archive, delivery.delivery_id, taken, district.upload)
     except UnusableDeliveryError as error:
         delivered = Delivered(tuple(as_sent(delivery.delivery_id, item) for item in taken))
         _write_index(archive, delivery, delivered.files)
@@ -370,7 +394,7 @@ def _empty_inbox(district: District, account: SftpAccount, delivery: Delivery, f
 
     async def empty_it() -> None:
         async with account.connect() as session:
-            overrun_files = await overrun(session, archive, delivery.delivery_id, files)
+            overrun_files = await overrun(session, archive, delivery.delivery_id, files, district.upload)
             late = _record_overrun(delivery, overrun_files)
             await empty(session, delivery.delivery_id, [*files, *late], keep=district.inbox == "keep")
 

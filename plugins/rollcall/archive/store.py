@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import shutil
 import uuid
 from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -11,9 +12,13 @@ from typing import IO, TYPE_CHECKING, cast
 from urllib.parse import unquote, urlsplit
 
 from rollcall import private
+from rollcall.settings import settings
 
 if TYPE_CHECKING:
     from airflow.sdk import ObjectStoragePath
+
+
+MIB = 1024 * 1024
 
 
 class ArchiveError(Exception):
@@ -124,6 +129,29 @@ class Archive:
         self._district_id = district_id
         self._local = local_folder(root) is not None
         self._lasting = lasting and self._local
+
+    def require_room(self, size: int) -> None:
+        """Refuse to begin with what would leave the archive's disk too full for everybody.
+
+        Of an object store, and of an archive that is thrown away, nothing is asked.
+
+        Args:
+            size: In bytes.
+
+        Raises:
+            ArchiveError: there is no room.
+        """
+        if not self._lasting:
+            return
+        folder = _on_disk(self._root)
+        free = shutil.disk_usage(next(path for path in (folder, *folder.parents) if path.exists())).free
+        stays_free = int(settings().archive_keep_free_mib * MIB)
+        if free - size < stays_free:
+            raise ArchiveError(
+                f"The archive {self._url} has {free // MIB:,} MiB left; this delivery needs {size // MIB:,} MiB, and "
+                f"{stays_free // MIB:,} MiB have to stay free (ROLLCALL_ARCHIVE_KEEP_FREE_MIB). Make room, then clear "
+                "this task. Nothing was taken from the inbox."
+            )
 
     async def keep(self, blocks: AsyncIterator[bytes]) -> StoredBytes:
         """Write a stream down and file it under its hash; content that is there already is kept once.

@@ -12,6 +12,7 @@ from rollcall.archive.notes import Note, UnusableDeliveryError
 from rollcall.archive.store import Archive, Incoming, StoredBytes
 from rollcall.archive.zips import BLOCK_BYTES, BROKEN, look_into, member_name, open_zip
 from rollcall.arrival.listing import canonical_name
+from rollcall.districts import UploadLimits
 from rollcall.ledger import DeliveryFile
 from rollcall.names import named
 
@@ -29,8 +30,14 @@ class Delivered:
     notes: tuple[Note, ...] = ()
 
 
-def delivered_files(archive: Archive, delivery_id: int, taken: Sequence[TakenFile]) -> Delivered:
+def delivered_files(archive: Archive, delivery_id: int, taken: Sequence[TakenFile], upload: UploadLimits) -> Delivered:
     """What was delivered, the members of a zip archived under their own hashes.
+
+    Args:
+        archive: Where the members go.
+        delivery_id: The delivery.
+        taken: What was taken from the inbox.
+        upload: How much the district may send at once.
 
     Raises:
         UnusableDeliveryError: the zip is broken, encrypted, or unreasonable; or a file is there twice.
@@ -43,7 +50,7 @@ def delivered_files(archive: Archive, delivery_id: int, taken: Sequence[TakenFil
             continue
         files.append(_entry(delivery_id, item.sent_name, item.stored, item))
         if item.listed.is_zip:
-            unpacked = _unpack(archive, delivery_id, item)
+            unpacked = _unpack(archive, delivery_id, item, upload)
             files += unpacked.files
             notes += unpacked.notes
     _refuse_twins(files)
@@ -63,10 +70,11 @@ def _refuse_twins(files: Sequence[DeliveryFile]) -> None:
             raise UnusableDeliveryError("file_twice", f"Found: {named(sent)}.")
 
 
-def _unpack(archive: Archive, delivery_id: int, item: TakenFile) -> Delivered:
+def _unpack(archive: Archive, delivery_id: int, item: TakenFile, upload: UploadLimits) -> Delivered:
     """A zip's CSV members; none is filed before all of them came out whole."""
     with archive.open(item.stored.path) as source, open_zip(source) as package, ExitStack() as cleaning:
-        contents = look_into(package, item.stored.size)
+        contents = look_into(package, item.stored.size, upload)
+        archive.require_room(sum(info.file_size for info in contents.members))
         _refuse_twins([_named_member(delivery_id, info, item) for info in contents.members])
         unpacked: list[tuple[zipfile.ZipInfo, Incoming]] = []
         for info in contents.members:

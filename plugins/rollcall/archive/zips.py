@@ -11,13 +11,13 @@ from pathlib import PurePosixPath
 from typing import IO
 
 from rollcall.archive.notes import Note, UnusableDeliveryError
+from rollcall.arrival.limits import told
 from rollcall.arrival.listing import canonical_name, is_finished, is_standard
-from rollcall.names import named
+from rollcall.districts import UploadLimits
+from rollcall.names import named, shown
 
 BLOCK_BYTES = 1024 * 1024
-MOST_BYTES = 16 * 1024**3
 HIGHEST_RATIO = 200
-MOST_MEMBERS = 1000
 MOST_DIRECTORY_BYTES = 4 * 1024 * 1024
 BROKEN = (
     zipfile.BadZipFile,
@@ -72,26 +72,27 @@ def open_zip(source: IO[bytes]) -> zipfile.ZipFile:
         raise UnusableDeliveryError("zip_broken", f"It looks like {kind}." if kind else None) from None
 
 
-def look_into(package: zipfile.ZipFile, packed_bytes: int) -> Contents:
+def look_into(package: zipfile.ZipFile, packed_bytes: int, upload: UploadLimits) -> Contents:
     """Choose what to unpack.
 
     Args:
         package: The opened zip.
         packed_bytes: Its size.
+        upload: How much the district may send at once.
 
     Raises:
         UnusableDeliveryError: it is to be refused as a whole.
     """
     members = [info for info in package.infolist() if "__MACOSX" not in _path(info).parts]
-    if len(members) > MOST_MEMBERS:
-        raise UnusableDeliveryError("zip_too_many")
+    if len(members) > upload.files:
+        raise UnusableDeliveryError("zip_too_many", f"Found: {len(members):,}; at most {upload.files:,} are taken.")
     _refuse_workbooks(members)
     for info in members:
         _refuse_hostile(info)
     files = [info for info in members if not info.is_dir() and is_finished(_path(info).name)]
     folder = _folder_of_the_set(files)
     wanted = [info for info in files if _is_csv(info) and _path(info).parent in (folder, PurePosixPath())]
-    _refuse_unreasonable(wanted, packed_bytes)
+    _refuse_unreasonable(wanted, packed_bytes, upload)
     notes = [Note("zip_in_folder")] if folder.parts else []
     left = [member_name(info) for info in files if info not in wanted]
     if left:
@@ -146,21 +147,29 @@ def _folder_of_the_set(files: Sequence[zipfile.ZipInfo]) -> PurePosixPath:
     return next(iter(folders), PurePosixPath())
 
 
-def _refuse_unreasonable(wanted: Sequence[zipfile.ZipInfo], packed_bytes: int) -> None:
+def _refuse_unreasonable(wanted: Sequence[zipfile.ZipInfo], packed_bytes: int, upload: UploadLimits) -> None:
     """Sizes are judged one by one and together: many members may share the same packed bytes."""
     for info in wanted:
         if not 0 <= info.header_offset < packed_bytes:  # reading there would end in an OSError, as of a broken disk
             raise UnusableDeliveryError("zip_broken", f"{named([member_name(info)])} does not lie in it.")
         if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
             raise UnusableDeliveryError("zip_compression")
+        _refuse_size(shown(member_name(info)), info.file_size, upload.file_bytes)
         _refuse_ratio(info.file_size, info.compress_size)
-    _refuse_ratio(sum(info.file_size for info in wanted), packed_bytes)
+    unpacked = sum(info.file_size for info in wanted)
+    _refuse_size("It", unpacked, upload.unpacked_bytes)
+    _refuse_ratio(unpacked, packed_bytes)
+
+
+def _refuse_size(name: str, unpacked: int, most: int) -> None:
+    if unpacked > most:
+        raise UnusableDeliveryError(
+            "zip_too_large", f"{name} would unpack to {told(unpacked)}; at most {told(most)} are taken."
+        )
 
 
 def _refuse_ratio(unpacked: int, packed: int) -> None:
     detail = f"It would unpack to {unpacked:,} bytes, from {packed:,}."
-    if unpacked > MOST_BYTES:
-        raise UnusableDeliveryError("zip_too_large", detail)
     if unpacked > BLOCK_BYTES and unpacked > HIGHEST_RATIO * max(packed, 1):
         raise UnusableDeliveryError("zip_ratio", detail)
 

@@ -46,6 +46,8 @@ class DeliverySensor(SFTPSensor):
         with connect() as connection:
             record_district(connection, self.district)
             known = delivery_of_run(connection, self.district.district_id, run_id)
+            if known is not None and known.was_left:  # what it was is judged anew
+                known = None
             if known is None and params["source"] == "inbox":
                 reason = self._not_waited_for(service_date, context["dag_run"].run_type)
                 if reason:
@@ -97,6 +99,7 @@ class DeliverySensor(SFTPSensor):
                 one_night_hours=self.district.one_night_hours,
                 district_id=self.district.district_id,
                 kept_inbox_of=self.district.district_id if self.district.inbox == "keep" else "",
+                upload=self.district.upload.model_dump(),
             ),
             method_name="execute_complete",
         )

@@ -10,8 +10,10 @@ import asyncssh
 from airflow.providers.sftp.triggers.sftp import SFTPTrigger
 from airflow.triggers.base import TriggerEvent
 
+from rollcall.arrival.limits import excess_of
 from rollcall.arrival.listing import Arrival, Stability
 from rollcall.arrival.look import Lookout
+from rollcall.districts import UploadLimits
 from rollcall.names import listed
 from rollcall.warehouse import WarehouseError
 
@@ -35,6 +37,8 @@ class DeliveryTrigger(SFTPTrigger):
         kept_inbox_of: The district whose inbox is never emptied; blank where it is. What was read already is no
             delivery.
         district_id: The district; blank where no manifest is to be believed.
+        upload: The district's ``UploadLimits`` as a dictionary. What lies there at rest and is more fires at once:
+            waiting makes it no less.
         path: The inbox; the account's login folder by default.
 
     The event is ``{"status": "complete", "files": […]}``, ``{"status": "refused", "message": …}`` or
@@ -51,6 +55,7 @@ class DeliveryTrigger(SFTPTrigger):
         one_night_hours: float = 12,
         kept_inbox_of: str = "",
         district_id: str = "",
+        upload: dict[str, Any] | None = None,
         path: str = ".",
     ) -> None:
         super().__init__(path=path, sftp_conn_id=sftp_conn_id, poke_interval=poke_interval)
@@ -60,6 +65,7 @@ class DeliveryTrigger(SFTPTrigger):
         self.one_night_hours = one_night_hours
         self.kept_inbox_of = kept_inbox_of
         self.district_id = district_id or kept_inbox_of
+        self.upload = upload
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """How the triggerer finds and rebuilds this trigger."""
@@ -74,6 +80,7 @@ class DeliveryTrigger(SFTPTrigger):
                 "one_night_hours": self.one_night_hours,
                 "kept_inbox_of": self.kept_inbox_of,
                 "district_id": self.district_id,
+                "upload": self.upload,
                 "path": self.path,
             },
         )
@@ -96,13 +103,18 @@ class DeliveryTrigger(SFTPTrigger):
             at_rest = (
                 trouble is None and stability.seconds_at_rest(arrival.files, time.monotonic()) >= self.stable_after
             )
-            if at_rest and (arrival.can_be_judged if is_late else arrival.is_complete and not arrival.stale):
+            if at_rest and (self._is_ready(arrival) or (is_late and arrival.can_be_judged)):
                 yield TriggerEvent({"status": "complete", "files": listed(file.name for file in arrival.files)})
                 return
             if is_late:
                 yield TriggerEvent(_deadline_event(arrival, trouble))
                 return
             await asyncio.sleep(self.poke_interval)
+
+    def _is_ready(self, arrival: Arrival) -> bool:
+        """Whether there is nothing to wait for but that it rests."""
+        is_too_much = self.upload is not None and excess_of(arrival, UploadLimits(**self.upload)) is not None
+        return is_too_much or (arrival.is_complete and not arrival.stale)
 
     async def _look(self, lookout: Lookout) -> Arrival:
         """What lies in the inbox now, seen as a delivery."""

@@ -15,6 +15,7 @@ from airflow.providers.sftp.hooks.sftp import SFTPHookAsync
 from airflow.sdk import Asset, AssetWatcher
 from airflow.triggers.base import BaseEventTrigger, TriggerEvent
 
+from rollcall.arrival.limits import excess_of
 from rollcall.arrival.listing import Arrival, Stability
 from rollcall.arrival.look import Lookout
 from rollcall.arrival.trigger import LONGEST_LOOK_SECONDS
@@ -57,8 +58,9 @@ class ArrivalWatch(BaseEventTrigger):
             arrival = await self._look(district, lookout) if district and is_on else None
             if arrival is not None and district is not None:
                 at_rest = stability.seconds_at_rest(arrival.files, time.monotonic())
-                is_ready = arrival.is_complete and not arrival.stale and at_rest >= _stable_after(district)
-                if is_ready and _fingerprint(arrival) != fired:
+                is_too_much = excess_of(arrival, district.upload) is not None
+                is_ready = is_too_much or (arrival.is_complete and not arrival.stale)
+                if is_ready and at_rest >= _stable_after(district) and _fingerprint(arrival) != fired:
                     fired = _fingerprint(arrival)
                     await self._remember(fired)
                     files = listed(file.name for file in arrival.files)

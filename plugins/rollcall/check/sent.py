@@ -7,10 +7,12 @@ from pathlib import Path
 
 from rollcall import ledger
 from rollcall.archive.inbox import TakenFile
-from rollcall.archive.receive import record_delivered
+from rollcall.archive.notes import UnusableDeliveryError
+from rollcall.archive.receive import record_delivered, record_refusal
 from rollcall.archive.store import Archive
+from rollcall.arrival.limits import excess
 from rollcall.arrival.listing import InboxFile, assess
-from rollcall.districts import District
+from rollcall.districts import District, UploadLimits
 from rollcall.ledger import Delivery
 from rollcall.names import LONGEST_PATH, shown
 from rollcall.warehouse import connect
@@ -39,23 +41,31 @@ def receive_from(path: Path, archive: Archive, district: District, service_date:
         ledger.record_district(connection, district)
         delivery = ledger.open_delivery(connection, district.district_id, service_date, run_id, "inbox")
     try:
-        taken = asyncio.run(_take(path, archive))
+        taken = asyncio.run(_take(path, archive, district.upload))
+    except UnusableDeliveryError as error:
+        record_refusal(delivery, error.note)
+        return _as_recorded(delivery)
     except OSError as error:
         name = shown(str(error.filename or path), LONGEST_PATH)
         raise NotReadableError(f"{name} cannot be read: {error.strerror or error}.") from None
     record_delivered(archive, district, delivery, taken)
+    return _as_recorded(delivery)
+
+
+def _as_recorded(delivery: Delivery) -> Delivery:
     with connect() as connection:
         return ledger.delivery(connection, delivery.delivery_id)
 
 
-async def _take(path: Path, archive: Archive) -> list[TakenFile]:
+async def _take(path: Path, archive: Archive, upload: UploadLimits) -> list[TakenFile]:
     """The files of the path, archived."""
     by_name = {item.name: item for item in _files(path)}
     listing = [InboxFile(item.name, item.stat().st_size, int(item.stat().st_mtime)) for item in by_name.values()]
-    return [
-        TakenFile(file.name, file, await archive.keep(_blocks(by_name[file.name])))
-        for file in assess(listing, ()).files
-    ]
+    files = assess(listing, ()).files
+    too_much = excess(files, upload)
+    if too_much:
+        raise UnusableDeliveryError(too_much.code, too_much.detail)
+    return [TakenFile(file.name, file, await archive.keep(_blocks(by_name[file.name]))) for file in files]
 
 
 def _files(path: Path) -> list[Path]:

@@ -37,7 +37,7 @@ def inject(
     known = load_district(settings().districts_dir / f"{district}.yaml")
     service_date = night.date() if night else known.service_date(datetime.now(UTC))
     archive = Archive(settings().archive_root, district)
-    source = SOURCE + keep_injected(archive, path, by=by or getpass.getuser(), why=why)
+    source = SOURCE + keep_injected(archive, path, known.upload, by=by or getpass.getuser(), why=why)
     conf = {"service_date": service_date.isoformat(), "source": source}
     answer: dict[str, Any] = {"district": district, "night": service_date.isoformat(), "source": source}
     with airflow_api() as api:
