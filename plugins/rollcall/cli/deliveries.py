@@ -35,8 +35,9 @@ BAD_NEWS = frozenset({"held", "rejected", "missing", "incomplete", "unreachable"
 def status(as_json: AsJson = False) -> None:
     """How each district stands tonight, and which service is dead or late.
 
-    Exits 1 when a district or a service needs somebody. With --json the districts are printed on standard output, and
-    what is wrong with a service on standard error.
+    Exits 1 when a district or a service needs somebody.
+
+    With --json the districts are printed on standard output, and what is wrong with a service on standard error.
     """
     from rollcall.report.services import service_states
     from rollcall.report.status import district_states
@@ -103,8 +104,9 @@ def check(
 ) -> None:
     """Judge a delivery without a running stack.
 
-    Exits 0 when it would be accepted, 1 when it would be held or rejected, 2 when it could not be judged: then
-    --json prints {"error": {"kind": ..., "message": ...}} in place of the verdict.
+    Exits 0 when it would be accepted, 1 when it would be held or rejected, 2 when it could not be judged.
+
+    --json prints the verdict; when it could not be judged, {"error": {"kind": ..., "message": ...}} in its place.
     """
     try:
         verdict = _judge(path, district, against)
