@@ -1,7 +1,7 @@
 """Night after night of changes: whether tables, queries and builds stay as they are."""
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import date, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,8 @@ SIZES = """
     from pg_stat_user_tables
     where schemaname = 'history'
 """
+FIRST_NIGHT = date(2025, 11, 17)
+"""So long ago that every night of its school year has come."""
 VERSIONS = "select count(*), count(*) filter (where valid_to_seq is null) from history.hist_enrollments"
 
 
@@ -44,7 +46,7 @@ def measure(nights: int, students: int, work: Path, say: Callable[[str], None]) 
     Returns:
         The result, as it is written to JSON.
     """
-    profile = Profile("churning", "Churning Unified", students, seed=1)
+    profile = Profile("churning", "Churning Unified", students, seed=1, first_night=FIRST_NIGHT)
     simulated = District(profile)
     with bench_stack(work) as stack:
         before = machine()
@@ -54,8 +56,8 @@ def measure(nights: int, students: int, work: Path, say: Callable[[str], None]) 
             if night > 1:
                 live_through(simulated, night)
             folder = _written(simulated, work / "churn")
-            date = profile.first_night + timedelta(days=night - 1)
-            accepting = Task("accept", partial(accept_folder, stack, settled, folder, date))
+            served = profile.first_night + timedelta(days=night - 1)
+            accepting = Task("accept", partial(accept_folder, stack, settled, folder, served))
             run([accepting], stack.watch())
             built = run([Task("build", partial(conform, stack.url))], stack.watch())
             drop_landed(stack.url, timedelta(0))

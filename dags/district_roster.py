@@ -49,8 +49,10 @@ def district_of(district_id: str) -> District:
 def receive(district_id: str) -> list[str]:
     """Archive the delivery; says which files are to be landed: none when its content is known already."""
     from rollcall.archive.inbox import IncompleteInboxError
+    from rollcall.archive.receive import NightServedError
     from rollcall.archive.receive import receive as receive_delivery
     from rollcall.ledger import UnknownDeliveryError
+    from rollcall.nights import ImpossibleNightError
     from rollcall.sftp import SftpRefusedError, airflow_account
 
     context = get_current_context()
@@ -64,7 +66,9 @@ def receive(district_id: str) -> list[str]:
             source=context["params"]["source"],
             log=log.info,
         )
-    except (IncompleteInboxError, SftpRefusedError, UnknownDeliveryError) as error:
+    except NightServedError as error:
+        raise AirflowSkipException(str(error)) from None
+    except (ImpossibleNightError, IncompleteInboxError, SftpRefusedError, UnknownDeliveryError) as error:
         raise AirflowFailException(str(error)) from None
     if receipt.delivery.state == "rejected" and not receipt.files:
         raise AirflowFailException(receipt.delivery.state_reason)
@@ -233,8 +237,10 @@ def run_params() -> dict[str, Param]:
             None,
             type=["null", "string"],
             format="date",
+            pattern=r"^20\d\d-(0[1-9]|1[0-2])-[0-3]\d$",
             title="Night",
-            description="The night that this run serves; blank means today's.",
+            description="The night that this run serves, as 2026-11-20; blank means today's. One that has not come, or "
+            "lies before the district's first, is refused.",
         ),
         "source": Param(
             "inbox",

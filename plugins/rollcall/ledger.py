@@ -8,6 +8,7 @@ from typing import Final, Literal
 from psycopg.rows import class_row
 
 from rollcall.districts import District
+from rollcall.nights import ImpossibleNightError, impossible_because
 from rollcall.oneroster import MANIFEST
 from rollcall.warehouse import Connection
 
@@ -112,20 +113,30 @@ def record_district(connection: Connection, district: District) -> None:
 
 
 def open_delivery(
-    connection: Connection, district_id: str, service_date: date, run_id: str, source: str = "inbox"
+    connection: Connection, district: District, service_date: date, run_id: str, source: str = "inbox"
 ) -> Delivery:
-    """The delivery of a run, made when the run has none yet."""
+    """The delivery of a run, made when the run has none yet; one that it has keeps its own night.
+
+    Raises:
+        ImpossibleNightError: the district cannot have a delivery of this night.
+    """
+    opened = delivery_of_run(connection, district.district_id, run_id)
+    if opened is not None:
+        return opened
+    impossible = impossible_because(connection, district, service_date)
+    if impossible is not None:
+        raise ImpossibleNightError(impossible)
     connection.execute(
         """
         insert into rollcall.delivery (district_id, service_date, run_id, source) values (%s, %s, %s, %s)
         on conflict (district_id, run_id) do nothing
         """,
-        (district_id, service_date, run_id, source),
+        (district.district_id, service_date, run_id, source),
     )
-    delivery = delivery_of_run(connection, district_id, run_id)
-    if delivery is None:
-        raise UnknownDeliveryError(f"The delivery of run {run_id} of {district_id} vanished from the ledger.")
-    return delivery
+    opened = delivery_of_run(connection, district.district_id, run_id)
+    if opened is None:
+        raise UnknownDeliveryError(f"The delivery of run {run_id} of {district.district_id} vanished from the ledger.")
+    return opened
 
 
 def lock_acceptance(connection: Connection, district_id: str) -> None:

@@ -27,6 +27,7 @@ DISTRICTS = (
     "ginkgo",
     "hazel",
     "juniper",
+    "linden",
 )
 BY_DAY = "larch"
 """Its night is half a day away, and what comes meanwhile is taken on arrival."""

@@ -49,10 +49,8 @@ def test_by_day_each_delivery_starts_one_run_and_by_hand_the_night_is_chosen(
 
     past = str(today - timedelta(days=7))
     older = renamed(sis.write(4).folder, "Larch of old")
-    overtaken = rollcall(desk, "inject", BY_DAY, older, "--night", past, "--wait", "--json")
-    assert overtaken.returncode == 1, overtaken.stdout + overtaken.stderr
-    answer = json.loads(overtaken.stdout)
-    assert answer["state"] == "superseded"
-    assert "took its place" in answer["message"]
+    refused = rollcall(desk, "inject", BY_DAY, older, "--night", past, "--wait", "--json")
+    assert refused.returncode == 2, refused.stdout + refused.stderr
+    assert f"before the first one of {BY_DAY}, {today}" in refused.stderr
     assert desk.published(BY_DAY) == published
     assert len(runs(desk)) == 2

@@ -27,11 +27,11 @@ def school_district(end_year: int = 2027) -> Rows:
             _term(f"{school}_S", "Spring", f"{end_year}-01-05", f"{end_year}-06-10", end_year),
         ]
         for number in range(CLASSES_PER_SCHOOL):
-            _add_class(rows, school, f"{school}_100{number}")
+            _add_class(rows, school, f"{school}_100{number}", f"{end_year - 1}-08-15")
     return rows
 
 
-def _add_class(rows: Rows, school: str, class_id: str) -> None:
+def _add_class(rows: Rows, school: str, class_id: str, begin_date: str) -> None:
     """A class with a teacher and its students."""
     teacher = f"TCH_{class_id}"
     rows["classes"].append(
@@ -46,11 +46,11 @@ def _add_class(rows: Rows, school: str, class_id: str) -> None:
         }
     )
     rows["users"].append(_user(teacher, "teacher", school))
-    rows["enrollments"].append(_enrollment(teacher, class_id, school, "teacher", is_primary="true"))
+    rows["enrollments"].append(_enrollment(teacher, class_id, school, "teacher", begin_date, is_primary="true"))
     for number in range(STUDENTS_PER_CLASS):
         student = f"{class_id}_S{number}"
         rows["users"].append(_user(student, "student", school))
-        rows["enrollments"].append(_enrollment(student, class_id, school, "student"))
+        rows["enrollments"].append(_enrollment(student, class_id, school, "student", begin_date))
         rows["demographics"].append({"sourced_id": student, "birth_date": "2012-02-29", "sex": "Female"})
 
 
@@ -82,7 +82,9 @@ def _user(sourced_id: str, role: str, school: str) -> dict[str, Any]:
     }
 
 
-def _enrollment(user: str, class_id: str, school: str, role: str, is_primary: str | None = None) -> dict[str, Any]:
+def _enrollment(
+    user: str, class_id: str, school: str, role: str, begin_date: str, is_primary: str | None = None
+) -> dict[str, Any]:
     return {
         "sourced_id": f"{class_id}:{user}",
         "class_sourced_id": class_id,
@@ -90,7 +92,7 @@ def _enrollment(user: str, class_id: str, school: str, role: str, is_primary: st
         "user_sourced_id": user,
         "role": role,
         "is_primary": is_primary,
-        "begin_date": "2026-08-15",
+        "begin_date": begin_date,
     }
 
 

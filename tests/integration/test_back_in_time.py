@@ -17,6 +17,7 @@ from typing import Any
 import psycopg
 import pytest
 from helpers.deliveries import FIRST_NIGHT, accept, execute, query, reland_nothing
+from helpers.inbox import district as district_of
 from helpers.marts import marts_of
 from helpers.schools import Rows, record, school_district, without
 from typer.testing import CliRunner
@@ -71,7 +72,7 @@ def story(postgres: Any, warehouse_template: str) -> Iterator[Story]:
     publish(url, 1, first_content())
     seen[1] = marts_of(url, "lake")
     with connect(url) as connection:
-        same = ledger.open_delivery(connection, "lake", night(2), "same")
+        same = ledger.open_delivery(connection, district_of("lake"), night(2), "same")
         assert move_effective_date(connection, "lake", same.delivery_id, night(2))
         ledger.set_state(connection, same.delivery_id, "unchanged")
     seen[2] = marts_of(url, "lake")
@@ -321,7 +322,7 @@ def test_content_that_was_taken_back_is_held_until_it_is_published_again(url: st
     def is_held(sequence: int) -> bool:
         """Whether a delivery that was let through before the rollback is held at the last moment."""
         with connect(url) as connection:
-            sent = ledger.open_delivery(connection, "lake", night(8), "once more")
+            sent = ledger.open_delivery(connection, district_of("lake"), night(8), "once more")
             ledger.set_state(connection, sent.delivery_id, "received", decided=True)
             connection.execute("update rollcall.delivery set content_hash = %s where delivery_id = %s",
                                (f"hash {sequence}", sent.delivery_id))  # fmt: skip

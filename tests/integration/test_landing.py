@@ -53,7 +53,7 @@ def deliver(files: dict[str, bytes]) -> int:
     archive = Archive(settings().archive_root, maple.district_id)
     with connect() as connection:
         ledger.record_district(connection, maple)
-        delivery = ledger.open_delivery(connection, maple.district_id, FIRST_NIGHT, os.urandom(8).hex(), "inbox")
+        delivery = ledger.open_delivery(connection, maple, FIRST_NIGHT, os.urandom(8).hex(), "inbox")
     taken = [
         TakenFile(name, InboxFile(name, len(content), 0), asyncio.run(archive.keep(blocks(content))))
         for name, content in files.items()

@@ -23,7 +23,7 @@ from rollcall import sftp as sftp_module
 from rollcall.archive import inbox as inbox_module
 from rollcall.archive.inbox import IncompleteInboxError, empty, take
 from rollcall.archive.injected import InjectError, keep_injected
-from rollcall.archive.receive import Receipt, receive
+from rollcall.archive.receive import NightServedError, Receipt, receive
 from rollcall.archive.store import Archive, ArchiveError
 from rollcall.arrival.listing import InboxFile
 from rollcall.codes import catalog
@@ -32,7 +32,7 @@ from rollcall.settings import settings
 from rollcall.sftp import SftpError, SftpRefusedError
 from rollcall.stack import sftp_server as server_module
 
-NIGHT = date(2026, 11, 23)
+NIGHT = date(2026, 11, 16)
 JAILED = server_module.JailedServer
 FILES = {"orgs.csv": b"sourcedId,name,type\n1,Maple,district\n", "users.csv": b"sourcedId,role\n7,student\n"}
 MANIFEST = b"propertyName,value\nfile.orgs,bulk\nfile.users,delta\nfile.classes,absent\n"
@@ -113,7 +113,7 @@ def test_loose_files_are_archived_recorded_and_taken_from_the_inbox(
         for name, content in FILES.items()
     }
     (index,) = archive.glob("maple/deliveries/*.json")
-    assert index.name == f"2026-11-23-{receipt.delivery.delivery_id}.json"
+    assert index.name == f"{NIGHT}-{receipt.delivery.delivery_id}.json"
 
 
 def test_a_zip_with_a_manifest_is_archived_whole_and_by_member(
@@ -708,8 +708,10 @@ def test_a_kept_inbox_is_archived_and_left_as_it_is(
     assert first.files == ("orgs", "users")
     assert archived(archive) == set(FILES.values())
     assert everything_in(inbox) == FILES
-    with pytest.raises(IncompleteInboxError):
+    with pytest.raises(NightServedError):
         take_in("run_2", inbox="keep")
+    with pytest.raises(IncompleteInboxError):
+        take_in("run_2", NIGHT + timedelta(days=1), inbox="keep")
     publish(warehouse_url, first.delivery.delivery_id)
     os.utime(inbox / "users.csv", (1_700_000_000, 1_700_000_000))
     assert take_in("run_3", inbox="keep").delivery.state == "unchanged", "touched, and equal"

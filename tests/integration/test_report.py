@@ -51,7 +51,7 @@ def delivery(warehouse_url: str) -> Delivery:
     """A delivery of two files, judged."""
     with connect() as connection:
         ledger.record_district(connection, district())
-        opened = ledger.open_delivery(connection, "maple", NIGHT, "run_1", "inbox")
+        opened = ledger.open_delivery(connection, district(), NIGHT, "run_1", "inbox")
         files = [DeliveryFile(opened.delivery_id, name, f"{name}.csv", "", "", 0) for name in ("users", "orgs")]
         ledger.record_files(connection, opened.delivery_id, files)
         connection.execute("update rollcall.delivery_file set rows_landed = 9, rows_set_aside = 2 where file = 'users'")

@@ -51,7 +51,7 @@ def one_night(connection: Any, number: int, outcome: str) -> None:
     if outcome in ("missing", "waiting", "not_expected"):
         ledger.record_night(connection, "maple", night, outcome, message="Nothing came.")
         return
-    delivery = ledger.open_delivery(connection, "maple", night, f"run_{number}")
+    delivery = ledger.open_delivery(connection, district(), night, f"run_{number}")
     ledger.set_state(connection, delivery.delivery_id, to_state(state), "Because.")
     told = "in_progress" if outcome == "held" else outcome
     ledger.record_night(connection, "maple", night, told, delivery_id=delivery.delivery_id)

@@ -85,9 +85,7 @@ class SmallWorld:
         """
         with connect() as connection:
             ledger.record_district(connection, district)
-            delivery = ledger.open_delivery(
-                connection, district.district_id, service_date, f"run__{service_date}", "inbox"
-            )
+            delivery = ledger.open_delivery(connection, district, service_date, f"run__{service_date}", "inbox")
         archive = Archive(settings().archive_root, district.district_id)
         record_delivered(archive, district, delivery, self._taken(archive, district, files))
         with connect() as connection:

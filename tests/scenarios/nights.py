@@ -27,7 +27,8 @@ from simulator.package import write_csv
 from simulator.profile import Profile, Rates
 from simulator.upload import Account, upload
 
-FIRST_NIGHT = date(2026, 11, 16)
+FIRST_NIGHT = date(2024, 11, 18)
+"""Long ago: no night of a scenario, nor of the school year after, may be one that has not come."""
 LIVELY = Rates(joiners=0.06, leavers=0.05, school_movers=0.03, class_changes=0.06, renames=0.03, new_sections=0.02)
 """So much change that a small district sees every kind of it in a night, and yet none that is out of the ordinary."""
 
@@ -225,6 +226,7 @@ class Run:
     Attributes:
         night: Which night it serves, counted from 1.
         failed: The tasks that failed, with their messages: those whose work says so, not by accident.
+        left_to_another_run: Why ``receive`` was skipped, and all behind it.
     """
 
     world: World
@@ -233,6 +235,7 @@ class Run:
     source: str = "inbox"
     name: str = "run"
     failed: dict[str, str] = field(default_factory=dict)
+    left_to_another_run: str = ""
 
     @property
     def service_date(self) -> date:
@@ -247,9 +250,9 @@ class Run:
         return self.world.district(self.district_id)
 
     def judge(self, steps: Sequence[Step] = STEPS) -> None:
-        """Every task up to ``accept``; a failed one ends the run, as in the DAG."""
+        """Every task up to ``accept``; a failed or skipped one ends the run, as in the DAG."""
         for step in steps:
-            if not self.failed:
+            if not self.failed and not self.left_to_another_run:
                 self.step(step)
 
     def step(self, name: str) -> None:
@@ -259,7 +262,8 @@ class Run:
             getattr(self, name)()
 
     def receive(self) -> None:
-        from rollcall.archive.receive import receive
+        from rollcall.archive.receive import NightServedError, receive
+        from rollcall.nights import ImpossibleNightError
         from rollcall.sftp import SftpRefusedError
 
         try:
@@ -271,7 +275,10 @@ class Run:
                 source=self.source,
                 log=nothing_to_say,
             )
-        except (IncompleteInboxError, SftpRefusedError) as error:
+        except NightServedError as error:
+            self.left_to_another_run = str(error)
+            return
+        except (ImpossibleNightError, IncompleteInboxError, SftpRefusedError) as error:
             self.failed["receive"] = str(error)
             return
         if receipt.delivery.state == "rejected" and not receipt.files:

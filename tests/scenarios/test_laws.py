@@ -506,8 +506,8 @@ def test_law_09_ids_are_opaque_text(world: World) -> None:
             f"select school_year, count(distinct source_id), bool_and(valid_to_seq is null) from history.hist_{table}"
             " where district_id = 'law-9-a' group by school_year order by school_year"
         )
-        assert [(year, is_open) for year, _, is_open in years] == [(2027, False), (2028, True)], table
-    kept = world.query("select distinct source_id from history.hist_classes where school_year = 2027"
+        assert [(year, is_open) for year, _, is_open in years] == [(2025, False), (2026, True)], table
+    kept = world.query("select distinct source_id from history.hist_classes where school_year = 2025"
                        " and district_id = 'law-9-a'")  # fmt: skip
     assert {source_id for (source_id,) in kept} == classes, "last year's classes stay what they were"
 
@@ -531,7 +531,7 @@ def test_law_10_time_only_moves_forward(world: World) -> None:
     """Every way in which an older delivery may come after a newer one: late, held too long, or sent once more."""
     world.settle_in("law-10", limits={"removed": {"percent": 40, "floor": 20}})
     profile, work = small_district("law-10", students=30), world.work / "law-10"
-    oldest = world.play("law-10", write(profile, 1, work / "1").files, night=2)
+    oldest = world.play("law-10", write(profile, 1, work / "1").files, night=1)
     held = world.play("law-10", write(profile, 1, work / "2", truncate).files, night=3)
     held.settle("approved", go_on=False)
     newest = world.play("law-10", write(profile, 2, work / "3").files, night=4)
@@ -539,7 +539,7 @@ def test_law_10_time_only_moves_forward(world: World) -> None:
     newest_shown = world.shown("law-10")
 
     held.accept()
-    late = world.play("law-10", write(profile, 1, work / "4", _with_another_name).files, night=1)
+    late = world.play("law-10", write(profile, 1, work / "4", _with_another_name).files, night=2)
     again = Run(world, "law-10", night=2, source=f"archive/{oldest.delivery_id}", name="again")
     again.judge()
     same = world.play("law-10", sorted((work / "3").iterdir()), night=3, name="same")

@@ -33,7 +33,12 @@ from rollcall.warehouse import Connection, connect
 Log = Callable[[str], None]
 
 NO_CHANGES = "no_changes"
+NOT_JUDGED: frozenset[ledger.DeliveryState] = frozenset({"receiving", "received"})
 JUDGED: tuple[ledger.DeliveryState, ...] = ("held", "discarded", "rejected", "published")
+
+
+class NightServedError(Exception):
+    """Another run received the night's delivery, and nothing lies in the inbox beside it; the message says so."""
 
 
 @dataclass(frozen=True)
@@ -55,28 +60,34 @@ def receive(
     """Archive the delivery, write it into the ledger, and say which files are to be landed.
 
     A run that received a delivery before gets the same one, from the archive. Two runs of one district wait for
-    each other. Killed anywhere, it goes on where it stopped.
+    each other, and of several for one night those that find nothing left say so. Killed anywhere, it goes on where it
+    stopped.
 
     Args:
         source: ``inbox``, ``archive/<delivery_id>`` to take an earlier delivery once more, or ``injected/<token>`` for
             what a person put in.
 
     Raises:
+        ImpossibleNightError: the district cannot have this night.
+        NightServedError: another run has the night's delivery, and there is nothing else to take.
         SftpError: the inbox cannot be used, or the delivery is not complete any more.
         UnknownDeliveryError: ``source`` names a delivery that is not the district's.
     """
-    with _only_one(district.district_id):
+    with _only_one(district.district_id) as lock:
+        if source == "inbox":
+            _leave_to_another_run(lock, district, account, service_date, run_id)
         with connect() as connection:
             ledger.record_district(connection, district)
-            delivery = ledger.open_delivery(connection, district.district_id, service_date, run_id, source)
-            ledger.record_night(
-                connection,
-                district.district_id,
-                service_date,
-                "in_progress",
-                delivery_id=delivery.delivery_id,
-                run_id=run_id,
-            )
+            delivery = ledger.open_delivery(connection, district, service_date, run_id, source)
+            if delivery.state in NOT_JUDGED:  # what ended before stays as it ended, until it is judged again
+                ledger.record_night(
+                    connection,
+                    district.district_id,
+                    delivery.service_date,
+                    "in_progress",
+                    delivery_id=delivery.delivery_id,
+                    run_id=run_id,
+                )
         if delivery.state == "receiving" or delivery.was_left:
             if source == "inbox":
                 _receive_from_inbox(district, account, delivery, log)
@@ -103,11 +114,41 @@ def receive(
 
 
 @contextmanager
-def _only_one(district_id: str) -> Iterator[None]:
-    """One run of a district at a time; the lock goes with the connection, so that a killed run leaves none."""
+def _only_one(district_id: str) -> Iterator[Connection]:
+    """One run of a district at a time; the lock goes with the connection, so that a killed run leaves none.
+
+    Yields:
+        That connection, on which each statement commits by itself.
+    """
     with connect(autocommit=True) as lock:
         lock.execute("select pg_advisory_lock(hashtextextended('rollcall.receive.' || %s, 0))", (district_id,))
-        yield
+        yield lock
+
+
+def _leave_to_another_run(
+    connection: Connection, district: District, account: SftpAccount, service_date: date, run_id: str
+) -> None:
+    """Of several runs for one night the first takes the delivery.
+
+    Raises:
+        NightServedError: this run is another one, and finds no delivery beside that.
+    """
+    if ledger.delivery_of_run(connection, district.district_id, run_id) is not None:
+        return
+    served = ledger.delivery_of_night(connection, district.district_id, service_date)
+    if served is not None and not asyncio.run(_holds_a_delivery(district, account)):
+        raise NightServedError(
+            f"The night of {service_date} has delivery {served.delivery_id}, which run {served.run_id} received; it is "
+            f"{served.state}. Nothing else lies whole in the inbox, so that this run has nothing to do."
+        )
+
+
+async def _holds_a_delivery(district: District, account: SftpAccount) -> bool:
+    """Whether something lies in the inbox that ``take`` would take."""
+    async with account.connect() as session:
+        listing = await list_folder(session)
+    read = read_before(district.district_id, listing) if district.inbox == "keep" else frozenset()
+    return assess(listing, district.files, read=read).can_be_judged
 
 
 def _receive_from_inbox(district: District, account: SftpAccount, delivery: Delivery, log: Log) -> None:

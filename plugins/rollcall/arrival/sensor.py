@@ -16,6 +16,7 @@ from rollcall.ledger import (
     record_night,
     record_night_unless_known,
 )
+from rollcall.nights import impossible_because
 from rollcall.settings import settings
 from rollcall.warehouse import Connection, connect
 
@@ -28,8 +29,9 @@ STARTED_BY_ARRIVAL = "asset_triggered"
 class DeliverySensor(SFTPSensor):
     """Waits, without holding a worker, until a district's delivery of the night is complete and at rest.
 
-    Skips when no delivery is expected, passes at once when the run has its delivery already (a cleared run reuses
-    it from the archive), and fails, naming what is missing and the last good night, when the deadline passes.
+    Fails at once, before anything is written down, when the district cannot have the night. Skips when no delivery is
+    expected, passes at once when the run has its delivery already (a cleared run reuses it from the archive), and
+    fails, naming what is missing and the last good night, when the deadline passes.
 
     Args:
         district: The district whose inbox is watched.
@@ -44,8 +46,11 @@ class DeliverySensor(SFTPSensor):
         params, run_id = context["params"], context["run_id"]
         service_date = run_service_date(self.district, context)
         with connect() as connection:
-            record_district(connection, self.district)
             known = delivery_of_run(connection, self.district.district_id, run_id)
+            impossible = None if known else impossible_because(connection, self.district, service_date)
+            if impossible is not None:
+                raise AirflowFailException(f"{impossible} Nothing was done; start another run.")
+            record_district(connection, self.district)
             if known is not None and known.was_left:  # what it was is judged anew
                 known = None
             if known is None and params["source"] == "inbox":
@@ -54,7 +59,8 @@ class DeliverySensor(SFTPSensor):
                     record_night(connection, self.district.district_id, service_date, "not_expected", message=reason)
                     connection.commit()
                     raise AirflowSkipException(f"Nothing to wait for on {service_date}: {reason}.")
-                if context["dag_run"].run_type != STARTED_BY_ARRIVAL:
+                served = delivery_of_night(connection, self.district.district_id, service_date)
+                if served is None and context["dag_run"].run_type != STARTED_BY_ARRIVAL:
                     record_night(connection, self.district.district_id, service_date, "waiting", run_id=run_id)
         if known is not None:
             self.log.info("This run received delivery %s already; it is taken from the archive.", known.delivery_id)

@@ -98,7 +98,7 @@ def _copy_publication(source: Connection, target: Connection, published: Deliver
     ).fetchone()
     assert row is not None  # noqa: S101 -- the published delivery was found through it
     sequence, effective_date = int(str(row[0])), row[1]
-    copied = ledger.open_delivery(target, district.district_id, published.service_date, "against", published.source)
+    copied = ledger.open_delivery(target, district, published.service_date, "against", published.source)
     target.execute(
         """
         update rollcall.delivery set state = 'published', arrived_at = %s, decided_at = %s, accepted_at = %s,

@@ -39,7 +39,7 @@ def receive_from(path: Path, archive: Archive, district: District, service_date:
     """
     with connect() as connection:
         ledger.record_district(connection, district)
-        delivery = ledger.open_delivery(connection, district.district_id, service_date, run_id, "inbox")
+        delivery = ledger.open_delivery(connection, district, service_date, run_id, "inbox")
     try:
         taken = asyncio.run(_take(path, archive, district.upload))
     except UnusableDeliveryError as error:

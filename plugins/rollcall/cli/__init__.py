@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from rollcall.cli import deliveries, districts, doctor, inject, readers, rollback, stack
+from rollcall.cli import correct_night, deliveries, districts, doctor, inject, readers, rollback, stack
 from rollcall.cli.errors import exit_code, say
 from simulator.cli import simulate
 
@@ -26,6 +26,7 @@ app.command()(inject.inject)
 app.command()(deliveries.approve)
 app.command()(deliveries.discard)
 app.command()(rollback.rollback)
+app.command()(correct_night.correct_night)
 app.command()(simulate)
 app.add_typer(districts.app, name="districts")
 app.add_typer(readers.app, name="readers")

@@ -29,6 +29,7 @@ BAD_NEWS = frozenset({"held", "rejected", "missing", "incomplete", "unreachable"
     "conform_failed",
     "audit_failed",
     "misconfigured",
+    "wrong_night",
 }
 
 

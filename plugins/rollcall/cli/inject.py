@@ -32,10 +32,16 @@ def inject(
     from rollcall.archive.injected import SOURCE, keep_injected
     from rollcall.archive.store import Archive
     from rollcall.districts import load_district
+    from rollcall.nights import ImpossibleNightError, impossible_because
     from rollcall.settings import settings
+    from rollcall.warehouse import connect
 
     known = load_district(settings().districts_dir / f"{district}.yaml")
     service_date = night.date() if night else known.service_date(datetime.now(UTC))
+    with connect() as connection:
+        impossible = impossible_because(connection, known, service_date)
+    if impossible is not None:
+        raise ImpossibleNightError(impossible)
     archive = Archive(settings().archive_root, district)
     source = SOURCE + keep_injected(archive, path, known.upload, by=by or getpass.getuser(), why=why)
     conf = {"service_date": service_date.isoformat(), "source": source}

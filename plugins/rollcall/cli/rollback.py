@@ -31,7 +31,8 @@ def rollback(
         return
     console.print(
         f"{district}: readers see sequence {done.sequence} now, with the content of sequence {done.to_sequence} in the "
-        f"place of {done.from_sequence}. It stands for the night of {done.effective_date}, as before."
+        f"place of {done.from_sequence}. It stands for the night of {done.effective_date}, "
+        + (f"since that of {done.given_up} has not come." if done.given_up else "as before.")
     )
     for file, each in done.changes.items():
         console.print(f"  {file}: {each.added:,} back, {each.changed:,} as before, {each.removed:,} gone")

@@ -3,17 +3,21 @@
 from rollcall.conform.deployment import deploy
 from rollcall.conform.landed import drop_landed
 from rollcall.conform.loop import conform
+from rollcall.conform.night_correction import CannotCorrectNightError, NightCorrection, correct_night
 from rollcall.conform.outcomes import BuildImpossibleError, BuildOutcome, LandedRowsLostError, NodeOutcome
 from rollcall.conform.rollback import CannotRollBackError, Rollback, roll_back
 
 __all__ = [
     "BuildImpossibleError",
     "BuildOutcome",
+    "CannotCorrectNightError",
     "CannotRollBackError",
     "LandedRowsLostError",
+    "NightCorrection",
     "NodeOutcome",
     "Rollback",
     "conform",
+    "correct_night",
     "deploy",
     "drop_landed",
     "roll_back",

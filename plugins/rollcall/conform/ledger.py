@@ -23,10 +23,11 @@ class AcceptedDelivery:
 
 
 def waiting_deliveries(session: Connection, except_districts: set[str]) -> list[AcceptedDelivery]:
-    """Per district the accepted delivery that comes next."""
+    """Per district the accepted delivery that comes next; one of a night to come waits until that is corrected."""
     rows = session.execute(
         "select distinct on (district_id) delivery_id, district_id, accepted_sequence from rollcall.delivery"
-        " where state = 'accepted' and district_id <> all(%s) order by district_id, accepted_sequence",
+        " where state = 'accepted' and service_date <= rollcall.latest_night() and district_id <> all(%s)"
+        " order by district_id, accepted_sequence",
         [sorted(except_districts)],
     )
     return [AcceptedDelivery(*row) for row in rows.fetchall()]  # type: ignore[arg-type]

@@ -7,8 +7,10 @@ from datetime import date
 from psycopg import sql
 
 from rollcall.conform.history import HISTORY_TABLES
+from rollcall.conform.night_correction import move_night, night_before, nights_to_come
 from rollcall.conform.session import conforming
 from rollcall.ledger import ROLLBACK, deliveries_in_state, lock_acceptance
+from rollcall.nights import come_everywhere, has_come
 from rollcall.oneroster import FILES
 from rollcall.publish import publish
 from rollcall.warehouse import Connection, connect
@@ -104,7 +106,9 @@ class Rollback:
         sequence: What readers see now.
         from_sequence: What they saw before.
         to_sequence: Whose content it is.
-        effective_date: The night that the publication stands for, now as before.
+        effective_date: The night that the publication stands for: as before, or, where that had not come, the last
+            one that had.
+        given_up: The night that had not come.
         changes: By the standard's file names, those that differ.
     """
 
@@ -114,6 +118,7 @@ class Rollback:
     from_sequence: int
     to_sequence: int
     effective_date: date
+    given_up: date | None
     changes: dict[str, Restored]
 
 
@@ -153,7 +158,8 @@ def _publish_again(
     session: Connection, district_id: str, present: tuple[int, date], to: int | None, by: str, why: str
 ) -> Rollback:
     """Write the content, the ledger's rows and the pointer."""
-    left, night = present
+    left, stood_for = present
+    night = _night_that_came(session, district_id, stood_for, by, why)
     sequence = _next_sequence(session, district_id)
     candidates = _candidates(session, district_id, left, to)
     target, changes = _restore(session, district_id, candidates, sequence, night)
@@ -174,7 +180,8 @@ def _publish_again(
     _count(session, delivery_id, changes)
     publish(session, delivery_id, None)
     told = {file: restored for file, restored in changes.items() if any(asdict(restored).values())}
-    return Rollback(district_id, delivery_id, sequence, left, target, night, told)
+    given_up = stood_for if stood_for != night else None
+    return Rollback(district_id, delivery_id, sequence, left, target, night, given_up, told)
 
 
 def _present(session: Connection, district_id: str) -> tuple[int, date]:
@@ -185,6 +192,16 @@ def _present(session: Connection, district_id: str) -> tuple[int, date]:
     if row[1] is None:
         raise CannotRollBackError(f"Nothing of {district_id} was ever published: there is nothing to go back to.")
     return int(str(row[1])), row[2]  # type: ignore[return-value]  # a date column
+
+
+def _night_that_came(session: Connection, district_id: str, night: date, by: str, why: str) -> date:
+    """The publication's night; one that has not come is given up, with all like it, for the last that readers saw."""
+    if has_come(night):
+        return night
+    last = night_before(session, district_id, night) or come_everywhere()
+    for wrong in {night, *nights_to_come(session, district_id)}:
+        move_night(session, district_id, wrong, last, by=by, why=why)
+    return last
 
 
 def _candidates(session: Connection, district_id: str, present: int, to: int | None) -> list[int]:

@@ -6,6 +6,7 @@ from typing import Literal
 from rollcall import ledger
 from rollcall.decision.reasons import Reason
 from rollcall.ledger import Delivery
+from rollcall.nights import has_come
 from rollcall.warehouse import Connection
 
 Settlement = Literal["approved", "discarded", "superseded"]
@@ -84,6 +85,11 @@ def settle(
         )
     if not hold.is_open:
         return hold
+    if settlement == "approved" and not has_come(delivery.service_date):
+        raise CannotSettleError(
+            f"Delivery {delivery_id} is of the night of {delivery.service_date}, which has not come. Give it the right "
+            f"one with `rollcall correct-night {delivery.district_id} --from {delivery.service_date}`, or discard it."
+        )
     newer = newest_accepted(connection, delivery)
     if settlement == "approved" and newer is not None and newer.age > delivery.age:
         raise CannotSettleError(

@@ -27,9 +27,13 @@ _MOVE_DATE = """
     returning district_id
 """
 
+_CORRECT_DATE = """
+    update rollcall.publication set effective_date = %(date)s where district_id = %(district)s
+"""
+
 _RECORD_EVENT = """
     insert into rollcall.publication_event (district_id, sequence, delivery_id, effective_date, published_at, build_id)
-    select district_id, sequence, coalesce(%(delivery)s, delivery_id), effective_date, published_at, build_id
+    select district_id, sequence, coalesce(%(delivery)s::bigint, delivery_id), effective_date, published_at, build_id
     from rollcall.publication
     where district_id = %(district)s
 """
@@ -78,3 +82,16 @@ def move_effective_date(
             return False
         connection.execute(_RECORD_EVENT, {"district": district_id, "delivery": delivery_id})
     return True
+
+
+def correct_effective_date(connection: psycopg.Connection[Any], district_id: str, night: date) -> None:
+    """Let the published sequence stand for another night, an earlier one too: what a person says.
+
+    Args:
+        connection: A session on the warehouse.
+        district_id: The district.
+        night: The right night.
+    """
+    with connection.transaction():
+        connection.execute(_CORRECT_DATE, {"district": district_id, "date": night})
+        connection.execute(_RECORD_EVENT, {"district": district_id, "delivery": None})

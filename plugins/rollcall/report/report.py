@@ -2,12 +2,14 @@
 
 from collections.abc import Callable
 from datetime import date
+from typing import NamedTuple
 
 from rollcall import ledger
 from rollcall.airflow_api import AirflowUnreachableError
 from rollcall.decision.requests import answer_settled_requests
 from rollcall.districts import District
 from rollcall.ledger import Delivery
+from rollcall.nights import has_come, impossible_because
 from rollcall.report.leave import leave_receipt
 from rollcall.report.notify import Message, notify
 from rollcall.sftp import SftpAccount
@@ -32,6 +34,14 @@ SENTENCE: dict[str, str] = {
 }
 
 
+class Recorded(NamedTuple):
+    """What the ledger says of a night."""
+
+    outcome: str
+    message: str
+    delivery_id: int | None
+
+
 def report(
     district: District,
     service_date: date,
@@ -43,7 +53,11 @@ def report(
 ) -> str:
     """Close a run's night; running it again writes the same.
 
+    A run without a delivery of its own leaves a night alone that another run's delivery served, and one that the
+    district cannot have.
+
     Args:
+        service_date: The night of a run without a delivery; a delivery's is its own.
         failed_tasks: The run's tasks that failed, by id.
 
     Returns:
@@ -51,32 +65,35 @@ def report(
     """
     with connect() as connection:
         delivery = ledger.delivery_of_run(connection, district.district_id, run_id)
-        outcome, message = _outcome(connection, district, service_date, delivery, failed_tasks)
-        delivery_id = delivery.delivery_id if delivery else None
-        if (outcome, message, delivery_id) != _recorded(connection, district, service_date):
+        night = delivery.service_date if delivery else service_date
+        recorded = _recorded(connection, district, night)
+        outcome, message = _outcome(connection, district, night, delivery, recorded, failed_tasks)
+        closed = Recorded(outcome, message, delivery.delivery_id if delivery else None)
+        if closed != recorded and _is_its_to_close(connection, district, night, delivery, recorded):
             ledger.record_night(
                 connection,
                 district.district_id,
-                service_date,
+                night,
                 outcome,
                 message=message,
-                delivery_id=delivery_id,
+                delivery_id=closed.delivery_id,
                 run_id=run_id,
             )
     if delivery is not None:
         leave_receipt(district, delivery.delivery_id, account, log)
     _close_requests(district, log)
-    log(f"{district.district_id}, night of {service_date}: {outcome}. {message}")
+    log(f"{district.district_id}, night of {night}: {outcome}. {message}")
     if outcome in NEEDS_AN_OPERATOR:
-        notify(Message(f"{district.district_id}, night of {service_date}: {outcome}", (message,)), log)
+        notify(Message(f"{district.district_id}, night of {night}: {outcome}", (message,)), log)
     return outcome
 
 
 def _outcome(
     connection: Connection,
     district: District,
-    service_date: date,
+    night: date,
     delivery: Delivery | None,
+    recorded: Recorded | None,
     failed_tasks: tuple[str, ...],
 ) -> tuple[str, str]:
     """How the night ended, and the sentence that says so."""
@@ -86,20 +103,31 @@ def _outcome(
         last_good = ledger.last_good_night(connection, district.district_id)
         still = f"Readers still see the roster of {last_good}." if last_good else "Nothing was ever published."
         return "failed", f"{', '.join(failed_tasks)} failed. Read the task's log, then clear it. {still}"
+    if recorded is not None:
+        return recorded.outcome, recorded.message
+    impossible = impossible_because(connection, district, night)
+    return "failed", impossible or "The run ended before it began to wait. Clear it."
+
+
+def _recorded(connection: Connection, district: District, night: date) -> Recorded | None:
+    """What the ledger says of the night already."""
     row = connection.execute(
-        "select outcome, coalesce(message, '') from rollcall.night where district_id = %s and service_date = %s",
-        (district.district_id, service_date),
-    ).fetchone()
-    return (str(row[0]), str(row[1])) if row else ("failed", "The run ended before it began to wait. Clear it.")
-
-
-def _recorded(connection: Connection, district: District, service_date: date) -> tuple[object, ...] | None:
-    """The outcome, message and delivery that the night has already."""
-    return connection.execute(
         "select outcome, coalesce(message, ''), delivery_id from rollcall.night "
         "where district_id = %s and service_date = %s",
-        (district.district_id, service_date),
+        (district.district_id, night),
     ).fetchone()
+    return Recorded(*row) if row else None  # type: ignore[arg-type]  # as the table is declared
+
+
+def _is_its_to_close(
+    connection: Connection, district: District, night: date, delivery: Delivery | None, recorded: Recorded | None
+) -> bool:
+    """Whether the night is this run's to write down."""
+    if delivery is not None:
+        return has_come(night)  # an older version let other nights in
+    if recorded is not None:
+        return recorded.delivery_id is None
+    return impossible_because(connection, district, night) is None
 
 
 def _close_requests(district: District, log: Log) -> None:

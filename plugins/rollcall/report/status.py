@@ -26,8 +26,8 @@ class DistrictState:
 
     Attributes:
         state: ``published``, ``unchanged``, ``held``, ``rejected``, ``late``, ``missing``, ``paused``,
-            ``rolled_back``, ``in_progress`` and the like; ``new`` before its first night, ``misconfigured`` while its
-            file cannot be used.
+            ``rolled_back``, ``wrong_night``, ``in_progress`` and the like; ``new`` before its first night,
+            ``misconfigured`` while its file cannot be used.
         night: The night that the state is about.
         delivery: The night's delivery.
         last_good: The night whose roster readers see.
@@ -171,7 +171,7 @@ def _as_of(
             state = _stuck(state, district)
     if nights.hold and nights.hold[0] != state.delivery and state.state != "same_as_held":
         state = _with_sentence(state, "Delivery {} of {} still waits for a decision.".format(*nights.hold))
-    return _with_pause(now, state, district) if district else state
+    return _with_wrong_night(now, _with_pause(now, state, district) if district else state)
 
 
 def _without_run(now: datetime, state: DistrictState, nights: _Nights, district: District) -> list[date]:
@@ -221,3 +221,15 @@ def _with_pause(now: datetime, state: DistrictState, district: District) -> Dist
     """A district on pause today says so, whatever its last night was."""
     reason = district.paused_because(district.service_date(now))
     return replace(state, state="paused", message=reason) if reason else state
+
+
+def _with_wrong_night(now: datetime, state: DistrictState) -> DistrictState:
+    """A publication of a night that has not come keeps every real one out, until a person corrects it."""
+    if state.last_good is None or state.last_good <= (now + EAST_OF_UTC).date():
+        return state
+    return replace(
+        state,
+        state="wrong_night",
+        message=f"Readers see the roster of {state.last_good}, a night that has not come: every real one ends "
+        f"superseded. Give it the right one: rollcall correct-night {state.district} --to NIGHT --why TEXT",
+    )

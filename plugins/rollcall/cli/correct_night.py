@@ -1,0 +1,76 @@
+"""``rollcall correct-night``."""
+
+import getpass
+import json
+from dataclasses import asdict
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from rollcall.cli.output import make_console
+
+if TYPE_CHECKING:
+    from rollcall.conform import NightCorrection
+
+console = make_console()
+DAY = "%Y-%m-%d"
+
+
+def correct_night(
+    district: Annotated[str, typer.Argument(help="The district's id.")],
+    to: Annotated[datetime, typer.Option(formats=[DAY], metavar="NIGHT", help="The right night.")],
+    why: Annotated[str, typer.Option(help="Why; goes into the ledger.")],
+    wrong: Annotated[
+        datetime | None,
+        typer.Option("--from", formats=[DAY], metavar="NIGHT", help="The wrong night; the published one if blank."),
+    ] = None,
+    by: Annotated[str, typer.Option(help="Who corrects it; goes into the ledger. You, if blank.")] = "",
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Give what was received or published for a wrong night the right one."""
+    from rollcall.conform import correct_night as correct
+    from rollcall.districts import load_district
+    from rollcall.settings import settings
+    from rollcall.warehouse import warehouse_url
+
+    done = correct(
+        warehouse_url(),
+        load_district(settings().districts_dir / f"{district}.yaml"),
+        to=to.date(),
+        wrong=wrong.date() if wrong else None,
+        by=by or getpass.getuser(),
+        why=why,
+        log=typer.echo if not as_json else _quiet,
+    )
+    if as_json:
+        console.print_json(json.dumps(asdict(done), default=str))
+        return
+    for line in _told(done):
+        console.print(line)
+
+
+def _told(done: "NightCorrection") -> list[str]:
+    """What was done, and what is left to do."""
+    numbers = ", ".join(map(str, done.delivery_ids)) or "none"
+    lines = [
+        f"{done.district_id}: what stood for the night of {done.from_night} stands for that of {done.to_night} now; "
+        f"deliveries: {numbers}."
+    ]
+    if done.is_published:
+        lines.append(f"Readers see the roster of {done.to_night}; later nights are accepted again.")
+    if done.overtaken:
+        number, night = done.overtaken
+        lines.append(
+            f"Delivery {number} of {night} had to make way for it. To have it judged now, trigger roster__"
+            f"{done.district_id} with Source archive/{number} and Night {night}."
+        )
+    lines += [
+        f"Deliveries stand for the night of {night}, too, which has not come: correct it with --from {night}."
+        for night in done.still_to_come
+    ]
+    return lines
+
+
+def _quiet(_: str) -> None:
+    """Standard output is for the JSON."""
