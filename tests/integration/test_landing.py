@@ -464,9 +464,21 @@ NOT_ONEROSTER: dict[str, tuple[str, bytes, str, str | None]] = {
     "zeros": ("orgs", bytes(5000), "file_unreadable", None),
     "too many columns": ("orgs", WIDE, "file_too_wide", "It has 10,007; at most 1,000 are read."),
     "all in one line": ("orgs", b"x," * 5000, "file_too_wide", "It has 5,000; at most 1,000 are read."),
-    "one long line": ("orgs", b"x" * (17 << 20), "file_line_too_long", None),
-    "a long line below": ("orgs", ORGS.encode() + b"5,torn\n" + b"x" * (18 << 20), "file_line_too_long", None),
+    "one long line": ("orgs", b"x" * (2 << 20), "file_line_too_long", None),
+    "a long line below": ("orgs", ORGS.encode() + b"5,torn\n" + b"x" * (3 << 20), "file_line_too_long", None),
 }
+
+
+def test_law_6_a_cell_over_a_million_lines_is_given_up_and_fills_no_table(warehouse_url: str) -> None:
+    """Each of its lines is a record that does not fit; what they say is told once."""
+    cell = '"' + "abcdefghijk\n" * 1_000_000 + '"'
+    delivery_id = land_orgs(ORGS + f"5,{cell},school\n" + "6,Oak,school\n" * 10)
+    assert findings(warehouse_url, delivery_id) == {"file_torn": "critical"}
+    assert details(warehouse_url, delivery_id) == {"file_torn": "The first is on line 4."}
+    assert query(warehouse_url, f"select count(*) from delivery_{delivery_id}.ragged_row") == [(0,)]
+    outcome = gate_file(warehouse_url, delivery_id, "orgs", Limit(percent=100, floor=0))
+    assert (outcome.verdict, outcome.rows_set_aside) == ("reject", 0)
+    assert query(warehouse_url, "select count(*) from rollcall.row_finding") == [(0,)]
 
 
 @pytest.mark.parametrize("kind", NOT_ONEROSTER)

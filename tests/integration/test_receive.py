@@ -25,6 +25,7 @@ from rollcall.archive.inbox import IncompleteInboxError, empty, take
 from rollcall.archive.injected import InjectError, keep_injected
 from rollcall.archive.receive import NightServedError, Receipt, receive
 from rollcall.archive.store import Archive, ArchiveError
+from rollcall.arrival import look as look_module
 from rollcall.arrival.listing import InboxFile
 from rollcall.codes import catalog
 from rollcall.ledger import UnknownDeliveryError
@@ -533,6 +534,15 @@ def test_law_6_more_than_a_district_may_send_is_refused_unread_and_law_1_stays_w
     assert not (inbox / ".rollcall").exists()
     assert recorded(warehouse_url, receipt.delivery.delivery_id) == {}
     assert not archive.exists() or sizes(archive) == {}
+
+
+def test_law_6_a_listing_ends_where_it_is_known_to_be_too_much(
+    take_in: TakeIn, inbox: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(inbox, FILES)
+    too_many(inbox)
+    monkeypatch.setattr(look_module, "MOST_ENTRIES", 350)  # the folder itself and the one above it among them
+    assert "Found: 348 CSV files and zips" in str(take_in().delivery.state_reason)
 
 
 def test_law_1_what_was_too_much_is_judged_anew_each_time(take_in: TakeIn, inbox: Path, warehouse_url: str) -> None:

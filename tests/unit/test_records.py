@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from rollcall.landing import records
 from rollcall.landing.encoding import UNDECODABLE, detect, utf8_blocks
 from rollcall.landing.header import Header, read_header
-from rollcall.landing.records import LineTooLongError, RaggedRow, RecordReader
+from rollcall.landing.records import LineTooLongError, RaggedRow, RecordReader, TornFileError
 from rollcall.oneroster import Column, File
 
 THREE = read_header(b"a,b,c", File("x", (Column("a"), Column("b"), Column("c"))))
@@ -207,6 +207,20 @@ def test_a_line_longer_than_any_rosters_is_refused(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(records, "LONGEST_RECORD_BYTES", 10)
     with pytest.raises(LineTooLongError):
         read(blocks_of(b"1,2,3\n" + b"x" * 30, 4))
+
+
+@pytest.mark.parametrize(("good", "torn", "gives_up"), [(0, 11, True), (10, 10, False), (10, 11, True), (0, 10, False)])
+def test_reading_is_given_up_where_most_records_are_torn_and_they_are_many(
+    monkeypatch: pytest.MonkeyPatch, good: int, torn: int, gives_up: bool
+) -> None:
+    monkeypatch.setattr(records, "TORN_ROWS_IN_DOUBT", 10)
+    content = b"1,2,3\n" * good + b"torn\n" * torn
+    if not gives_up:
+        assert len(read([content])[1]) == torn
+        return
+    with pytest.raises(TornFileError) as caught:
+        read([content])
+    assert caught.value.first_line == 2 + good
 
 
 def test_one_stray_quotation_mark_does_not_make_reading_slow() -> None:

@@ -178,7 +178,7 @@ def _receive_from_inbox(district: District, account: SftpAccount, delivery: Deli
     except UnusableDeliveryError as error:
         _put_back(account, delivery)
         record_refusal(delivery, error.note)
-        log(f"Left in the inbox as it is. {error.note.sentence}")
+        log("The delivery is left in the inbox as it is.")
         return
     files = record_delivered(archive, district, delivery, taken, notes)
     _empty_inbox(district, account, delivery, files)

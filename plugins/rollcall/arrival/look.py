@@ -1,7 +1,8 @@
 """Looking into an inbox: the one way to do it, whoever looks and over whichever connection."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
 from typing import cast
 
 import asyncssh
@@ -10,6 +11,9 @@ from rollcall.archive.manifest import MOST_BYTES, read_manifest
 from rollcall.arrival.known import is_news, read_before
 from rollcall.arrival.listing import Arrival, InboxFile, assess
 from rollcall.sftp import patience
+
+MOST_ENTRIES = 50_000
+"""Entries of a folder that are asked for: of a million files, too, it is known soon enough that they are too many."""
 
 
 class Lookout:
@@ -77,7 +81,7 @@ async def called_absent(session: asyncssh.SFTPClient, path: str) -> frozenset[st
 
 
 async def list_folder(session: asyncssh.SFTPClient, folder: str = ".") -> list[InboxFile]:
-    """The regular files of a folder; none when there is no such folder.
+    """The regular files of a folder; none when there is no such folder, the first ones where it is beyond all measure.
 
     The server is asked in bytes: one name that is not UTF-8 must not hide the others.
 
@@ -85,9 +89,14 @@ async def list_folder(session: asyncssh.SFTPClient, folder: str = ".") -> list[I
         TimeoutError: the server fell silent.
         asyncssh.SFTPError: it refuses.
     """
+    entries: list[asyncssh.SFTPName] = []
+    scan = cast("AsyncGenerator[asyncssh.SFTPName]", session.scandir(folder.encode(errors="surrogateescape")))
     try:
-        async with patience():
-            entries = await session.readdir(folder.encode(errors="surrogateescape"))
+        async with patience(), aclosing(scan) as listing:
+            async for entry in listing:
+                entries.append(entry)
+                if len(entries) == MOST_ENTRIES:
+                    break
     except asyncssh.SFTPNoSuchFile:
         return []
     return [

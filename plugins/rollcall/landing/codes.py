@@ -158,11 +158,22 @@ READING = (
         "file_line_too_long",
         "reading",
         "critical",
-        "A line is longer than 16 MiB: the line ends are lost, or a quotation mark is never closed. Send the file "
+        "A line is longer than 1 MiB: the line ends are lost, or a quotation mark is never closed. Send the file "
         "again.",
         example="A file without any line end.",
         fix="Send the file as Aeries writes it. If it happens again, a program on the way removes the line ends.",
         why="No record is that long.",
+    ),
+    Code(
+        "file_torn",
+        "reading",
+        "critical",
+        "More than 100,000 of its records do not fit the header, and these are most of them: the file is damaged, or "
+        "not what its header says. Reading was given up. Send the file again.",
+        example="A cell of 100 MB over millions of lines, or a file whose line ends are in the wrong places.",
+        fix="Look at the line that is named. Send the file as Aeries writes it; if it happens again, a program on the "
+        "way changes it.",
+        why="So many records are not mended one by one, and what the few others say cannot be trusted.",
     ),
     Code(
         "column_missing",

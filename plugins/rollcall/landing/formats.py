@@ -65,6 +65,7 @@ NAMES: dict[str, str] = {
     "file_empty": "an empty file",
     "file_unreadable": "unknown",
     "file_line_too_long": "not lines of text",
+    "file_torn": "torn",
 }
 """What each code calls the format."""
 

@@ -16,7 +16,7 @@ from rollcall.landing.header import Header, read_header
 from rollcall.landing.header_findings import header_findings
 from rollcall.landing.people import merge_rows_per_school
 from rollcall.landing.ragged import clear_ragged_rows, ragged_rows, ragged_table
-from rollcall.landing.records import LONGEST_RECORD_BYTES, LineTooLongError, RecordReader
+from rollcall.landing.records import LONGEST_RECORD_BYTES, LineTooLongError, RecordReader, TornFileError
 from rollcall.landing.schema import clear_set_aside, make_schema
 from rollcall.ledger import Delivery, DeliveryFile
 from rollcall.oneroster import FILE_BY_NAME, ROLES, Column, File
@@ -125,9 +125,16 @@ def _land(landing: Landing, archive: Archive) -> None:
             if header:
                 _copy(landing, header, itertools.chain([rest], blocks))
                 _tidy(landing, [column for column, _ in header.positions])
-        except LineTooLongError:
+        except (LineTooLongError, TornFileError) as error:
             clear_ragged_rows(landing.connection, landing.delivery, landing.file)
-            landing.refuse(Finding("file_line_too_long"))
+            landing.refuse(_beyond_use(error))
+
+
+def _beyond_use(error: LineTooLongError | TornFileError) -> Finding:
+    """Why reading was given up."""
+    if isinstance(error, TornFileError):
+        return Finding("file_torn", detail=f"The first is on line {error.first_line:,}.")
+    return Finding("file_line_too_long")
 
 
 def _first_line(blocks: Iterator[bytes]) -> tuple[bytes, int, bytes]:

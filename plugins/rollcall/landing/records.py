@@ -16,7 +16,10 @@ from rollcall.landing.header import Header
 if TYPE_CHECKING:
     import _csv
 
-LONGEST_RECORD_BYTES = 16 * 1024 * 1024
+LONGEST_RECORD_BYTES = 1024 * 1024
+"""A roster's record has some hundred bytes; what is longer is held in memory until its end is found."""
+TORN_ROWS_IN_DOUBT = 100_000
+"""So many records that do not fit, and more than those that do, are no roster with mistakes."""
 MARK = UNDECODABLE.encode()
 
 csv.field_size_limit(LONGEST_RECORD_BYTES)
@@ -24,6 +27,18 @@ csv.field_size_limit(LONGEST_RECORD_BYTES)
 
 class LineTooLongError(Exception):
     """A line is longer than any roster's: the file is not lines of text, or its line ends are lost."""
+
+
+class TornFileError(Exception):
+    """Most records do not fit the header.
+
+    Attributes:
+        first_line: The physical line on which the first of them starts.
+    """
+
+    def __init__(self, first_line: int) -> None:
+        super().__init__(f"Most records do not fit the header, from line {first_line} on.")
+        self.first_line = first_line
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +76,7 @@ class RecordReader:
         self._line = header.line  # the last physical line that was consumed
         self._blank = b"," * (header.width - 1)
         self._is_suspicious = False  # whether the lines at hand hold a byte that no cell may hold
+        self._first_torn = 0
         self.rows = 0
         self.ragged = 0
 
@@ -72,6 +88,7 @@ class RecordReader:
 
         Raises:
             LineTooLongError: a line is longer than any roster's.
+            TornFileError: most records do not fit; there may be millions more.
         """
         rest, is_open = b"", False
         for block in blocks:
@@ -190,6 +207,9 @@ class RecordReader:
         first_cell = cells[place] if place < len(cells) else ""
         self.rows += 1
         self.ragged += 1
+        self._first_torn = self._first_torn or line
+        if self.ragged > TORN_ROWS_IN_DOUBT and self.ragged * 2 > self.rows:
+            raise TornFileError(self._first_torn)
         self._tell(RaggedRow(line, code, first_cell.replace("\0", "")))
 
 
