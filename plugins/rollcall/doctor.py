@@ -12,7 +12,7 @@ from itertools import islice
 from pathlib import Path
 
 from rollcall import private
-from rollcall.archive.store import local_folder, try_archive
+from rollcall.archive.store import MIB, local_folder, try_archive
 from rollcall.migrations import newest_migration
 from rollcall.names import LONGEST_PATH, shown
 from rollcall.settings import settings
@@ -21,7 +21,6 @@ from rollcall.warehouse import Role, WarehouseError, connect
 
 NEED_THE_WAREHOUSE = frozenset({"migrations", "roles"})
 ROLES: tuple[Role, ...] = ("rollcall_loader", "rollcall_dbt")
-FEWEST_FREE_BYTES = 5 * 1024**3
 MOST_LOOKED_AT = 100_000
 """Files and folders whose rights are looked at; what lies in a closed folder is out of reach anyway."""
 MOST_NAMED = 3
@@ -118,10 +117,15 @@ def _archive_has_room() -> str:
     folder = local_folder(settings().archive_root)
     if folder is None:
         return "An object store: it has the room that is paid for."
-    free = shutil.disk_usage(next(path for path in (folder, *folder.parents) if path.exists())).free
-    if free < FEWEST_FREE_BYTES:
-        raise _Bad(f"{free / 1024**3:,.1f} GiB are free where the archive lies.", "Make room, or move the archive.")
-    return f"{free / 1024**3:,.0f} GiB are free."
+    free = shutil.disk_usage(next(path for path in (folder, *folder.parents) if path.exists())).free / MIB
+    stays_free = settings().archive_keep_free_mib
+    if free < stays_free:
+        raise _Bad(
+            f"{free:,.0f} MiB are free where the archive lies, and {stays_free:,.0f} have to stay so "
+            "(ROLLCALL_ARCHIVE_KEEP_FREE_MIB): no delivery is taken.",
+            "Make room, or move the archive.",
+        )
+    return f"{free:,.0f} MiB are free; {stays_free:,.0f} have to stay so."
 
 
 def _archive_is_private() -> str:

@@ -1,6 +1,6 @@
 """The ledger's rows of one delivery and one night: how they are written and read."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Final, Literal
@@ -214,6 +214,34 @@ def files_read(connection: Connection, district_id: str, sent_names: Sequence[st
         (district_id, list(sent_names)),
     ).fetchall()
     return {(str(name), int(str(size)), int(str(moment))) for name, size, moment in rows}
+
+
+def files_of_deliveries(
+    connection: Connection, district_id: str, delivery_ids: Collection[int]
+) -> set[tuple[int, str, int, int]]:
+    """Delivery, name, size in bytes and time (seconds since 1970) of the files of some deliveries of a district."""
+    rows = connection.execute(
+        """
+        select delivery_id, sent_name, size_bytes, extract(epoch from sent_at)::bigint
+        from rollcall.delivery_file inner join rollcall.delivery using (delivery_id)
+        where district_id = %s and delivery_id = any(%s) and sent_at is not null
+        """,
+        (district_id, list(delivery_ids)),
+    ).fetchall()
+    return {(int(str(number)), str(name), int(str(size)), int(str(moment))) for number, name, size, moment in rows}
+
+
+def has_broken_off(connection: Connection, district_id: str, run_id: str) -> bool:
+    """Whether a run before this one opened a delivery and did not come to take it, and none was taken since."""
+    row = connection.execute(
+        """
+        select coalesce(max(delivery_id) filter (where state = 'receiving'), 0)
+            > coalesce(max(delivery_id) filter (where state <> 'receiving'), 0)
+        from rollcall.delivery where district_id = %s and source = 'inbox' and run_id <> %s
+        """,
+        (district_id, run_id),
+    ).fetchone()
+    return bool(row and row[0])
 
 
 def last_manifest(connection: Connection, district_id: str) -> tuple[int, int] | None:

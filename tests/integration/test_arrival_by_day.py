@@ -17,7 +17,7 @@ from helpers.inbox import Server, district, everything_in, put, sftp_server
 from rollcall.archive.receive import receive
 from rollcall.arrival.sensor import DeliverySensor
 from rollcall.arrival.watch import ArrivalWatch, arrival_asset
-from rollcall.ledger import record_district, record_night
+from rollcall.ledger import open_delivery, record_district, record_night
 from rollcall.settings import settings
 from rollcall.warehouse import connect
 
@@ -231,6 +231,18 @@ def test_a_cleared_run_waits_anew_where_its_delivery_was_left_in_the_inbox(serve
     put(inbox, FILES)
     receive(district(), server.account(), service_date=TODAY, run_id="later", log=print)
     sensor.execute(context("manual"))  # now it has one
+
+
+def test_law_1_a_run_that_begins_to_wait_has_what_an_interrupted_one_set_aside_in_the_inbox(inbox: Path) -> None:
+    """Nobody else sees it there: the sensor lists the inbox itself."""
+    with connect() as connection:
+        record_district(connection, district())
+        number = open_delivery(connection, "maple", TODAY, "killed").delivery_id
+    (inbox / ".rollcall" / str(number)).mkdir(parents=True)
+    put(inbox / ".rollcall" / str(number), FILES)
+    with pytest.raises(TaskDeferred):
+        DeliverySensor(task_id="wait_for_delivery", district=district()).execute(context("manual"))
+    assert everything_in(inbox) == FILES
 
 
 @pytest.mark.parametrize("run_type", ["scheduled", "asset_triggered"])

@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import time
+import zipfile
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -295,15 +296,16 @@ def test_the_very_manifest_of_the_last_delivery_is_not_believed(server: Server, 
 
 @pytest.mark.usefixtures("ledger")
 def test_in_a_kept_inbox_a_manifest_that_was_read_is_not_believed(server: Server, inbox: Path) -> None:
+    """Not even when the last delivery's manifest seems older: a zip can have any time."""
+    keeping = district(inbox="keep", files=("orgs",))
     put(inbox, TONIGHT)
-    receive(
-        district(inbox="keep", files=("orgs",)),
-        server.account(),
-        service_date=date(2026, 11, 23),
-        run_id="run_1",
-        log=print,
-    )
-    put(inbox, {"orgs.csv": b"sourcedId\n1\n2\n"})
+    receive(keeping, server.account(), service_date=date(2026, 11, 23), run_id="run_1", log=print)
+    with zipfile.ZipFile(inbox / "tuesday.zip", "w") as package:
+        package.writestr("orgs.csv", b"sourcedId\n1\n2\n")
+        package.writestr("manifest.csv", WITH_USERS)
+    os.utime(inbox / "tuesday.zip", (1_700_000_000, 1_700_000_000))
+    receive(keeping, server.account(), service_date=date(2026, 11, 24), run_id="run_2", log=print)
+    put(inbox, {"orgs.csv": b"sourcedId\n1\n2\n3\n"})
     assert fires(1.2, kept_inbox_of="maple")[0] == INCOMPLETE
     event, _ = fires(20, (0.5, lambda: put(inbox, {"manifest.csv": WITHOUT_USERS + b"\n"})), kept_inbox_of="maple")
     assert event["status"] == "complete"

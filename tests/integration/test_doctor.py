@@ -21,7 +21,7 @@ from rollcall.settings import settings
 def world(warehouse_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE", warehouse_url)
     monkeypatch.setenv("ROLLCALL_STATE_DIR", str(tmp_path / "state"))
-    monkeypatch.setattr(doctor, "FEWEST_FREE_BYTES", 0)
+    monkeypatch.setenv("ROLLCALL_ARCHIVE_KEEP_FREE_MIB", "0")
     settings.cache_clear()
     Archive(settings().archive_root, "maple").write_index("receipts/x.html", "x")
     yield tmp_path / "state"
@@ -75,7 +75,8 @@ def test_postgresqls_own_folder_and_its_way_there_are_not_open(world: Path) -> N
 
 
 def test_a_full_disk_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(doctor, "FEWEST_FREE_BYTES", 2**60)
+    monkeypatch.setenv("ROLLCALL_ARCHIVE_KEEP_FREE_MIB", str(2**40))
+    settings.cache_clear()
     assert bad()["archive_room"]["to_do"] == "Make room, or move the archive."
 
 

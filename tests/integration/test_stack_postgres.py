@@ -91,6 +91,27 @@ def test_law_7_the_state_folder_is_its_owners_alone_also_one_of_an_earlier_versi
         assert connection.execute("select 1").fetchone() == (1,)
 
 
+def test_law_7_what_a_service_writes_is_its_owners_alone(state: StackState, tmp_path: Path) -> None:
+    """Airflow and dbt write files, too, and not by our means."""
+    probe = processes.Service(
+        name="probe",
+        argv=["sh", "-c", "echo x > written"],
+        env={"PATH": os.defpath},
+        cwd=tmp_path,
+        log=tmp_path / "log",
+    )
+    before = os.umask(0)
+    try:
+        record = processes.start(probe, tmp_path)
+        processes.wait_until(lambda: (tmp_path / "written").exists(), record, 30, "done")
+    finally:
+        os.umask(before)
+    assert {name: (tmp_path / name).stat().st_mode & 0o777 for name in ("written", "log")} == {
+        "written": 0o600,
+        "log": 0o600,
+    }
+
+
 def test_roles_and_databases(state: StackState) -> None:
     with psycopg.connect(state.warehouse_url) as connection:
         row = connection.execute(

@@ -364,6 +364,16 @@ ARRIVAL = (
         why="Nothing that arrived is lost.",
     ),
     Code(
+        "file_left_behind",
+        "arrival",
+        "info",
+        "A file of an earlier upload was still set aside by a run that was interrupted. A newer one had come "
+        "meanwhile, so it was archived and not read.",
+        example="The machine stopped while a delivery was taken in, and the next night's set came first.",
+        fix="Nothing to do.",
+        why="Nothing that arrived is lost.",
+    ),
+    Code(
         "put_in_by_hand",
         "arrival",
         "info",

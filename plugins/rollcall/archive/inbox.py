@@ -110,7 +110,7 @@ async def take(
     if not keep:
         paths |= await _claim(session, folder, [file for file in files if file.name not in names])
     return [
-        await _archived(session, archive, file, paths[file.name], upload, is_overtaken=file in arrival.overtaken)
+        await archive_file(session, archive, file, paths[file.name], upload, is_overtaken=file in arrival.overtaken)
         for file in files
         if file.name in paths
     ]
@@ -131,12 +131,12 @@ async def overrun(
     known = _known(archived)
     folder = f"{CLAIMS}/{delivery_id}"
     return [
-        await _archived(session, archive, file, f"{folder}/{file.name}", upload, is_overtaken=True)
+        await archive_file(session, archive, file, f"{folder}/{file.name}", upload, is_overtaken=True)
         for file in await list_folder(session, folder)
         if (file.name, file.size, _moment(file.modified)) not in known
         and is_text(file.name)  # else it is none of ours
         and file.size <= upload.file_bytes
-        and await _exists(session, file.name)
+        and await exists(session, file.name)
     ]
 
 
@@ -157,10 +157,10 @@ async def empty(
         if (file.name, file.size, _moment(file.modified)) in known:
             async with patience():
                 await session.remove(path)
-        elif not await _exists(session, file.name):
+        elif not await exists(session, file.name):
             async with patience():
                 await session.rename(path, file.name)
-    await _remove_empty(session, folder)
+    await remove_empty(session, folder)
     if not keep:
         await _empty_in_place(session, archived, {file.name for file in claimed})
 
@@ -178,7 +178,7 @@ async def _empty_in_place(
                 await session.remove(file.name)
 
 
-async def _remove_empty(session: asyncssh.SFTPClient, folder: str) -> None:
+async def remove_empty(session: asyncssh.SFTPClient, folder: str) -> None:
     """Leave no empty folder behind: neither the claim's, nor the one of all claims."""
     async with patience():
         for path in (folder, CLAIMS):
@@ -190,7 +190,8 @@ def _known(archived: Sequence[DeliveryFile]) -> set[tuple[str, int, datetime | N
     return {(file.sent_name, file.size_bytes, file.sent_at) for file in archived}
 
 
-async def _exists(session: asyncssh.SFTPClient, path: str) -> bool:
+async def exists(session: asyncssh.SFTPClient, path: str) -> bool:
+    """Whether something lies at a path."""
     async with patience():
         return bool(await session.exists(path))
 
@@ -208,12 +209,12 @@ async def _claim(session: asyncssh.SFTPClient, folder: str, files: Sequence[Inbo
                 await session.rename(file.name, f"{folder}/{file.name}")
             paths[file.name] = f"{folder}/{file.name}"
         except CANNOT_RENAME:
-            if await _exists(session, file.name):
+            if await exists(session, file.name):
                 paths[file.name] = file.name
     return paths
 
 
-async def _archived(
+async def archive_file(
     session: asyncssh.SFTPClient,
     archive: Archive,
     file: InboxFile,

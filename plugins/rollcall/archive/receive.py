@@ -10,6 +10,7 @@ from datetime import date
 from pathlib import PurePosixPath
 
 from rollcall import ledger
+from rollcall.archive.claims import archive_overtaken, put_back
 from rollcall.archive.inbox import TakenFile, empty, overrun, take
 from rollcall.archive.injected import SOURCE, injected
 from rollcall.archive.manifest import MOST_BYTES, Manifest, disagreements, read_manifest, with_modes
@@ -27,7 +28,7 @@ from rollcall.names import is_text, named
 from rollcall.oneroster import FILE_NAMES, LANDED_FILE_NAMES, MANIFEST
 from rollcall.publish import move_effective_date
 from rollcall.settings import settings
-from rollcall.sftp import SftpAccount
+from rollcall.sftp import SftpAccount, SftpError
 from rollcall.warehouse import Connection, connect
 
 Log = Callable[[str], None]
@@ -151,6 +152,41 @@ async def _holds_a_delivery(district: District, account: SftpAccount) -> bool:
     return assess(listing, district.files, read=read).can_be_judged
 
 
+def put_claims_back(district: District, account: SftpAccount, log: Log) -> None:
+    """Before a run waits for a delivery: what one before it claimed, and did not come to take, is in the inbox again.
+
+    Does nothing while another run is at work. An account that is away is no reason not to wait.
+
+    Args:
+        district: The district.
+        account: Its account.
+        log: Where to say so.
+    """
+
+    async def act() -> list[str]:
+        async with account.connect() as session:
+            return await put_back(session, district)
+
+    with connect(autocommit=True) as lock:
+        if not _try_alone(lock, district.district_id):
+            return
+        try:
+            back = asyncio.run(act())
+        except SftpError as error:
+            log(f"What an earlier run may have claimed stays claimed: {error}")
+            return
+    if back:
+        log(f"An earlier run was interrupted; in the inbox again: {named(back)}.")
+
+
+def _try_alone(lock: Connection, district_id: str) -> bool:
+    """Take the lock of ``_only_one``, unless another run has it."""
+    row = lock.execute(
+        "select pg_try_advisory_lock(hashtextextended('rollcall.receive.' || %s, 0))", (district_id,)
+    ).fetchone()
+    return row == (True,)
+
+
 def _receive_from_inbox(district: District, account: SftpAccount, delivery: Delivery, log: Log) -> None:
     """Inbox → archive → ledger → inbox emptied, in this order."""
     archive = Archive(settings().archive_root, district.district_id)
@@ -159,6 +195,7 @@ def _receive_from_inbox(district: District, account: SftpAccount, delivery: Deli
 
     async def claim_and_archive() -> tuple[list[TakenFile], list[Note]]:
         async with account.connect() as session:
+            await put_back(session, district, delivery.delivery_id)
             listing = await list_folder(session)
             read = read_before(district.district_id, listing) if keep else frozenset()
             taken = await take(
@@ -189,11 +226,11 @@ def _receive_from_inbox(district: District, account: SftpAccount, delivery: Deli
 def _put_back(account: SftpAccount, delivery: Delivery) -> None:
     """What a killed predecessor, or this run, claimed before it turned out to be too much goes back to the inbox."""
 
-    async def put_back() -> None:
+    async def act() -> None:
         async with account.connect() as session:
             await empty(session, delivery.delivery_id, (), keep=True)
 
-    asyncio.run(put_back())
+    asyncio.run(act())
 
 
 def record_refusal(delivery: Delivery, note: Note) -> None:
@@ -270,7 +307,7 @@ def _record_content(archive: Archive, district: District, delivery: Delivery, de
     """Write down files that can be told apart, and what is to be noted about them."""
     manifest = _manifest(archive, delivered.files)
     files = with_modes(delivered.files, manifest)
-    foreign = foreign_format(file.sent_name for file in files)
+    foreign = foreign_format(file.sent_name for file in files if "/" not in file.file)
     if foreign is not None:  # under their own names nothing reads them, not even the one that both formats have
         _record(
             delivery, [replace(file, file=file.sent_name) for file in files], delivered.notes, rejected=Note(foreign)
@@ -292,7 +329,7 @@ def _record(
     delivery: Delivery, files: Sequence[DeliveryFile], notes: Sequence[Note], rejected: Note | None = None
 ) -> None:
     """Write the delivery's content into the ledger; from here on the archive's copy is the delivery."""
-    packaging = "zip" if any(file.file.lower().endswith(".zip") for file in files) else "loose"
+    packaging = "zip" if any(file.file.lower().endswith(".zip") and "/" not in file.file for file in files) else "loose"
     with connect() as connection:
         ledger.record_files(connection, delivery.delivery_id, files)
         connection.execute(
@@ -438,6 +475,7 @@ def _empty_inbox(district: District, account: SftpAccount, delivery: Delivery, f
             overrun_files = await overrun(session, archive, delivery.delivery_id, files, district.upload)
             late = _record_overrun(delivery, overrun_files)
             await empty(session, delivery.delivery_id, [*files, *late], keep=district.inbox == "keep")
+            await archive_overtaken(session, archive, district, delivery.delivery_id)
 
     asyncio.run(empty_it())
 

@@ -11,6 +11,7 @@ from rollcall.districts import District
 from rollcall.ledger import (
     delivery_of_night,
     delivery_of_run,
+    has_broken_off,
     last_good_night,
     record_district,
     record_night,
@@ -51,6 +52,7 @@ class DeliverySensor(SFTPSensor):
             if impossible is not None:
                 raise AirflowFailException(f"{impossible} Nothing was done; start another run.")
             record_district(connection, self.district)
+            broken_off = has_broken_off(connection, self.district.district_id, run_id)
             if known is not None and known.was_left:  # what it was is judged anew
                 known = None
             if known is None and params["source"] == "inbox":
@@ -68,7 +70,17 @@ class DeliverySensor(SFTPSensor):
         if params["source"] != "inbox":
             self.log.info("This run takes %s; the inbox is left alone.", params["source"])
             return
+        if broken_off:
+            self._put_claims_back()
         self._wait(service_date, params["wait_seconds"], context["dag_run"].run_type)
+
+    def _put_claims_back(self) -> None:
+        """What an interrupted run has set aside is a part of what is waited for."""
+        from rollcall.archive.receive import put_claims_back
+        from rollcall.sftp import airflow_account
+
+        account = airflow_account(self.district.sftp_connection_id)
+        put_claims_back(self.district, account, self.log.info)
 
     def _not_waited_for(self, service_date: date, run_type: str) -> str | None:
         """Why a run has nothing to wait for; a person who starts one knows better."""
