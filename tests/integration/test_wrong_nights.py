@@ -24,6 +24,7 @@ from rollcall.publish import publish as publish_delivery
 from rollcall.report.report import report
 from rollcall.settings import PROJECT_ROOT, settings
 from rollcall.warehouse import WarehouseError, connect
+from rollcall.who import Person
 
 FILES = {"orgs.csv": b"sourcedId\n1\n", "users.csv": b"sourcedId\n7\n"}
 NIGHT = date(2026, 11, 23)
@@ -236,7 +237,7 @@ def test_law_10_the_ledger_takes_no_night_that_has_come_nowhere_on_earth(
 
 def correct(to: date, wrong: date | None = None) -> Any:
     url = os.environ["AIRFLOW_CONN_WAREHOUSE"]
-    return correct_night(url, district(), to=to, wrong=wrong, by="Jo", why="a slip", log=print)
+    return correct_night(url, district(), to=to, wrong=wrong, by=Person("Jo", "jo"), why="a slip", log=print)
 
 
 def refused(to: date, wrong: date | None = None) -> str:

@@ -14,7 +14,7 @@ from hypothesis import given
 from reference import BY_YEAR, Files, Reference
 from small_world import SmallWorld
 
-from rollcall.decision.decide import accept
+from rollcall.decision.holds import Answer as Said
 from rollcall.decision.settle import settle
 from rollcall.districts import District, Limits
 from rollcall.oneroster import FILE_BY_NAME, FILE_NAMES
@@ -149,10 +149,9 @@ class Played:
         if held is None or answer == "none":
             return
         with connect() as connection:
-            settle(connection, held.number, answer, by="ops", why="seen", via="cli")
+            settle(connection, held.number, Said(answer, "ops", "seen", "cli"))
         held.state = "discarded"
         if answer == "approved":
-            accept(held.number)
             held.state = "published"
             ((night,),) = self.world.query(
                 "select service_date from rollcall.delivery where delivery_id = %s", held.number

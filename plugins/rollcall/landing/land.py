@@ -204,7 +204,7 @@ def _record(landing: Landing) -> None:
         """
         update rollcall.delivery_file
         set encoding = %s, format = %s, rows_landed = %s, rows_ragged = %s, rows_set_aside = null, verdict = %s,
-            verdict_reason = %s
+            verdict_reason = %s, gated = null
         where delivery_id = %s and file = %s
         """,
         (
