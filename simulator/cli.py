@@ -57,8 +57,9 @@ def simulate(
         typer.Option(
             "--spoil",
             metavar="HOW",
-            help="Spoil the night; may be given several times: truncate:FILE:KEEP, remove:FILE, header_only:FILE, "
-            "drop_school:ID, rekey_users:SHARE (for instance truncate:enrollments:0.3).",
+            help="Spoil the night; may be given several times: truncate:FILE:KEEP:AT (record, cell, line or byte), "
+            "drop_line_end:FILE, remove:FILE, header_only:FILE, drop_school:ID, rekey_users:SHARE (for instance "
+            "truncate:enrollments:0.3:line).",
         ),
     ] = None,
     host: Annotated[str | None, typer.Option(help="Upload to this server.", rich_help_panel=_WHERE)] = None,

@@ -3,37 +3,56 @@
 import csv
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal, get_args
 
 from simulator.dice import key
 from simulator.package import write_csv
 from simulator.rows import Row
 
 Record = dict[str, str]
+Cut = Literal["record", "cell", "line", "byte"]
 
 _RE_KEYED: Final = "8000"  # as if the SIS now sent another of a person's numbers
 
 
-def truncate(folder: Path, file: str = "enrollments", keep: float = 0.5) -> None:
-    """Cut a file in the middle of a line, as an upload does that was lost on the way.
+def truncate(folder: Path, file: str = "enrollments", keep: float = 0.5, at: Cut = "record") -> None:
+    """Cut a file, as an upload does that was lost on the way, or an export that broke off.
 
     Args:
         folder: The delivery.
         file: The file, named without ``.csv``.
-        keep: How much of its bytes to keep; the cut is made in the line where that much ends.
+        keep: How much of its bytes to keep, about.
+        at: Where to cut, near there: in the middle of a ``record``, so that it is torn; one character before the end of
+            its last ``cell``, so that it looks whole; behind the last whole ``line``; or at that very ``byte``.
 
     Raises:
         ValueError: ``keep`` is not between 0 and 1, or the file has no rows to cut.
     """
     if not 0 <= keep < 1:
         raise ValueError(f"keep must be at least 0 and less than 1, not {keep}.")
+    if at not in get_args(Cut):
+        raise ValueError(f"A file is cut at a {', '.join(get_args(Cut))}, not at a {at!r}.")
     path = _path(folder, file)
     content = path.read_bytes()
-    start = content.rfind(b"\n", 0, int(len(content) * keep)) + 1
+    here = int(len(content) * keep)
+    start = content.rfind(b"\n", 0, here) + 1
     end = content.find(b"\r", start)
     if end - start < 2:
         raise ValueError(f"{path.name} is too short to be cut in the middle of a line.")
-    path.write_bytes(content[: start + (end - start) // 2])
+    path.write_bytes(
+        content[: {"record": start + (end - start) // 2, "cell": end - 1, "line": start, "byte": here}[at]]
+    )
+
+
+def drop_line_end(folder: Path, file: str) -> None:
+    """Leave the last line end of a file out, as some systems never write it.
+
+    Args:
+        folder: The delivery.
+        file: The file, named without ``.csv``.
+    """
+    path = _path(folder, file)
+    path.write_bytes(path.read_bytes().removesuffix(b"\r\n"))
 
 
 def remove(folder: Path, file: str) -> None:
@@ -123,8 +142,8 @@ def spoil(folder: Path, how: str) -> None:
     action(folder, *given)
 
 
-def _truncate(folder: Path, file: str = "enrollments", keep: str = "0.5") -> None:
-    truncate(folder, file, _number(keep))
+def _truncate(folder: Path, file: str = "enrollments", keep: str = "0.5", at: str = "record") -> None:
+    truncate(folder, file, _number(keep), at)  # type: ignore[arg-type]  # looked at there
 
 
 def _rekey_users(folder: Path, share: str = "1") -> None:
@@ -132,14 +151,16 @@ def _rekey_users(folder: Path, share: str = "1") -> None:
 
 
 _WAYS: Final[dict[str, tuple[Callable[..., object], int, int]]] = {
-    "truncate": (_truncate, 0, 2),
+    "truncate": (_truncate, 0, 3),
+    "drop_line_end": (drop_line_end, 1, 1),
     "remove": (remove, 1, 1),
     "header_only": (header_only, 1, 1),
     "drop_school": (drop_school, 0, 1),
     "rekey_users": (_rekey_users, 0, 1),
 }
 _EXAMPLES: Final = {
-    "truncate": "truncate:enrollments:0.3",
+    "truncate": "truncate:enrollments:0.3:line",
+    "drop_line_end": "drop_line_end:users",
     "remove": "remove:orgs",
     "header_only": "header_only:demographics",
     "drop_school": "drop_school:101",

@@ -1,6 +1,5 @@
 """The ledger's rows of one delivery and one night: how they are written and read."""
 
-import json
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
@@ -34,20 +33,6 @@ IN_WORK: Final[frozenset[str]] = frozenset({"received", "held", "rejected", "con
 
 ROLLBACK: Final = "rollback"
 """The source of a delivery that nobody sent: the ledger's row of a publication that went back."""
-
-SENTENCE: Final[dict[str, str]] = {
-    "published": "The roster is published.",
-    "unchanged": "Nothing changed since the last delivery; the published roster counts for this night too.",
-    "same_as_held": "The delivery equals one that waits for approval; that one stays.",
-    "held": "The delivery waits for approval; the last good roster stays.",
-    "accepted": "The delivery is accepted and waits for its build.",
-    "discarded": "The delivery was discarded; the last good roster stays.",
-    "superseded": "A newer delivery took its place.",
-    "rejected": "The delivery was rejected; the last good roster stays.",
-    "conform_failed": "The delivery could not be conformed; the last good roster stays.",
-    "audit_failed": "The delivery was held back by an audit; the last good roster stays.",
-}
-"""What a delivery's state means for its night, where the ledger gives no other reason."""
 
 
 @dataclass(frozen=True)
@@ -104,6 +89,9 @@ class DeliveryFile:
     verdict: str | None = None
     verdict_reason: str | None = None
     absence_is_evidence: bool = False
+    ends_with_line_end: bool | None = None
+    torn_row: int | None = None
+    last_sourced_id: str | None = None
 
 
 _DELIVERY = f"select {', '.join(Delivery.__dataclass_fields__)} from rollcall.delivery "
@@ -209,6 +197,46 @@ def published_delivery(connection: Connection, district_id: str) -> Delivery | N
             (district_id,),
         )
         return cursor.fetchone()
+
+
+# A rollback has no files of its own: what it shows is made of those behind the delivery whose content it has.
+_FILES_BEHIND_PUBLICATION = f"""
+    with recursive behind as (
+        select delivery_id, accepted_sequence, source, same_as_delivery_id
+        from rollcall.delivery
+        where delivery_id = (select delivery_id from rollcall.publication where district_id = %(district_id)s)
+        union all
+        select older.delivery_id, older.accepted_sequence, older.source, older.same_as_delivery_id
+        from behind
+        cross join lateral (
+            select * from rollcall.delivery
+            where district_id = %(district_id)s and state = 'published'
+                and accepted_sequence < behind.accepted_sequence
+                and (behind.source <> '{ROLLBACK}' or delivery_id = behind.same_as_delivery_id)
+            order by accepted_sequence desc limit 1
+        ) as older
+    )
+    select distinct on (file) {", ".join(f"delivery_file.{name}" for name in DeliveryFile.__dataclass_fields__)}
+    from behind
+    inner join rollcall.delivery_file using (delivery_id)
+    where mode = any(%(modes)s) and rows_landed > 0
+    order by file, accepted_sequence desc
+"""
+
+
+def files_behind_publication(
+    connection: Connection, district_id: str, modes: Sequence[str] = ("bulk", "delta")
+) -> dict[str, DeliveryFile]:
+    """Per file, the newest one with records of which what readers of a district see is made.
+
+    Args:
+        connection: A connection to the ledger.
+        district_id: The district.
+        modes: How it must have been sent.
+    """
+    with connection.cursor(row_factory=class_row(DeliveryFile)) as cursor:
+        cursor.execute(_FILES_BEHIND_PUBLICATION, {"district_id": district_id, "modes": list(modes)})
+        return {file.file: file for file in cursor.fetchall()}
 
 
 def files_of(connection: Connection, delivery_id: int) -> list[DeliveryFile]:
@@ -364,24 +392,6 @@ def record_night_unless_known(
         values (%s, %s, %s, %s, now()) on conflict (district_id, service_date) do nothing
         """,
         (district_id, service_date, outcome, message),
-    )
-
-
-def close_night(connection: Connection, delivery_id: int) -> None:
-    """Have a night stand or end as the delivery does that serves it; where no run is left, nobody else would say so.
-
-    Nothing happens while a run is at work on the delivery, nor when the night has another one.
-    """
-    connection.execute(
-        """
-        update rollcall.night
-        set outcome = state, message = coalesce(state_reason, %s::jsonb ->> state), updated_at = now()
-        from rollcall.delivery
-        where delivery.delivery_id = %s and state not in ('receiving', 'received')
-            and night.district_id = delivery.district_id and night.service_date = delivery.service_date
-            and night.delivery_id = delivery.delivery_id
-        """,
-        (json.dumps(SENTENCE), delivery_id),
     )
 
 

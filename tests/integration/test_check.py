@@ -22,9 +22,12 @@ from helpers.deliveries import accept, execute, query
 from typer.testing import CliRunner
 
 from rollcall.archive.receive import content_hash
+from rollcall.archive.store import Archive
+from rollcall.check.against import EarlierDelivery
 from rollcall.cli import app
 from rollcall.codes import catalog
 from rollcall.conform import conform
+from rollcall.districts import load_district
 from rollcall.ledger import DeliveryFile
 from rollcall.oneroster import FILE_NAMES, FILES
 from rollcall.settings import PROJECT_ROOT, settings
@@ -227,6 +230,30 @@ def test_against_what_a_warehouse_publishes_which_is_only_read(
     take_back(warehouse_url, "maple", night.folder)
     code, verdict = check(night.folder, "--against", "maple")
     assert (code, "hold_rolled_back" in codes(verdict)) == (1, True)
+
+
+def test_law_5_a_cut_between_two_records_is_seen_where_the_earlier_files_can_be_read(
+    folder: Path, night: Delivery, warehouse_url: str, districts: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE", warehouse_url)
+    monkeypatch.setenv("ROLLCALL_ARCHIVE_URL", (tmp_path / "archive").as_uri())
+    settings.cache_clear()
+    maple = load_district(districts / "maple.yaml").model_copy(update={"first_delivery": "accept"})
+    EarlierDelivery(night.folder).publish(maple, Archive(settings().archive_root, "maple"), night.service_date)
+    lines = (folder / "enrollments.csv").read_bytes().splitlines(keepends=True)
+    (folder / "enrollments.csv").write_bytes(b"".join(lines[:-15]))
+
+    def told(against: str) -> str:
+        verdict = check(folder, "--against", against)[1]
+        (finding,) = [each for each in verdict["findings"] if each["severity"] == "critical"]
+        assert (verdict["verdict"], finding["code"], finding["file"]) == ("hold", "hold_tail_missing", "enrollments")
+        return str(finding["message"])
+
+    assert "15 records" in told(str(night.folder))
+    assert "15 records" in told("maple")
+    monkeypatch.setenv("ROLLCALL_ARCHIVE_URL", (tmp_path / "elsewhere").as_uri())
+    settings.cache_clear()
+    assert "the archive does not hold that file" in told("maple")
 
 
 def publish(url: str, district_id: str, folder: Path) -> None:

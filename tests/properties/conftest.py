@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from small_world import SmallWorld
+from helpers.small_world import SmallWorld
 
 from rollcall.settings import settings
 

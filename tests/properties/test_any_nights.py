@@ -10,24 +10,17 @@ from any_nights import Answer, Story, stories
 from examples import BATCH, SETTINGS
 from helpers.gating import NO_LIMITS, NO_ROW_MORE
 from helpers.inbox import district
+from helpers.small_world import SmallWorld
 from hypothesis import given
-from reference import BY_YEAR, Files, Reference
-from small_world import SmallWorld
+from reference import Files, Reference
 
-from rollcall.decision.holds import Answer as Said
+from rollcall.decision.decide import accept
 from rollcall.decision.settle import settle
 from rollcall.districts import District, Limits
-from rollcall.oneroster import FILE_BY_NAME, FILE_NAMES
+from rollcall.oneroster import FILE_NAMES
 from rollcall.warehouse import connect
 
 STRICT = Limits.model_validate({**NO_LIMITS.model_dump(), "set_aside": NO_ROW_MORE.model_dump()})
-BOOKKEEPING = ("district_id", "valid_from_seq", "valid_to_seq", "end_reason", "ended_on", "row_hash", "metadata")
-PUBLISHED = """
-    select to_jsonb(version)
-    from history.hist_{table} as version
-    inner join rollcall.publication using (district_id)
-    where district_id = %s and valid_from_seq <= sequence and (valid_to_seq is null or sequence < valid_to_seq)
-"""
 MARTS = {
     "dim_school": "source_id",
     "dim_term": "source_id, school_year",
@@ -149,9 +142,10 @@ class Played:
         if held is None or answer == "none":
             return
         with connect() as connection:
-            settle(connection, held.number, Said(answer, "ops", "seen", "cli"))
+            settle(connection, held.number, answer, by="ops", why="seen", via="cli")
         held.state = "discarded"
         if answer == "approved":
+            accept(held.number)
             held.state = "published"
             ((night,),) = self.world.query(
                 "select service_date from rollcall.delivery where delivery_id = %s", held.number
@@ -164,23 +158,13 @@ class Played:
             if state[0] != past.state:
                 yield f"delivery {past.number} should be {past.state}, and is {state}"
         for file in FILE_NAMES:
-            yield from _compared(file, self._shown(file), self.model.published[file])
+            yield from _compared(file, self.world.shown(self.name, file), self.model.published[file])
         if self.model.effective is not None:
             for mart, expected in self.model.marts().items():
                 schema = "roster_restricted" if mart == "dim_student_demographics" else "roster"
                 shown = self.world.query(f"select {MARTS[mart]} from {schema}.{mart} where district_id = %s", self.name)
                 yield from _compared(mart, {key: {} for key in shown}, {key: {} for key in expected})
                 assert len(shown) == len(set(shown)), mart
-
-    def _shown(self, file: str) -> dict[Any, Any]:
-        """The published records of a file, as the model keeps them."""
-        records = {}
-        for (record,) in self.world.query(PUBLISHED.format(table=FILE_BY_NAME[file].table_name), self.name):
-            year = (record.pop("school_year"),) if file in BY_YEAR else ()
-            key = (record.pop("source_id"), *year)
-            assert key not in records, (file, key)
-            records[key] = {name: value for name, value in record.items() if name not in BOOKKEEPING}
-        return records
 
 
 def _compared(what: str, shown: dict[Any, Any], expected: dict[Any, Any]) -> Iterator[str]:

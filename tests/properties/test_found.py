@@ -7,7 +7,7 @@ from helpers.deliveries import FIRST_NIGHT
 from helpers.gating import NO_LIMITS
 from helpers.inbox import district
 from helpers.schools import Rows, record, school_district, without
-from small_world import SmallWorld
+from helpers.small_world import SmallWorld
 
 from rollcall.oneroster import FILE_NAMES
 

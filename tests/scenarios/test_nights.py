@@ -21,7 +21,7 @@ from rollcall.arrival.listing import InboxFile, Stability, assess
 from rollcall.oneroster import FILE_NAMES, ROLES
 from simulator.night import Delivery
 from simulator.package import ZIP_NAME, pack, write_csv
-from simulator.spoil import drop_school, header_only, rekey_users, remove, truncate
+from simulator.spoil import drop_line_end, drop_school, header_only, rekey_users, remove, truncate
 
 Spoil = Callable[[Path], object]
 
@@ -185,6 +185,18 @@ STORIES: dict[str, tuple[Night, ...]] = {
     "files of nothing but headers": (
         Night(1, "published", shows=1),
         Night(1, "rejected", shows=1, spoiled=tuple(partial(header_only, file=name) for name in FILE_NAMES)),
+    ),
+    "cut by a little in a record, then between two, then whole": (
+        Night(1, "published", shows=1),
+        Night(1, "held", shows=1, spoiled=(partial(truncate, keep=0.97),)),
+        Night(1, "held", shows=1, spoiled=(partial(truncate, keep=0.97, at="line"),)),
+        Night(2, "published", shows=4),
+    ),
+    "a file that ends without a line end from now on": (
+        Night(1, "published", shows=1),
+        Night(1, "held", shows=1, spoiled=(partial(drop_line_end, file="users"),)),
+        Night(None, "no delivery", shows=1, settles=(2, "approved"), stands_for=2),
+        Night(2, "published", shows=4, spoiled=(partial(drop_line_end, file="users"),)),
     ),
 }
 
@@ -391,6 +403,17 @@ def test_a_header_alone_is_held_and_removes_nothing_even_when_it_is_approved(sto
     assert set(run.changes()["removed"].values()) == {0}
 
 
+@only("cut by a little in a record, then between two, then whole")
+def test_law_5_a_cut_of_a_few_records_is_held_as_such(story: Story) -> None:
+    assert "hold_file_breaks_off" in held_because(story)
+    assert held_because(story, 3) == {"hold_tail_missing"}
+
+
+@only("a file that ends without a line end from now on")
+def test_an_approved_way_to_end_a_file_is_a_habit(story: Story) -> None:
+    assert held_because(story) == {"hold_line_end_missing"}
+
+
 @only("a school that was not ticked")
 def test_a_school_that_vanishes_is_held_by_name(story: Story) -> None:
     assert "hold_school_vanished" in held_because(story)
@@ -401,8 +424,8 @@ def test_people_under_other_ids_are_held_as_such(story: Story) -> None:
     assert "hold_rekeyed" in held_because(story)
 
 
-def held_because(story: Story) -> set[str]:
-    run = story.runs[1]
+def held_because(story: Story, night: int = 2) -> set[str]:
+    run = story.runs[night - 1]
     assert run
     rows = story.world.query(
         "select reason ->> 'code' from rollcall.hold, jsonb_array_elements(reasons) as reason where delivery_id = %s",

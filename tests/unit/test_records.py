@@ -61,6 +61,13 @@ def blocks_of(content: bytes, size: int) -> list[bytes]:
 CELLS = st.lists(st.text(alphabet=st.sampled_from('xé" ,\n'), max_size=6), min_size=3, max_size=3)
 
 
+def end_of(blocks: list[bytes], header: Header = THREE) -> tuple[bool, int | None, str | None] | None:
+    """How a file ends: with a line end or not, in a torn record or not, and with which id."""
+    reader = RecordReader(header, lambda _: None)
+    b"".join(reader.copy_data(iter(blocks)))
+    return reader.end and (reader.end.with_line_end, reader.end.torn_row, reader.end.last_id)
+
+
 @given(rows=st.lists(CELLS, max_size=12), quoting=st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_ALL]), data=st.data())
 @example(rows=[['"', "\n", ","]], quoting=csv.QUOTE_MINIMAL, data=None)
 def test_whatever_csv_writes_comes_out_the_same_wherever_blocks_end(
@@ -195,6 +202,51 @@ def test_columns_without_a_place_to_land_are_left_out() -> None:
     assert landed == [(2, ["1", "c\nd"]), (4, ["2", "c"])]
 
 
+WITH_ID = read_header(b"sourcedId,b,c", File("x", (Column("sourcedId"), Column("b"), Column("c"))))
+ENDS: dict[str, tuple[bytes, tuple[bool, int | None, str]]] = {
+    "with a line end": (b"1,b,c\n2,b,c\n", (True, None, "2")),
+    "with blank lines": (b"1,b,c\n2,b,c\n\n,,\n  ", (True, None, "2")),
+    "with the mark of a file's end": (b"1,b,c\n2,b,c\n\x1a", (True, None, "2")),
+    "behind the last cell": (b"1,b,c\n2,b,c", (False, None, "2")),
+    "before the last cell": (b"1,b,c\n2,b", (False, 3, "1")),
+    "within the id": (b"1,b,c\n2", (False, 3, "1")),
+    "in a line that is whole and wrong": (b"1,b,c\n2,b\n", (True, None, "1")),
+    "behind a quoted cell": (b'1,b,c\n2,b,"c"', (False, None, "2")),
+    "in a quoted cell": (b'1,b,c\n2,b,"c', (False, 3, "1")),
+    "behind a line end in a quoted cell": (b'1,b,c\n2,b,"c\n', (True, 3, "1")),
+    "behind two line ends in a quoted cell": (b'1,b,c\n2,b,"c\nd,e\nf', (False, 3, "1")),
+    "behind a quotation mark of long ago": (b'1,b,c\n2,b,"c\n3,b,c\n4,b,c\n', (True, None, "4")),
+    "in NUL bytes": (b"1,b,c\n2,b,c\n\0\0\0\0", (False, 4, "2")),
+    "in half a character": (b"1,b,c\n2,b," + UNDECODABLE.encode(), (False, 3, "1")),
+}
+"""Files of one, two or more records that end so, and what is to be seen of that."""
+
+
+@pytest.mark.parametrize("how", ENDS)
+def test_how_a_file_ends_is_seen_wherever_blocks_end(how: str) -> None:
+    content, end = ENDS[how]
+    for size in range(1, len(content) + 1):
+        assert end_of(blocks_of(content, size), WITH_ID) == end
+
+
+def test_a_file_without_a_record_has_no_end() -> None:
+    assert end_of([b"\n,,\n"]) is None
+
+
+@pytest.mark.parametrize(("header", "line"), [(THREE, b"Ann,b,c"), (WITH_ID, b"x" * 256 + b",b,c")])
+def test_law_7_what_cannot_be_an_id_is_not_kept(header: Header, line: bytes) -> None:
+    assert end_of([line + b"\n"], header) == (True, None, None)
+
+
+def test_law_5_a_file_that_is_cut_anywhere_but_at_a_records_end_is_torn_or_has_no_line_end() -> None:
+    records = (b"1,Ann,x\n", b'2,"B\nb, ""c""",y\n', b'3,\xc3\xab,"z"\n')
+    content = b"".join(records)
+    ends = {len(b"".join(records[:count])) for count in range(4)}
+    for at in range(len(content) + 1):
+        end = end_of([b"".join(utf8_blocks(io.BytesIO(content[:at]), "utf-8"))], WITH_ID)
+        assert (end is None or end[:2] == (True, None)) == (at in ends), content[:at]
+
+
 def test_the_last_line_needs_no_line_end() -> None:
     assert read([b"1,2,3\n4,5,6"]) == ([(2, ["1", "2", "3"]), (3, ["4", "5", "6"])], [])
 
@@ -209,7 +261,7 @@ def test_a_line_longer_than_any_rosters_is_refused(monkeypatch: pytest.MonkeyPat
         read(blocks_of(b"1,2,3\n" + b"x" * 30, 4))
 
 
-@pytest.mark.parametrize(("good", "torn", "gives_up"), [(0, 11, True), (11, 11, False), (10, 11, True), (0, 10, False)])
+@pytest.mark.parametrize(("good", "torn", "gives_up"), [(0, 11, True), (10, 10, False), (10, 11, True), (0, 10, False)])
 def test_reading_is_given_up_where_most_records_are_torn_and_they_are_many(
     monkeypatch: pytest.MonkeyPatch, good: int, torn: int, gives_up: bool
 ) -> None:

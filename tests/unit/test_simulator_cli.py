@@ -102,5 +102,5 @@ def test_wrong_use_exits_2_and_says_why(tmp_path: Path, given: list[str], messag
 def test_help_names_every_way_to_spoil() -> None:
     result = run(app, ["--help"], env={"COLUMNS": "200"})
     assert result.exit_code == 0
-    for way in ("truncate", "remove", "header_only", "drop_school", "rekey_users"):
+    for way in ("truncate", "drop_line_end", "remove", "header_only", "drop_school", "rekey_users"):
         assert way in result.stdout

@@ -7,7 +7,7 @@ import pytest
 
 from simulator.night import write_night
 from simulator.profile import Profile
-from simulator.spoil import drop_school, header_only, rekey_users, remove, spoil, truncate
+from simulator.spoil import Cut, drop_line_end, drop_school, header_only, rekey_users, remove, spoil, truncate
 
 PROFILE = Profile("elm", "Elm Unified School District", 1300, 3)
 
@@ -44,6 +44,30 @@ def test_truncate_keeps_about_as_much_as_it_is_told(folder: Path) -> None:
     whole = (folder / "enrollments.csv").stat().st_size
     truncate(folder)
     assert abs((folder / "enrollments.csv").stat().st_size - whole / 2) < 100
+
+
+def test_truncate_cuts_where_it_is_told(folder: Path) -> None:
+    whole = (folder / "enrollments.csv").read_bytes()
+
+    def cut(at: Cut) -> bytes:
+        (folder / "enrollments.csv").write_bytes(whole)
+        truncate(folder, "enrollments", 0.5, at)
+        return (folder / "enrollments.csv").read_bytes()
+
+    assert len(cut("byte")) == len(whole) // 2
+    assert whole.startswith(cut("line"))
+    assert cut("line").endswith(b"\r\n")
+    header, *lines = cut("cell").split(b"\r\n")
+    assert lines[-1].count(b",") == header.count(b",")
+    assert whole.startswith(cut("cell") + b"4\r\n")  # of 2027-06-04
+
+
+def test_drop_line_end_leaves_the_last_record_whole(folder: Path) -> None:
+    before = rows(folder, "users")
+    whole = (folder / "users.csv").read_bytes()
+    drop_line_end(folder, "users")
+    assert (folder / "users.csv").read_bytes() + b"\r\n" == whole
+    assert rows(folder, "users") == before
 
 
 def test_remove_and_header_only(folder: Path) -> None:
@@ -103,13 +127,16 @@ def test_what_is_not_changed_keeps_its_bytes(folder: Path) -> None:
 
 def test_spoil_reads_what_to_do(folder: Path) -> None:
     before = contents(folder)
-    spoil(folder, "truncate:users:0.1")
+    spoil(folder, "truncate:users:0.1:line")
+    spoil(folder, "drop-line-end:demographics")
     spoil(folder, "header-only:courses.csv")
     spoil(folder, "remove:orgs")
     after = contents(folder)
     assert len(after["users"]) < len(before["users"]) * 0.2
     assert after["courses"].count(b"\n") == 1
     assert "orgs" not in after
+    assert after["users"].endswith(b"\r\n")
+    assert not after["demographics"].endswith(b"\n")
 
 
 @pytest.mark.parametrize(
@@ -122,6 +149,7 @@ def test_spoil_reads_what_to_do(folder: Path) -> None:
         ("remove:teachers", r"no teachers\.csv"),
         ("truncate:users:half", "'half' is not a number"),
         ("truncate:users:1", "less than 1"),
+        ("truncate:users:0.5:word", "record, cell, line, byte, not at a 'word'"),
         ("rekey_users:2", "between 0 and 1"),
         ("drop_school:7", "no school 7"),
     ],

@@ -1,6 +1,8 @@
 """The published state that a delivery is judged against: an earlier delivery, or what a warehouse publishes."""
 
-from dataclasses import dataclass
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -8,16 +10,20 @@ from psycopg import sql
 
 from rollcall import ledger
 from rollcall.archive.store import Archive
-from rollcall.check.sent import receive_from
+from rollcall.check.sent import blocks_of, receive_from
 from rollcall.conform.history import HISTORY_TABLES
-from rollcall.decision.acceptance import accept
+from rollcall.decision.decide import accept
 from rollcall.districts import District, Limit, Limits
 from rollcall.landing import land_all
-from rollcall.ledger import Delivery
+from rollcall.ledger import Delivery, DeliveryFile
 from rollcall.warehouse import Connection, connect, warehouse_url
 
 ENDS = ("valid_to_seq", "end_reason", "ended_on")
 """How a version ended: what readers see has not ended for them, though a build may be at work on it."""
+
+AS_LANDED = ("encoding", "rows_landed", "rows_ragged", "rows_set_aside", "verdict", "ends_with_line_end",
+             "last_sourced_id")  # fmt: skip
+"""What landing and gate wrote down of a file."""
 
 EVERYTHING_GOES = Limits.alike(Limit(percent=100, floor=0))
 
@@ -66,10 +72,13 @@ class PublishedRoster:
     Attributes:
         district_id: The district.
         source_url: The warehouse; it is only read.
+        archive_root: Where its deliveries lie. Where they cannot be read from here, it is not known whether a file was
+            cut between two records.
     """
 
     district_id: str
     source_url: str
+    archive_root: str
 
     def publish(self, district: District, archive: Archive, night: date) -> None:  # noqa: ARG002 -- as EarlierDelivery
         """Make a copy of it the district's published roster in this process's (throw-away) warehouse.
@@ -84,15 +93,28 @@ class PublishedRoster:
             if published is None:
                 raise NothingToCompareError(f"Nothing is published of {self.district_id}: there is nothing to compare.")
             ledger.record_district(target, district)
-            sequence = _copy_publication(source, target, published, district)
+            behind = ledger.files_behind_publication(source, self.district_id).values()
+            files = [asyncio.run(self._with_content(archive, file)) for file in behind]
+            sequence = _copy_publication(source, target, published, district, files)
             _copy_rollbacks(source, target, (self.district_id, district.district_id))
             target.execute("set local role rollcall_dbt")  # whose tables they would be
             for table in HISTORY_TABLES:
                 _copy_versions(source, target, table, (self.district_id, district.district_id), sequence)
 
+    async def _with_content(self, archive: Archive, file: DeliveryFile) -> DeliveryFile:
+        """A file with its bytes in this process's archive, where they can be had."""
+        try:
+            with Archive(self.archive_root, self.district_id).open(file.archive_path) as content:
+                stored = await archive.keep(blocks_of(content))
+        except OSError:
+            return file
+        return replace(file, archive_path=stored.path)
 
-def _copy_publication(source: Connection, target: Connection, published: Delivery, district: District) -> int:
-    """The pointer, and the delivery that it points at; returns the sequence."""
+
+def _copy_publication(
+    source: Connection, target: Connection, published: Delivery, district: District, files: Sequence[DeliveryFile]
+) -> int:
+    """The pointer, and the delivery that it points at, with the files of which it is made; returns the sequence."""
     row = source.execute(
         "select sequence, effective_date from rollcall.publication where district_id = %s", (published.district_id,)
     ).fetchone()
@@ -107,13 +129,12 @@ def _copy_publication(source: Connection, target: Connection, published: Deliver
         """,
         (published.arrived_at, published.decided_at, published.decided_at, sequence, copied.delivery_id),
     )
-    files = ledger.files_of(source, published.delivery_id)
     ledger.record_files(target, copied.delivery_id, files)
     for file in files:
         target.execute(
-            "update rollcall.delivery_file set rows_landed = %s, rows_ragged = %s, rows_set_aside = %s, verdict = %s "
+            f"update rollcall.delivery_file set {', '.join(f'{name} = %s' for name in AS_LANDED)} "
             "where delivery_id = %s and file = %s",
-            (file.rows_landed, file.rows_ragged, file.rows_set_aside, file.verdict, copied.delivery_id, file.file),
+            (*(getattr(file, name) for name in AS_LANDED), copied.delivery_id, file.file),
         )
     target.execute(
         "insert into rollcall.publication (district_id, sequence, delivery_id, effective_date, published_at) "
@@ -126,8 +147,8 @@ def _copy_publication(source: Connection, target: Connection, published: Deliver
 def _copy_rollbacks(source: Connection, target: Connection, from_and_to: tuple[str, str]) -> None:
     """What was taken back: the same content is held here, too."""
     rollbacks = source.execute(
-        "select from_sequence, to_sequence, rolled_back_by, login, why, rolled_back_at, sequence "
-        "from rollcall.rollback where district_id = %s",
+        "select from_sequence, to_sequence, rolled_back_by, why, rolled_back_at, sequence from rollcall.rollback "
+        "where district_id = %s",
         from_and_to[:1],
     ).fetchall()
     if not rollbacks:
@@ -146,9 +167,8 @@ def _copy_rollbacks(source: Connection, target: Connection, from_and_to: tuple[s
         )
         cursor.executemany(
             "insert into rollcall.rollback "
-            "(district_id, delivery_id, sequence, from_sequence, to_sequence, rolled_back_by, login, why, "
-            "rolled_back_at) "
-            "select district_id, delivery_id, accepted_sequence, %s, %s, %s, %s, %s, %s "
+            "(district_id, delivery_id, sequence, from_sequence, to_sequence, rolled_back_by, why, rolled_back_at) "
+            "select district_id, delivery_id, accepted_sequence, %s, %s, %s, %s, %s "
             "from rollcall.delivery where accepted_sequence = %s",
             rollbacks,
         )

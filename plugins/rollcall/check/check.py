@@ -81,7 +81,7 @@ def _published_state(against: str | None) -> EarlierDelivery | PublishedRoster |
     if not DISTRICT_ID.match(against):
         raise NothingToCompareError(f"There is no folder, no zip and no district called {against}.")
     load_district(settings().districts_dir / f"{against}.yaml")  # raises where there is no such district
-    return PublishedRoster(against, warehouse_url())
+    return PublishedRoster(against, warehouse_url(), settings().archive_root)
 
 
 def _district(district_id: str | None) -> District:

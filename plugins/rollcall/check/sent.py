@@ -4,12 +4,13 @@ import asyncio
 from collections.abc import AsyncIterator
 from datetime import date
 from pathlib import Path
+from typing import IO
 
 from rollcall import ledger
 from rollcall.archive.inbox import TakenFile
 from rollcall.archive.notes import UnusableDeliveryError
 from rollcall.archive.receive import record_delivered, record_refusal
-from rollcall.archive.store import Archive
+from rollcall.archive.store import Archive, StoredBytes
 from rollcall.arrival.limits import excess
 from rollcall.arrival.listing import InboxFile, assess
 from rollcall.districts import District, UploadLimits
@@ -65,7 +66,7 @@ async def _take(path: Path, archive: Archive, upload: UploadLimits) -> list[Take
     too_much = excess(files, upload)
     if too_much:
         raise UnusableDeliveryError(too_much.code, too_much.detail)
-    return [TakenFile(file.name, file, await archive.keep(_blocks(by_name[file.name]))) for file in files]
+    return [TakenFile(file.name, file, await _kept(archive, by_name[file.name])) for file in files]
 
 
 def _files(path: Path) -> list[Path]:
@@ -80,7 +81,12 @@ def _files(path: Path) -> list[Path]:
     return files
 
 
-async def _blocks(path: Path) -> AsyncIterator[bytes]:
+async def _kept(archive: Archive, path: Path) -> StoredBytes:
     with path.open("rb") as source:
-        while block := source.read(BLOCK_BYTES):
-            yield block
+        return await archive.keep(blocks_of(source))
+
+
+async def blocks_of(source: IO[bytes]) -> AsyncIterator[bytes]:
+    """What an open file holds, block by block."""
+    while block := source.read(BLOCK_BYTES):
+        yield block

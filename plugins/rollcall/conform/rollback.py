@@ -14,7 +14,6 @@ from rollcall.nights import come_everywhere, has_come
 from rollcall.oneroster import FILES
 from rollcall.publish import publish
 from rollcall.warehouse import Connection, connect
-from rollcall.who import Person
 
 BOUNDS = ("valid_from_seq", "valid_to_seq", "end_reason", "ended_on")
 """What a history table says of a version; all its other columns are of the record."""
@@ -50,9 +49,9 @@ _RECORD = """
         returning delivery_id
     )
     insert into rollcall.rollback (
-        district_id, delivery_id, sequence, from_sequence, to_sequence, rolled_back_by, login, why
+        district_id, delivery_id, sequence, from_sequence, to_sequence, rolled_back_by, why
     )
-    select %(district)s, opened.delivery_id, %(sequence)s, %(from)s, %(to)s, %(by)s, %(login)s, %(why)s
+    select %(district)s, opened.delivery_id, %(sequence)s, %(from)s, %(to)s, %(by)s, %(why)s
     from opened
     returning delivery_id
 """
@@ -124,7 +123,7 @@ class Rollback:
 
 
 def roll_back(
-    warehouse_url: str, district_id: str, *, to: int | None, by: Person, why: str, log: Callable[[str], None]
+    warehouse_url: str, district_id: str, *, to: int | None, by: str, why: str, log: Callable[[str], None]
 ) -> Rollback:
     """Publish a new sequence with the content of an earlier one, in one transaction.
 
@@ -156,7 +155,7 @@ def roll_back(
 
 
 def _publish_again(
-    session: Connection, district_id: str, present: tuple[int, date], to: int | None, by: Person, why: str
+    session: Connection, district_id: str, present: tuple[int, date], to: int | None, by: str, why: str
 ) -> Rollback:
     """Write the content, the ledger's rows and the pointer."""
     left, stood_for = present
@@ -172,11 +171,10 @@ def _publish_again(
             "sequence": sequence,
             "from": left,
             "to": target,
-            "by": by.name,
-            "login": by.login,
+            "by": by,
             "why": why,
             "source": ROLLBACK,
-            "reason": f"Rolled back from sequence {left} to {target} by {by.name}: {why}",
+            "reason": f"Rolled back from sequence {left} to {target} by {by}: {why}",
         },
     )
     _count(session, delivery_id, changes)
@@ -196,7 +194,7 @@ def _present(session: Connection, district_id: str) -> tuple[int, date]:
     return int(str(row[1])), row[2]  # type: ignore[return-value]  # a date column
 
 
-def _night_that_came(session: Connection, district_id: str, night: date, by: Person, why: str) -> date:
+def _night_that_came(session: Connection, district_id: str, night: date, by: str, why: str) -> date:
     """The publication's night; one that has not come is given up, with all like it, for the last that readers saw."""
     if has_come(night):
         return night

@@ -79,6 +79,39 @@ SAFEGUARDS = (
         why="It removes nothing, but the rest of the delivery was made on the same night.",
     ),
     Code(
+        "hold_file_breaks_off",
+        "safeguards",
+        "critical",
+        "The file breaks off in the middle of its last record, so a person decides whether the delivery counts.",
+        example="The last line of enrollments.csv is 994_1000_S3,,,994_10 and the rest is not there.",
+        fix="Send the whole set again (Run Now and Upload), and see that the upload runs to its end. If the export "
+        "itself ends so, look for a quotation mark in its last record that nothing closes.",
+        why="A cut upload looks like this. What else was below is unknown, and would be removed.",
+    ),
+    Code(
+        "hold_line_end_missing",
+        "safeguards",
+        "critical",
+        "The file does not end with a line end, though it did before, or other files of the delivery do. A person "
+        "decides whether the delivery counts.",
+        example="The last line of enrollments.csv ends in 2026-06-1, without a line end; yesterday the file had one.",
+        fix="Send the whole set again (Run Now and Upload). If the export now ends its files so, say it: once a person "
+        "has let it through, it is taken as the district's way.",
+        why="The last record looks whole and may be half of one; what else was below is unknown, and would be removed.",
+    ),
+    Code(
+        "hold_tail_missing",
+        "safeguards",
+        "critical",
+        "What would be removed is the end of the file as it last was, in one block, so a person decides whether the "
+        "delivery counts; how little it is does not matter.",
+        example="Tonight's users.csv ends with student 4711. Yesterday twelve more followed, and tonight's "
+        "enrollments.csv still names them.",
+        fix="Compare the last records of the file with what Aeries shows, and send the whole set again. If those who "
+        "stood last have left, say so.",
+        why="A file that was cut between two records looks like this, and shows it in nothing else.",
+    ),
+    Code(
         "hold_roll_over_unexpected",
         "safeguards",
         "critical",

@@ -62,7 +62,7 @@ class Safeguards:
 
     def _over(self, name: LimitName, each: FileForecast) -> list[Reason]:
         """The district as a whole first; schools only where the district as a whole is within its limit."""
-        if self._is_expected(name, each) or (name != "set_aside" and not each.is_compared):
+        if self.is_expected(name, each) or (name != "set_aside" and not each.is_compared):
             return []
         file = each.sent.file
         limit = self.limits.of(name, file, roll_over=file in OF_PEOPLE and self.years.is_expected_on(self.night))
@@ -83,7 +83,7 @@ class Safeguards:
             for number, (school, count, of) in enumerate(over[:SCHOOLS_NAMED], start=1)
         ]
 
-    def _is_expected(self, name: LimitName, each: FileForecast) -> bool:
+    def is_expected(self, name: LimitName, each: FileForecast) -> bool:
         """Whether it is what a new school year does.
 
         Where one begins, classes fill up for weeks: that adds and changes. Removals are expected on its first night

@@ -14,6 +14,7 @@ UNDECODABLE = "\uffff"
 
 AT_REST = (b"", 0)
 """The state of a decoder that waits for the rest of no character."""
+LINE_END = re.compile(rb"\r\n?|\n")
 STRAY = re.compile("[\udc80-\udcff]")
 """What Python makes of bytes that are not UTF-8, when it is to keep them."""
 
@@ -48,11 +49,13 @@ def detect(source: IO[bytes]) -> Encoding:
 def utf8_blocks(source: IO[bytes], encoding: Encoding) -> Iterator[bytes]:
     """The file's content as UTF-8 without a byte order mark, every line end a line feed.
 
-    Bytes that are no character of the encoding become `UNDECODABLE`.
+    Bytes that are no character of the encoding become `UNDECODABLE`. A lone carriage return at the end of a file whose
+    first line ends with a line feed is half of a line end, and none: the file was cut there.
     """
-    ends_in_return = False
+    ends_in_return, first_line_end = False, b""
     for block in _as_utf8(source, encoding):
         text = b"\r" + block if ends_in_return else block
+        first_line_end = first_line_end or _line_end(text)
         ends_in_return = text.endswith(b"\r")
         if ends_in_return:
             text = text[:-1]
@@ -60,8 +63,14 @@ def utf8_blocks(source: IO[bytes], encoding: Encoding) -> Iterator[bytes]:
             text = text.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
         if text:
             yield text
-    if ends_in_return:
+    if ends_in_return and not first_line_end.endswith(b"\n"):
         yield b"\n"
+
+
+def _line_end(text: bytes) -> bytes:
+    """The first line end of a text; none while it may go on behind the text."""
+    found = LINE_END.search(text)
+    return found.group() if found and text[found.start() :] != b"\r" else b""
 
 
 def _utf_16_without_mark(block: bytes) -> Encoding | None:

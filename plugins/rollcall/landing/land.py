@@ -16,7 +16,7 @@ from rollcall.landing.header import Header, read_header
 from rollcall.landing.header_findings import header_findings
 from rollcall.landing.people import merge_rows_per_school
 from rollcall.landing.ragged import clear_ragged_rows, ragged_rows, ragged_table
-from rollcall.landing.records import LONGEST_RECORD_BYTES, LineTooLongError, RecordReader, TornFileError
+from rollcall.landing.records import FileEnd, LineTooLongError, RecordReader, TornFileError, first_line
 from rollcall.landing.schema import clear_set_aside, make_schema
 from rollcall.ledger import Delivery, DeliveryFile
 from rollcall.oneroster import FILE_BY_NAME, ROLES, Column, File
@@ -38,6 +38,7 @@ class Landing:
         format: What the file is: ``OneRoster 1.1``, ``an Excel workbook``.
         rows: Records, ragged ones included.
         ragged: Ragged records.
+        end: How the file ends; None when it holds no record.
     """
 
     connection: Connection
@@ -51,6 +52,7 @@ class Landing:
     header_line: int = 1
     rows: int = 0
     ragged: int = 0
+    end: FileEnd | None = None
 
     @property
     def table(self) -> sql.Identifier:
@@ -62,6 +64,7 @@ class Landing:
         self.findings = [finding]
         self.format = formats.NAMES.get(finding.code)
         self.rows = self.ragged = 0
+        self.end = None
 
 
 def land(delivery_id: int, file_name: str, *, log: Log) -> int:
@@ -120,7 +123,7 @@ def _land(landing: Landing, archive: Archive) -> None:
     with archive.open(landing.entry.archive_path) as source:
         blocks = utf8_blocks(source, landing.encoding)
         try:
-            line, landing.header_line, rest = _first_line(blocks)
+            line, landing.header_line, rest = first_line(blocks)
             header = _header(landing, line, rest)
             if header:
                 _copy(landing, header, itertools.chain([rest], blocks))
@@ -135,21 +138,6 @@ def _beyond_use(error: LineTooLongError | TornFileError) -> Finding:
     if isinstance(error, TornFileError):
         return Finding("file_torn", detail=f"The first is on line {error.first_line:,}.")
     return Finding("file_line_too_long")
-
-
-def _first_line(blocks: Iterator[bytes]) -> tuple[bytes, int, bytes]:
-    """The first line that is not blank, its number, and what of the blocks read so far follows it."""
-    data, number = b"", 1
-    for block in blocks:
-        data += block
-        while b"\n" in data:
-            line, _, data = data.partition(b"\n")
-            if line.strip():
-                return line, number, data
-            number += 1
-        if len(data) > LONGEST_RECORD_BYTES:
-            raise LineTooLongError
-    return data, number, b""
 
 
 def _header(landing: Landing, line: bytes, rest: bytes) -> Header | None:
@@ -186,6 +174,7 @@ def _copy(landing: Landing, header: Header, blocks: Iterator[bytes]) -> None:
             for data in reader.copy_data(blocks):
                 copy.write(data)
     landing.rows, landing.ragged = reader.rows, reader.ragged
+    landing.end = reader.end
 
 
 def _tidy(landing: Landing, columns: list[Column]) -> None:
@@ -200,11 +189,12 @@ def _record(landing: Landing) -> None:
     """Write what landing saw into the ledger, in place of what an earlier landing saw."""
     record_findings(landing.connection, landing.entry, landing.findings, landing.header_line)
     failed = [finding.sentence(landing.file) for finding in landing.findings if finding.is_critical]
+    end = None if failed else landing.end
     landing.connection.execute(
         """
         update rollcall.delivery_file
         set encoding = %s, format = %s, rows_landed = %s, rows_ragged = %s, rows_set_aside = null, verdict = %s,
-            verdict_reason = %s, gated = null
+            verdict_reason = %s, ends_with_line_end = %s, torn_row = %s, last_sourced_id = %s
         where delivery_id = %s and file = %s
         """,
         (
@@ -214,6 +204,9 @@ def _record(landing: Landing) -> None:
             landing.ragged,
             "reject" if failed else None,
             " ".join(failed) or None,
+            end.with_line_end if end else None,
+            end.torn_row if end else None,
+            end.last_id if end else None,
             landing.entry.delivery_id,
             landing.entry.file,
         ),

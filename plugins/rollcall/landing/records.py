@@ -21,6 +21,10 @@ LONGEST_RECORD_BYTES = 1024 * 1024
 TORN_ROWS_IN_DOUBT = 100_000
 """So many records that do not fit, and more than those that do, are no roster with mistakes."""
 MARK = UNDECODABLE.encode()
+LONGEST_ID = 255
+"""Of more characters is no sourcedId."""
+END_OF_FILE = b"\x1a"
+"""With what programs of old end a text; it is no record."""
 
 csv.field_size_limit(LONGEST_RECORD_BYTES)
 
@@ -56,6 +60,40 @@ class RaggedRow:
     first_cell: str
 
 
+@dataclass(frozen=True, slots=True)
+class FileEnd:
+    """How a file of records ends.
+
+    Attributes:
+        with_line_end: Whether a line end follows the last record.
+        torn_row: The line on which the last record starts, where it breaks off.
+        last_id: The sourcedId of the last record that fits the header; None where it cannot be one.
+    """
+
+    with_line_end: bool
+    torn_row: int | None
+    last_id: str | None
+
+
+def first_line(blocks: Iterator[bytes]) -> tuple[bytes, int, bytes]:
+    """The first line that is not blank, its number, and what of the blocks read so far follows it.
+
+    Raises:
+        LineTooLongError: there is no line end where one should be.
+    """
+    data, number = b"", 1
+    for block in blocks:
+        data += block
+        while b"\n" in data:
+            line, _, data = data.partition(b"\n")
+            if line.strip():
+                return line, number, data
+            number += 1
+        if len(data) > LONGEST_RECORD_BYTES:
+            raise LineTooLongError
+    return data, number, b""
+
+
 class RecordReader:
     """Reads records below a header.
 
@@ -77,8 +115,24 @@ class RecordReader:
         self._blank = b"," * (header.width - 1)
         self._is_suspicious = False  # whether the lines at hand hold a byte that no cell may hold
         self._first_torn = 0
+        self._set_aside_last = 0  # the line of the record read last, if it was set aside
+        self._never_closed = 0  # the line whose quotation marks nothing below closes, if no record below it fits
         self.rows = 0
         self.ragged = 0
+        self._ends_with_line_end = True
+        self._last_id = ""
+
+    @property
+    def end(self) -> FileEnd | None:
+        """How the file ends, once all is read; None when it holds no record.
+
+        A last record is torn if it does not fit and no line end follows it, or if its quotation marks stay open.
+        """
+        if not self.rows:
+            return None
+        torn_row = self._never_closed or (not self._ends_with_line_end and self._set_aside_last) or None
+        is_id = self._header.names_id and 0 < len(self._last_id) <= LONGEST_ID
+        return FileEnd(self._ends_with_line_end, torn_row, self._last_id if is_id else None)
 
     def copy_data(self, blocks: Iterator[bytes]) -> Iterator[bytes]:
         """CSV data for COPY: the line number, the landed cells in the header's order, the further ones as JSON.
@@ -103,6 +157,9 @@ class RecordReader:
                 rest, is_open = open_record + begun, bool(open_record)
             if len(begun) > LONGEST_RECORD_BYTES:
                 raise LineTooLongError
+        rest = rest.removesuffix(END_OF_FILE)
+        begun = rest.rpartition(b"\n")[2]
+        self._ends_with_line_end = not (begun.strip() and begun.strip(b","))
         if rest:
             out, _ = self._records(rest.removesuffix(b"\n"), more_may_come=False)
             yield out
@@ -130,6 +187,8 @@ class RecordReader:
     def _numbered(self, lines: list[bytes], start: int) -> bytes:
         """Lines as they stand, behind their numbers, without the cells at their end that are not landed."""
         self.rows += len(lines)
+        place = self._header.id_index
+        self._fitted(lines[-1].split(b",", place + 1)[place].decode("utf-8", errors="replace"))
         if self._header.surplus:
             lines = [line.rsplit(b",", self._header.surplus)[0] for line in lines]
         return b"".join([b"%d,%s\n" % numbered for numbered in enumerate(lines, start)])
@@ -169,6 +228,8 @@ class RecordReader:
             except csv.Error:
                 if feed.is_exhausted and more_may_come:
                     return start, True
+                if feed.is_exhausted:
+                    self._never_closed = self._never_closed or line
                 self._set_aside([cell.strip('"\n') for cell in texts[start].split(",")], line)
                 return start + 1, False
             fits = self._write(cells, line, writer)
@@ -186,6 +247,7 @@ class RecordReader:
             self._set_aside(cells, line)
             return fits
         self.rows += 1
+        self._fitted(cells[self._header.id_index])
         landed = [cells[index] for index in self._indexes]
         if self._further:
             landed.append(self._metadata(cells))
@@ -197,7 +259,13 @@ class RecordReader:
         filled = {name: cells[index] for name, index in self._further if cells[index].strip()}
         return json.dumps(filled, ensure_ascii=False) if filled else ""
 
+    def _fitted(self, source_id: str) -> None:
+        """Note that the record read last fits the header."""
+        self._last_id = source_id.strip()
+        self._set_aside_last = self._never_closed = 0
+
     def _set_aside(self, cells: list[str], line: int) -> None:
+        self._set_aside_last = line
         code = "row_ragged"
         if self._is_suspicious and any("\0" in cell for cell in cells):
             code = "row_nul_byte"

@@ -19,15 +19,21 @@ from rollcall.archive.receive import _compare, record_delivered
 from rollcall.archive.store import Archive
 from rollcall.arrival.listing import InboxFile, assess
 from rollcall.conform import BuildOutcome, conform
-from rollcall.decision.acceptance import accept
-from rollcall.decision.decide import decide
+from rollcall.decision.decide import accept, decide
 from rollcall.districts import District
 from rollcall.landing import land_again, land_all
-from rollcall.oneroster import FILES
+from rollcall.oneroster import FILE_BY_NAME, FILES
 from rollcall.settings import settings
 from rollcall.warehouse import connect
 
 HISTORY = tuple(f"history.hist_{file.table_name}" for file in FILES)
+BOOKKEEPING = ("district_id", "valid_from_seq", "valid_to_seq", "end_reason", "ended_on", "row_hash", "metadata")
+PUBLISHED = """
+    select to_jsonb(version)
+    from history.hist_{table} as version
+    inner join rollcall.publication using (district_id)
+    where district_id = %s and valid_from_seq <= sequence and (valid_to_seq is null or sequence < valid_to_seq)
+"""
 DATABASE = "rollcall_test"
 BLOCK_BYTES = 1 << 20
 
@@ -115,6 +121,16 @@ class SmallWorld:
 
     def query(self, statement: str, *parameters: Any) -> list[tuple[Any, ...]]:
         return query(self.url, statement, *parameters)
+
+    def shown(self, district_id: str, file: str) -> dict[Any, dict[str, Any]]:
+        """The published records of one of a district's files: attributes by id, and school year where it has one."""
+        records = {}
+        for (record,) in self.query(PUBLISHED.format(table=FILE_BY_NAME[file].table_name), district_id):
+            year = (record.pop("school_year"),) if "school_year" in record else ()
+            key = (record.pop("source_id"), *year)
+            assert key not in records, (file, key)
+            records[key] = {name: value for name, value in record.items() if name not in BOOKKEEPING}
+        return records
 
     def _outcome(self, delivery_id: int, verdict: str, said: Iterable[str]) -> Outcome:
         with connect() as connection:
