@@ -20,12 +20,13 @@ def accept_folder(stack: BenchStack, district: District, folder: Path, service_d
     from rollcall.archive.injected import SOURCE, keep_injected
     from rollcall.archive.receive import receive
     from rollcall.archive.store import Archive
-    from rollcall.decision.decide import accept
+    from rollcall.decision.acceptance import accept
     from rollcall.landing import land
     from rollcall.settings import settings
+    from rollcall.who import person
 
     source = SOURCE + keep_injected(
-        Archive(settings().archive_root, district.district_id), folder, district.upload, by="benchmark"
+        Archive(settings().archive_root, district.district_id), folder, district.upload, by=person("benchmark")
     )
     receipt = receive(
         district,
@@ -40,7 +41,8 @@ def accept_folder(stack: BenchStack, district: District, folder: Path, service_d
         land(delivery_id, name, log=lambda _: None)
     with psycopg.connect(stack.url) as connection:
         connection.execute(
-            "update rollcall.delivery_file set verdict = 'accept', rows_set_aside = 0 where delivery_id = %s",
+            "update rollcall.delivery_file set verdict = 'accept', rows_set_aside = 0, gated = 'together'"
+            " where delivery_id = %s",
             (delivery_id,),
         )
         connection.execute("update rollcall.delivery set decided_at = now() where delivery_id = %s", (delivery_id,))
@@ -75,9 +77,9 @@ def _copy(connection: "psycopg.Connection[tuple[object, ...]]", delivery_id: int
     connection.execute(
         """
         insert into rollcall.delivery_file (delivery_id, file, sent_name, archive_path, sha256, size_bytes, mode,
-            encoding, rows_landed, rows_ragged, rows_set_aside, verdict, absence_is_evidence)
+            encoding, rows_landed, rows_ragged, rows_set_aside, verdict, absence_is_evidence, gated)
         select %s, file, sent_name, archive_path, sha256, size_bytes, mode, encoding, rows_landed, rows_ragged,
-            rows_set_aside, verdict, absence_is_evidence
+            rows_set_aside, verdict, absence_is_evidence, gated
         from rollcall.delivery_file where delivery_id = %s
         """,
         (row[0], delivery_id),

@@ -196,7 +196,7 @@ def decide(district: District, delivery_id: int) -> str:
 
 def accept(delivery_id: int) -> int | None:
     """The task ``accept``."""
-    from rollcall.decision.decide import accept as accept_delivery
+    from rollcall.decision.acceptance import accept as accept_delivery
 
     return accept_delivery(delivery_id).sequence
 

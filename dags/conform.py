@@ -8,6 +8,7 @@ from airflow.timetables.assets import AssetOrTimeSchedule
 from airflow.timetables.trigger import CronTriggerTimetable
 
 from rollcall.assets import ACCEPTED_DELIVERY
+from rollcall.retries import TRY_AGAIN
 from rollcall.settings import settings
 
 log = logging.getLogger(__name__)
@@ -18,15 +19,21 @@ BACKSTOP = CronTriggerTimetable(settings().conform_backstop, timezone="UTC")
 DOC = """
 Builds what the district DAGs accepted. What to build is read from the ledger (`rollcall.delivery`, state `accepted`),
 so a missed or doubled start does no harm. If the build fails, its districts are halved until the culprit stands alone;
-the others are published. Safe to clear at any time.
+the others are published. What was approved and not accepted yet is accepted first. Safe to clear at any time; killed,
+it is tried again within seconds.
 """
 
 
 @task.short_circuit
 def find_accepted() -> bool:
-    """Whether anything waits to be built; nothing to do ends the run before dbt starts."""
+    """Whether anything waits to be built; nothing to do ends the run before dbt starts.
+
+    What was approved and has no run any more to accept it is accepted first.
+    """
+    from rollcall.decision.acceptance import accept_approved
     from rollcall.warehouse import connect
 
+    accept_approved(log=log.info)
     with connect() as connection:
         rows = connection.execute(
             "select district_id, delivery_id from rollcall.delivery where state = 'accepted' order by accepted_at"
@@ -67,6 +74,6 @@ with DAG(
     max_active_runs=1,
     is_paused_upon_creation=False,
     tags=["roster"],
-    default_args={"retries": 2},
-):
+    default_args=TRY_AGAIN,
+) as dag:
     find_accepted() >> build()

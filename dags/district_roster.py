@@ -19,6 +19,7 @@ from rollcall.assets import ACCEPTED_DELIVERY
 from rollcall.decision.operator import HoldOperator
 from rollcall.districts import District, DistrictFileError, load_district, load_districts
 from rollcall.publish.sensor import PublicationSensor
+from rollcall.retries import TRY_AGAIN
 from rollcall.settings import settings
 
 log = logging.getLogger(__name__)
@@ -36,7 +37,6 @@ to the published roster.
 
 Whatever happens here, readers keep the last good roster.
 """
-TRY_AGAIN = {"retries": 2, "retry_delay": timedelta(seconds=30)}
 FILE_NAME = "{{ task.op_kwargs['file_name'] }}"
 
 
@@ -57,6 +57,7 @@ def receive(district_id: str) -> list[str]:
 
     context = get_current_context()
     district = district_of(district_id)
+    hear_people_first(district_id)
     try:
         receipt = receive_delivery(
             district,
@@ -126,12 +127,17 @@ def gate_delivery(district_id: str) -> None:
 @task
 def decide(district_id: str) -> str:
     """Accept, hold or reject."""
+    from rollcall.decision.decide import GateUnfinishedError
     from rollcall.decision.decide import decide as decide_on
     from rollcall.landing import make_whole
 
     district, delivery_id = district_of(district_id), delivery_in_work(district_id)
     make_whole(delivery_id, district.limits, log=log.info)
-    decision = decide_on(district, delivery_id)
+    hear_people_first(district_id)
+    try:
+        decision = decide_on(district, delivery_id)
+    except GateUnfinishedError as error:
+        raise AirflowFailException(str(error)) from None
     log.info("Verdict: %s. %s", decision.verdict, " ".join(decision.sentences))
     if decision.verdict == "reject":
         raise AirflowFailException(" ".join(decision.sentences))
@@ -141,7 +147,7 @@ def decide(district_id: str) -> str:
 @task(trigger_rule="none_failed", outlets=[ACCEPTED_DELIVERY])
 def accept(district_id: str) -> int:
     """Give the delivery its sequence; skipped when the ledger says that it is not to be published."""
-    from rollcall.decision.decide import accept as accept_delivery
+    from rollcall.decision.acceptance import accept as accept_delivery
 
     # Upstream may have been skipped, for a night without a delivery: then there is nothing to accept.
     acceptance = accept_delivery(delivery_of_this_run(district_id, without=AirflowSkipException))
@@ -169,6 +175,17 @@ def report(district_id: str) -> str:
         failed_tasks=tuple(failed),
         log=log.info,
     )
+
+
+def hear_people_first(district_id: str) -> None:
+    """What somebody answered to an older hold counts before this delivery does, also when no task has read it yet."""
+    from rollcall.airflow_api import AirflowUnreachableError
+    from rollcall.decision.requests import hear_answers
+
+    try:
+        hear_answers(district_id, log=log.info)
+    except AirflowUnreachableError as error:
+        log.warning("%s. The ledger alone says what is decided.", error)
 
 
 def delivery_of_this_run(district_id: str, *, without: type[Exception] = AirflowFailException) -> int:

@@ -6,6 +6,8 @@ from datetime import timedelta
 from airflow.sdk import DAG, task
 from airflow.timetables.trigger import CronTriggerTimetable
 
+from rollcall.retries import TRY_AGAIN
+
 log = logging.getLogger(__name__)
 
 GRACE = timedelta(days=2)
@@ -49,6 +51,7 @@ with DAG(
     max_active_runs=1,
     is_paused_upon_creation=False,
     tags=["upkeep"],
-):
+    default_args=TRY_AGAIN,
+) as dag:
     drop_landed()
     remove_old_details()

@@ -1,5 +1,6 @@
 """The ledger's rows of one delivery and one night: how they are written and read."""
 
+import json
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
@@ -33,6 +34,20 @@ IN_WORK: Final[frozenset[str]] = frozenset({"received", "held", "rejected", "con
 
 ROLLBACK: Final = "rollback"
 """The source of a delivery that nobody sent: the ledger's row of a publication that went back."""
+
+SENTENCE: Final[dict[str, str]] = {
+    "published": "The roster is published.",
+    "unchanged": "Nothing changed since the last delivery; the published roster counts for this night too.",
+    "same_as_held": "The delivery equals one that waits for approval; that one stays.",
+    "held": "The delivery waits for approval; the last good roster stays.",
+    "accepted": "The delivery is accepted and waits for its build.",
+    "discarded": "The delivery was discarded; the last good roster stays.",
+    "superseded": "A newer delivery took its place.",
+    "rejected": "The delivery was rejected; the last good roster stays.",
+    "conform_failed": "The delivery could not be conformed; the last good roster stays.",
+    "audit_failed": "The delivery was held back by an audit; the last good roster stays.",
+}
+"""What a delivery's state means for its night, where the ledger gives no other reason."""
 
 
 @dataclass(frozen=True)
@@ -392,6 +407,24 @@ def record_night_unless_known(
         values (%s, %s, %s, %s, now()) on conflict (district_id, service_date) do nothing
         """,
         (district_id, service_date, outcome, message),
+    )
+
+
+def close_night(connection: Connection, delivery_id: int) -> None:
+    """Have a night stand or end as the delivery does that serves it; where no run is left, nobody else would say so.
+
+    Nothing happens while a run is at work on the delivery, nor when the night has another one.
+    """
+    connection.execute(
+        """
+        update rollcall.night
+        set outcome = state, message = coalesce(state_reason, %s::jsonb ->> state), updated_at = now()
+        from rollcall.delivery
+        where delivery.delivery_id = %s and state not in ('receiving', 'received')
+            and night.district_id = delivery.district_id and night.service_date = delivery.service_date
+            and night.delivery_id = delivery.delivery_id
+        """,
+        (json.dumps(SENTENCE), delivery_id),
     )
 
 

@@ -11,6 +11,7 @@ from psycopg import sql
 from rollcall.districts import district_files
 from rollcall.settings import settings
 from rollcall.warehouse import Connection
+from rollcall.who import Person, person
 
 READER: Final = "roster_reader"
 RESTRICTED_READER: Final = "roster_restricted_reader"
@@ -105,7 +106,7 @@ def ensure_reader(connection: Connection, name: str, password: str) -> None:
         connection.execute(sql.SQL("alter role {} password {}").format(sql.Identifier(name), scrambled))
         return
     add_reader(connection, name, restricted=False, password=password)
-    grant(connection, name, None, by="rollcall up")
+    grant(connection, name, None, by=person("rollcall up"))
 
 
 def _scrambled(connection: Connection, name: str, password: str) -> str:
@@ -113,7 +114,7 @@ def _scrambled(connection: Connection, name: str, password: str) -> str:
     return connection.pgconn.encrypt_password(password.encode(), name.encode(), b"scram-sha-256").decode()
 
 
-def grant(connection: Connection, name: str, districts: Sequence[str] | None, *, by: str) -> None:
+def grant(connection: Connection, name: str, districts: Sequence[str] | None, *, by: Person) -> None:
     """Let a reader see districts.
 
     Args:
@@ -128,9 +129,9 @@ def grant(connection: Connection, name: str, districts: Sequence[str] | None, *,
     _must_exist(connection, name)
     for district_id in _known(connection, districts):
         connection.execute(
-            "insert into rollcall.reader_district (reader, district_id, granted_by) values (%s, %s, %s)"
+            "insert into rollcall.reader_district (reader, district_id, granted_by, login) values (%s, %s, %s, %s)"
             " on conflict do nothing",
-            (name, district_id, by),
+            (name, district_id, by.name, by.login),
         )
 
 

@@ -29,6 +29,8 @@ DISTRICTS = (
     "juniper",
     "linden",
 )
+HELD_AT_FIRST = ("linden", "mulberry", "nutmeg", "olive")
+"""Each has one night, which a person decides on."""
 BY_DAY = "larch"
 """Its night is half a day away, and what comes meanwhile is taken on arrival."""
 PAUSED = "kapok"
@@ -43,6 +45,8 @@ def districts_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "_defaults.yaml").write_bytes(DEFAULTS.read_bytes())
     for district in DISTRICTS:
         (folder / f"{district}.yaml").write_text(f"name: {district.title()} District\nfirst_delivery: accept\n")
+    for district in HELD_AT_FIRST:
+        (folder / f"{district}.yaml").write_text(f"name: {district.title()} District\nfirst_delivery: hold\n")
     half_a_day_away = (datetime.now(UTC).hour + 12) % 24
     (folder / f"{BY_DAY}.yaml").write_text(
         f"name: Larch District\nfirst_delivery: accept\nintraday: true\ntimezone: Etc/UTC\n"
@@ -83,7 +87,7 @@ def stack(districts_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Iter
 def desk(stack: StackState) -> Desk:
     """An operator's desk, once Airflow knows every district."""
     desk = Desk(stack)
-    for district in (*DISTRICTS, BY_DAY):
+    for district in (*DISTRICTS, *HELD_AT_FIRST, BY_DAY):
         desk.until(f"the DAG of {district}", lambda d=district: desk.api("GET", f"/api/v2/dags/roster__{d}"))
     return desk
 

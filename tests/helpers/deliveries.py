@@ -57,7 +57,8 @@ def accept(
         for name in files:
             connection.execute(
                 "insert into rollcall.delivery_file (delivery_id, file, sent_name, archive_path, sha256, size_bytes,"
-                " rows_landed, rows_ragged, absence_is_evidence) values (%s, %s, %s, '', '', 0, %s, 0, %s)",
+                " rows_landed, rows_ragged, absence_is_evidence, gated)"
+                " values (%s, %s, %s, '', '', 0, %s, 0, %s, 'together')",
                 [delivery_id, name, f"{name}.csv", len(files[name]), name not in no_evidence],
             )
         land(connection, delivery_id, files)

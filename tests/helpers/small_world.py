@@ -19,7 +19,8 @@ from rollcall.archive.receive import _compare, record_delivered
 from rollcall.archive.store import Archive
 from rollcall.arrival.listing import InboxFile, assess
 from rollcall.conform import BuildOutcome, conform
-from rollcall.decision.decide import accept, decide
+from rollcall.decision.acceptance import accept
+from rollcall.decision.decide import decide
 from rollcall.districts import District
 from rollcall.landing import land_again, land_all
 from rollcall.oneroster import FILE_BY_NAME, FILES

@@ -1,6 +1,8 @@
 """Who may do what: every role by logging in as it, readers of some districts, and what they may try to see more."""
 
 import contextlib
+import os
+import pwd
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -286,7 +288,11 @@ def test_the_command_line_lists_refuses_and_removes(url: str) -> None:
     ):
         assert CliRunner().invoke(app, ["readers", *arguments]).exit_code != 0, arguments
     assert _run("grant", "ada", "--by", "test", exit_code=2)
-    _run("add", "passing", "--by", "test", "--all-districts")
+    _run("add", "passing", "--all-districts")
+    login = pwd.getpwuid(os.getuid()).pw_name
+    granted = "select granted_by, login from rollcall.reader_district where reader = %s"
+    assert query(url, granted, "passing") == [(login, login)], "by whoever runs it, if nothing else is said"
+    assert query(url, granted, "ada") == [("test", login)]
     _run("remove", "passing")
     assert "passing" not in _run("list")
     assert query(url, "select from rollcall.reader_district where reader = 'passing'") == []

@@ -237,7 +237,7 @@ def test_law_1_a_run_that_begins_to_wait_has_what_an_interrupted_one_set_aside_i
     """Nobody else sees it there: the sensor lists the inbox itself."""
     with connect() as connection:
         record_district(connection, district())
-        number = open_delivery(connection, "maple", TODAY, "killed").delivery_id
+        number = open_delivery(connection, district(), TODAY, "killed").delivery_id
     (inbox / ".rollcall" / str(number)).mkdir(parents=True)
     put(inbox / ".rollcall" / str(number), FILES)
     with pytest.raises(TaskDeferred):

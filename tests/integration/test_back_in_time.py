@@ -26,10 +26,11 @@ from rollcall import ledger
 from rollcall.cli import app, main
 from rollcall.conform import CannotRollBackError, Rollback, conform, roll_back
 from rollcall.conform.session import CONFORM_LOCK
-from rollcall.decision.decide import accept as accept_received
+from rollcall.decision.acceptance import accept as accept_received
 from rollcall.oneroster import FILES
 from rollcall.publish import move_effective_date
 from rollcall.warehouse import connect
+from rollcall.who import Person
 
 DATABASE, KEPT = "rollcall_test", "rollcall_six_nights"
 HISTORY = [f"history.hist_{file.table_name}" for file in FILES]
@@ -38,7 +39,8 @@ OF_THE_PUBLICATION = ("roster.agg_school_daily", "roster.dim_district")
 CHILD = """
 import sys
 from rollcall.conform import roll_back
-roll_back(sys.argv[1], "lake", to=1, by="Jo", why="wrong files", log=lambda _: None)
+from rollcall.who import Person
+roll_back(sys.argv[1], "lake", to=1, by=Person("Jo", "jo"), why="wrong files", log=lambda _: None)
 """
 
 Marts = dict[str, list[tuple[Any, ...]]]
@@ -109,7 +111,7 @@ def publish(url: str, sequence: int, rows: Rows, service_date: date = FIRST_NIGH
 
 
 def go_back(url: str, to: int | None = None, district: str = "lake") -> Rollback:
-    return roll_back(url, district, to=to, by="Jo", why="wrong files", log=lambda _: None)
+    return roll_back(url, district, to=to, by=Person("Jo", "jo"), why="wrong files", log=lambda _: None)
 
 
 def first_content() -> Rows:
@@ -185,8 +187,8 @@ def test_readers_see_again_what_they_saw_and_only_what_differs_is_written(url: s
         " where publication.district_id = 'lake'",
     ) == [(6, night(6), None, night(6), "rollback", "published",
            "Rolled back from sequence 5 to 1 by Jo: wrong files", "hash 1")]  # fmt: skip
-    recorded = "select sequence, from_sequence, to_sequence, rolled_back_by, why from rollcall.rollback"
-    assert query(url, recorded) == [(6, 5, 1, "Jo", "wrong files")]
+    recorded = "select sequence, from_sequence, to_sequence, rolled_back_by, login, why from rollcall.rollback"
+    assert query(url, recorded) == [(6, 5, 1, "Jo", "jo", "wrong files")]
     moves = "select sequence from rollcall.publication_event where district_id = 'lake' order by publication_event_id"
     assert query(url, moves) == [(1,), (1,), (2,), (4,), (5,), (6,)]
 
@@ -313,7 +315,7 @@ def test_what_was_published_while_the_rollback_waited_is_not_gone_back_from(url:
     with psycopg.connect(url, autocommit=True) as other:
         other.execute("select pg_advisory_lock(%s)", [CONFORM_LOCK])
         with pytest.raises(CannotRollBackError, match="Sequence 4 of lake was published meanwhile"):
-            roll_back(url, "lake", to=None, by="Jo", why="so", log=publish_meanwhile)
+            roll_back(url, "lake", to=None, by=Person("Jo", "jo"), why="so", log=publish_meanwhile)
 
 
 def test_content_that_was_taken_back_is_held_until_it_is_published_again(url: str) -> None:

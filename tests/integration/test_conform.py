@@ -172,24 +172,39 @@ def test_a_finding_holds_one_district_back_and_rows_that_were_lost_are_landed_ag
     night = without(night, "users", "994_1000_S2", "994_1000_S1")
     hill = accept(warehouse_url, "hill", 2, night, service_date=SECOND_NIGHT)
     lake = accept(warehouse_url, "lake", 2, _second_night(), service_date=SECOND_NIGHT)
+    execute(
+        warehouse_url,
+        "insert into rollcall.night (district_id, service_date, outcome, delivery_id)"
+        " select district_id, service_date, 'failed', delivery_id from rollcall.delivery where state = 'accepted'",
+    )
     execute(warehouse_url, f"truncate delivery_{lake}.enrollments")  # as PostgreSQL does after a crash
+    oak = accept(warehouse_url, "oak", 1, school_district(), service_date=SECOND_NIGHT)
+    # Landed once more after a crash, and killed before the gate had looked at it.
+    execute(warehouse_url, "update rollcall.delivery_file set gated = null where delivery_id = %s", oak)
     relanded = []
 
     def reland(delivery_id: int) -> None:
         relanded.append(delivery_id)
         with psycopg.connect(warehouse_url) as connection:
-            land(connection, delivery_id, _second_night())
+            land(connection, delivery_id, school_district() if delivery_id == oak else _second_night())
+        execute(
+            warehouse_url, "update rollcall.delivery_file set gated = 'together' where delivery_id = %s", delivery_id
+        )
 
     (outcome,) = conform(warehouse_url, reland=reland, log=lambda _: None)
 
-    assert relanded == [lake]
-    assert outcome.published == ["lake"]
+    assert relanded == [lake, oak]
+    assert outcome.published == ["lake", "oak"]
     assert outcome.failed == {
         "hill": "classes_name_a_known_school: 2; enrollments_name_a_known_class: 4; enrollments_name_a_known_user: 2"
     }
     assert query(warehouse_url, "select state, state_reason from rollcall.delivery where delivery_id = %s", hill) == [
         ("audit_failed", f"audits found: {outcome.failed['hill']}")
     ]
+    assert query(warehouse_url, "select district_id, outcome, message from rollcall.night order by 1") == [
+        ("hill", "audit_failed", f"audits found: {outcome.failed['hill']}"),
+        ("lake", "published", "The roster is published."),
+    ], "though no run is there to report them"
     assert (
         query(warehouse_url, "select t::text from roster.roster as t where district_id = 'hill' order by 1")
         == published

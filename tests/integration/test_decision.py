@@ -2,7 +2,8 @@
 
 import threading
 from collections.abc import Mapping, Sequence
-from datetime import date, timedelta
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import psycopg
@@ -11,13 +12,15 @@ from helpers.deliveries import ENDED, execute, land, land_file, put_aside, query
 from helpers.inbox import district
 
 from rollcall import ledger
-from rollcall.decision.decide import Decision, accept, decide
-from rollcall.decision.settle import CannotSettleError, Hold, hold_of, settle, supersede_holds
+from rollcall.decision.acceptance import Acceptance, accept, accept_approved
+from rollcall.decision.decide import Decision, GateUnfinishedError, decide
+from rollcall.decision.holds import Answer, Hold, hold_of, supersede_holds
+from rollcall.decision.settle import CannotSettleError, Ruling, settle
 from rollcall.ledger import UnknownDeliveryError
 from rollcall.warehouse import connect
 
 NIGHT = date(2026, 11, 23)
-BY_HAND: dict[str, Any] = {"by": "Jo", "why": "Checked with the district.", "via": "cli"}
+APPROVED = Answer("approved", "Jo", "Checked with the district.", "cli", "jo-login")
 SCHOOLS = {"994": 150, "995": 50}
 
 
@@ -59,8 +62,8 @@ def deliver(
         if users is not None:
             connection.execute(
                 "insert into rollcall.delivery_file (delivery_id, file, sent_name, archive_path, sha256, size_bytes,"
-                " mode, rows_landed, rows_ragged, rows_set_aside, verdict, verdict_reason)"
-                " values (%s, 'users', 'users.csv', '', '', 0, %s, %s, 0, 0, %s, 'users.csv is not right.')",
+                " mode, rows_landed, rows_ragged, rows_set_aside, verdict, verdict_reason, gated) values"
+                " (%s, 'users', 'users.csv', '', '', 0, %s, %s, 0, 0, %s, 'users.csv is not right.', 'together')",
                 [delivery_id, mode, len(rows), verdict],
             )
     return delivery_id
@@ -78,10 +81,15 @@ def send(url: str, delivery_id: int, file: str, rows: Sequence[Mapping[str, Any]
         land_file(connection, delivery_id, file, rows)
         connection.execute(
             "insert into rollcall.delivery_file (delivery_id, file, sent_name, archive_path, sha256, size_bytes,"
-            " mode, rows_landed, rows_ragged, rows_set_aside, verdict) values (%s, %s, '', '', '', 0, %s, %s, 0, 0,"
-            " 'accept')",
+            " mode, rows_landed, rows_ragged, rows_set_aside, verdict, gated)"
+            " values (%s, %s, '', '', '', 0, %s, %s, 0, 0, 'accept', 'together')",
             [delivery_id, file, mode, len(rows)],
         )
+
+
+def gated(url: str, delivery_id: int, progress: str | None) -> None:
+    """Have the gate have come so far with the delivery."""
+    execute(url, "update rollcall.delivery_file set gated = %s where delivery_id = %s", progress, delivery_id)
 
 
 def finding(
@@ -150,9 +158,19 @@ def hold(url: str, delivery_id: int) -> Hold:
     return found
 
 
-def approve(url: str, delivery_id: int, settlement: Any = "approved", **changes: str) -> Hold:
+def approve(url: str, delivery_id: int, settlement: Any = "approved", **changes: Any) -> Ruling:
     with connect(url) as connection:
-        return settle(connection, delivery_id, settlement, **(BY_HAND | changes))
+        return settle(connection, delivery_id, replace(APPROVED, settlement=settlement, **changes))
+
+
+def decisions(url: str, delivery_id: int) -> list[tuple[Any, ...]]:
+    """Every answer to the hold, in the order in which they were written down."""
+    return query(
+        url,
+        "select settlement, decided_by, login, why, via, outcome from rollcall.hold_decision"
+        " where delivery_id = %s order by hold_decision_id",
+        delivery_id,
+    )
 
 
 def evidence(url: str, delivery_id: int) -> bool:
@@ -350,13 +368,12 @@ def test_a_held_delivery_that_is_rejected_when_judged_again_asks_nobody_any_more
     assert hold(url, delivery_id).settlement == "discarded"
 
 
-@pytest.mark.parametrize(("settlement", "verdict"), [("approved", "accept"), ("discarded", "done")])
-def test_law_8_a_settled_hold_stays_settled_and_says_by_whom(url: str, settlement: str, verdict: str) -> None:
+@pytest.mark.parametrize("settlement", ["approved", "discarded"])
+def test_law_8_a_settled_hold_stays_settled_and_says_by_whom(url: str, settlement: str) -> None:
     delivery_id = deliver(url)
     decide(district(first_delivery="hold"), delivery_id)
     approve(url, delivery_id, settlement)
-    decision = decide(district(first_delivery="hold"), delivery_id)
-    assert decision.verdict == verdict
+    assert decide(district(first_delivery="hold"), delivery_id).verdict == "done"
     assert query(url, "select settlement, settled_by, settled_why, settled_via from rollcall.hold") == [
         (settlement, "Jo", "Checked with the district.", "cli")
     ]
@@ -376,7 +393,7 @@ def test_an_approval_outlasts_a_failed_build(url: str) -> None:
 def test_a_hold_is_settled_once_by_whoever_comes_first(url: str) -> None:
     delivery_id = deliver(url)
     decide(district(first_delivery="hold"), delivery_id)
-    together, seen = threading.Barrier(6), []
+    together, seen = threading.Barrier(6), list[Ruling]()
 
     def act(number: int) -> None:
         together.wait()
@@ -388,14 +405,15 @@ def test_a_hold_is_settled_once_by_whoever_comes_first(url: str) -> None:
     for thread in threads:
         thread.join()
     assert len(seen) == 6
-    assert len({(one.settlement, one.settled_by) for one in seen}) == 1
-    assert state_of(url, delivery_id) == ("held" if seen[0].settlement == "approved" else "discarded")
+    assert len({(one.hold.settlement, one.hold.settled_by) for one in seen}) == 1
+    assert state_of(url, delivery_id) == ("accepted" if seen[0].hold.settlement == "approved" else "discarded")
+    assert sorted(outcome for *_, outcome in decisions(url, delivery_id)) == ["overtaken"] * 5 + ["settled"]
 
 
 def test_who_comes_second_changes_nothing(url: str) -> None:
     delivery_id = deliver(url)
     decide(district(first_delivery="hold"), delivery_id)
-    seen: list[Hold] = []
+    seen: list[Ruling] = []
     with psycopg.connect(url) as approval:
         approval.execute("update rollcall.hold set settlement = 'approved', settled_by = 'Al', settled_at = now()")
         second = threading.Thread(target=lambda: seen.append(approve(url, delivery_id, "discarded")))
@@ -403,7 +421,10 @@ def test_who_comes_second_changes_nothing(url: str) -> None:
         second.join(timeout=1)
         assert second.is_alive()
     second.join(timeout=30)
-    assert [(one.settlement, one.settled_by) for one in seen] == [("approved", "Al")]
+    assert [(one.hold.settlement, one.hold.settled_by) for one in seen] == [("approved", "Al")]
+    assert decisions(url, delivery_id) == [
+        ("discarded", "Jo", "jo-login", "Checked with the district.", "cli", "overtaken")
+    ]
     assert state_of(url, delivery_id) == "held"
 
 
@@ -466,9 +487,11 @@ def test_an_approved_delivery_is_not_superseded_by_one_that_is_only_held(url: st
 def test_law_10_an_approved_delivery_is_overtaken_by_a_newer_one_that_is_accepted_first(url: str) -> None:
     older, newer = deliver(url), deliver(url, nights_later=1)
     decide(district(first_delivery="hold"), older)
-    approve(url, older)
+    gated(url, older, None)  # somebody cleared `land` just then
+    assert approve(url, older).acceptance.sequence is None  # type: ignore[union-attr]
     decide(district(), newer)
     assert accept(newer).sequence == 1
+    gated(url, older, "together")
     assert accept(older).sequence is None
     assert (state_of(url, older), hold(url, older).settlement) == ("superseded", "approved")
 
@@ -480,7 +503,7 @@ def test_an_approval_and_a_newer_delivery_at_the_same_moment_leave_one_outcome(u
     decide(district(first_delivery="hold"), older)
     with connect(url) as first:
         if faster == "approval":
-            settle(first, older, "approved", **BY_HAND)
+            settle(first, older, APPROVED)
             other = threading.Thread(target=decide, args=[district(first_delivery="hold"), newer])
         else:
             supersede_holds(first, ledger.delivery(first, newer))
@@ -499,10 +522,14 @@ def test_law_10_approving_what_is_older_than_the_publication_is_refused(url: str
     older, newer = deliver(url), deliver(url, nights_later=1)
     decide(district(first_delivery="hold"), older)
     execute(url, "update rollcall.delivery set state = 'published' where delivery_id = %s", newer)
-    with pytest.raises(CannotSettleError, match=rf"older than delivery {newer} \(2026-11-24\)"):
-        approve(url, older)
+    refused = approve(url, older)
+    assert refused.outcome == "refused"
+    assert f"older than delivery {newer} (2026-11-24)" in str(refused.reason)
     assert hold(url, older).is_open
-    assert approve(url, older, "discarded").settlement == "discarded"
+    assert approve(url, older, "discarded").hold.settlement == "discarded"
+    assert [(said, outcome) for said, *_, outcome in decisions(url, older)] == [
+        ("approved", "refused"), ("discarded", "settled")
+    ]  # fmt: skip
 
 
 def test_law_10_an_older_delivery_is_superseded_by_an_accepted_newer_one(url: str) -> None:
@@ -697,3 +724,123 @@ def test_law_10_what_says_the_same_as_a_publication_taken_back_is_held(url: str)
     (sentence,) = verdicts["wrong"].sentences
     assert f"It equals the delivery of {NIGHT - timedelta(days=1)} (sequence 2), taken back on" in sentence
     assert "theirs no more" not in sentence, "that remark was not written for the district"
+
+
+def held(url: str) -> int:
+    """A delivery that waits for a person, with its night."""
+    delivery_id = deliver(url)
+    with connect(url) as connection:
+        ledger.record_night(connection, "maple", NIGHT, "in_progress", delivery_id=delivery_id, run_id="gone")
+    decide(district(first_delivery="hold"), delivery_id)
+    return delivery_id
+
+
+def night_of(url: str) -> tuple[str, str]:
+    rows = query(url, "select outcome, message from rollcall.night where service_date = %s", NIGHT)
+    return str(rows[0][0]), str(rows[0][1])
+
+
+def test_what_is_approved_is_accepted_though_no_run_goes_on(url: str) -> None:
+    """Somebody marked `hold` as success, or deleted the run: the approval was said to be done, and nothing followed."""
+    delivery_id = held(url)
+    ruling = approve(url, delivery_id)
+    assert (ruling.outcome, ruling.acceptance) == ("settled", Acceptance(1))
+    assert state_of(url, delivery_id) == "accepted"
+    assert evidence(url, delivery_id), "approving believes every absence, as it does when the run goes on"
+    assert night_of(url) == ("accepted", "The delivery is accepted and waits for its build.")
+    assert accept(delivery_id) == Acceptance(1), "the run, if it goes on after all"
+
+
+@pytest.mark.parametrize("state", ["published", "audit_failed", "conform_failed"])
+def test_a_run_that_goes_on_after_the_build_has_its_sequence(url: str, state: str) -> None:
+    delivery_id = held(url)
+    approve(url, delivery_id)
+    execute(url, "update rollcall.delivery set state = %s where delivery_id = %s", state, delivery_id)
+    assert accept(delivery_id) == Acceptance(1)
+    assert state_of(url, delivery_id) == state
+
+
+def test_a_hold_without_a_run_can_be_discarded_and_its_night_says_so(url: str) -> None:
+    delivery_id = held(url)
+    assert approve(url, delivery_id, "discarded").outcome == "settled"
+    assert night_of(url) == ("discarded", "Discarded by Jo: Checked with the district.")
+
+
+def test_the_night_of_a_superseded_hold_says_so(url: str) -> None:
+    delivery_id, newer = held(url), deliver(url, nights_later=1)
+    decide(district(first_delivery="hold"), newer)
+    assert night_of(url) == ("superseded", f"Delivery {newer} of 2026-11-24 took its place.")
+    assert decisions(url, delivery_id)[0][1:] == (
+        f"delivery {newer}", None, f"Delivery {newer} of 2026-11-24 took its place.", "delivery", "settled"
+    )  # fmt: skip
+
+
+def test_the_backstop_accepts_what_was_approved_and_not_accepted_yet(url: str) -> None:
+    """Killed between the two, or approved while the gate was at work; what is not approved waits."""
+    delivery_id, said = held(url), list[str]()
+    assert accept_approved(log=said.append) == []
+    gated(url, delivery_id, "alone")
+    ruling = approve(url, delivery_id)
+    assert ruling.acceptance == Acceptance(
+        None, f"Delivery {delivery_id} is being checked again: the gate has not finished with users.csv."
+    )
+    assert accept_approved(log=said.append) == []
+    assert "is being checked again" in said[-1]
+    gated(url, delivery_id, "together")
+    assert accept_approved(log=said.append) == [delivery_id]
+    assert night_of(url)[0] == "accepted"
+    assert accept_approved(log=said.append) == []
+
+
+def test_law_8_every_answer_to_a_hold_is_a_row_the_overtaken_ones_too(url: str) -> None:
+    """Airflow's answer came first and is read last: its row says when it was given, and that it does not count."""
+    delivery_id = held(url)
+    earlier = Answer("approved", "al", "looks fine", "airflow", at=datetime(2026, 11, 23, 7, 0, 0, 123457, tzinfo=UTC))
+    approve(url, delivery_id, "discarded")
+    with connect(url) as connection:
+        ruling = settle(connection, delivery_id, earlier)
+    assert (ruling.outcome, ruling.reason) == ("overtaken", "It was discarded by Jo before.")
+    assert decisions(url, delivery_id) == [
+        ("discarded", "Jo", "jo-login", "Checked with the district.", "cli", "settled"),
+        ("approved", "al", None, "looks fine", "airflow", "overtaken"),
+    ]
+    moments = query(
+        url, "select decided_at < recorded_at, decided_at from rollcall.hold_decision where via = 'airflow'"
+    )
+    assert moments == [(True, earlier.at)]
+
+
+@pytest.mark.parametrize("first", ["approved", "discarded"])
+def test_law_8_an_answer_that_is_read_twice_is_one_row(url: str, first: str) -> None:
+    """By the command line that asks Airflow before it decides, and by the task that the answer wakes."""
+    delivery_id = held(url)
+    answer = Answer(first, "al", "looks fine", "airflow", at=datetime(2026, 11, 23, 7, tzinfo=UTC))  # type: ignore[arg-type]
+    outcomes = []
+    for _ in range(2):
+        with connect(url) as connection:
+            outcomes.append(settle(connection, delivery_id, answer).outcome)
+    assert outcomes == ["settled", "settled"]
+    assert len(decisions(url, delivery_id)) == 1
+
+
+@pytest.mark.parametrize("progress", [None, "alone"])
+def test_law_2_nothing_is_decided_on_before_the_gate_has_finished(url: str, progress: str | None) -> None:
+    """`gate_delivery` was marked as success by hand, and 100 broken references came as far as the audit."""
+    delivery_id = deliver(url)
+    gated(url, delivery_id, progress)
+    with pytest.raises(GateUnfinishedError, match=r"the gate has not finished with users\.csv\. Clear `gate`"):
+        decide(district(), delivery_id)
+    assert state_of(url, delivery_id) == "received"
+    assert accept(delivery_id).sequence is None
+    gated(url, delivery_id, "together")
+    assert decide(district(), delivery_id).verdict == "accept"
+
+
+def test_what_the_gate_is_at_work_on_is_not_accepted_meanwhile(url: str) -> None:
+    delivery_id = held(url)
+    with psycopg.connect(url) as gate:
+        gate.execute("select from rollcall.delivery_file where delivery_id = %s for update", [delivery_id])
+        ruling = approve(url, delivery_id)
+    assert ruling.acceptance is not None
+    assert "being checked again" in ruling.acceptance.reason
+    assert accept_approved(log=lambda _: None) == [delivery_id]

@@ -26,9 +26,11 @@ from helpers.gating import (
 
 from rollcall.districts import Limit, Limits
 from rollcall.gate import GateError, LandedRowsGoneError, findings, gate_delivery, gate_file
+from rollcall.gate.progress import files_not_gated
 from rollcall.gate.rules import all_rules, suite_path
 from rollcall.oneroster import FILE_NAMES
 from rollcall.settings import settings
+from rollcall.warehouse import connect
 
 MARKER = "Zyxwvut"
 
@@ -233,6 +235,37 @@ def gate_all(url: str, delivery_id: int, limit: Limit = NO_LIMIT) -> Any:
     for file in FILE_NAMES:
         gate_file(url, delivery_id, file, limit)
     return gate_delivery(url, delivery_id, Limits.alike(limit))
+
+
+def test_the_gate_has_finished_when_every_file_was_checked_alone_and_with_the_others(warehouse_url: str) -> None:
+    """A file that is landed or checked once more has to be checked with the others once more."""
+    delivery_id = deliver(warehouse_url, {name: [dict(row)] for name, row in GOOD.items()})
+    first, *others = FILE_NAMES
+    for file in others:
+        gate_file(warehouse_url, delivery_id, file, NO_LIMIT)
+    gate_delivery(warehouse_url, delivery_id, NO_LIMITS)
+    assert unfinished(warehouse_url, delivery_id) == [f"{first}.csv"], "it did not go through its own suite"
+    gate_file(warehouse_url, delivery_id, first, NO_LIMIT)
+    assert unfinished(warehouse_url, delivery_id) == [f"{first}.csv"]
+    gate_delivery(warehouse_url, delivery_id, NO_LIMITS)
+    assert unfinished(warehouse_url, delivery_id) == []
+    gate_file(warehouse_url, delivery_id, first, NO_LIMIT)
+    assert unfinished(warehouse_url, delivery_id) == [f"{first}.csv"]
+
+
+def test_a_file_that_landing_rejected_went_through_the_gate_too(warehouse_url: str) -> None:
+    delivery_id = deliver(warehouse_url, {"orgs": orgs(1, 0)})
+    execute(warehouse_url, "update rollcall.delivery_file set verdict = 'reject'")
+    record_check = "insert into rollcall.check_result values (%s, 'orgs', 'column_missing', 'critical', 1, 1)"
+    execute(warehouse_url, record_check, delivery_id)
+    gate_file(warehouse_url, delivery_id, "orgs", NO_LIMIT)
+    gate_delivery(warehouse_url, delivery_id, NO_LIMITS)
+    assert unfinished(warehouse_url, delivery_id) == []
+
+
+def unfinished(url: str, delivery_id: int) -> list[str]:
+    with connect(url) as connection:
+        return files_not_gated(connection, delivery_id)
 
 
 def test_what_is_set_aside_is_unknown_to_what_refers_to_it(warehouse_url: str) -> None:

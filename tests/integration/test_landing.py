@@ -169,6 +169,13 @@ def test_law_7_passwords_never_land(warehouse_url: str) -> None:
     assert query(warehouse_url, everywhere, f"delivery_{delivery_id}") == [(0,)]
 
 
+def test_what_is_landed_again_has_to_go_through_the_gate_again(warehouse_url: str) -> None:
+    delivery_id = land_orgs(f"{HEADER}\n1,,,Maple,district,,\n")
+    execute(warehouse_url, "update rollcall.delivery_file set gated = 'together'")
+    land(delivery_id, "orgs", log=print)
+    assert query(warehouse_url, "select gated from rollcall.delivery_file") == [(None,)]
+
+
 def test_columns_are_landed_by_name_whatever_their_order_and_case(warehouse_url: str) -> None:
     content = "TYPE,extra,Name,parentSourcedId,sourcedID\ndistrict,x,Maple,,1\nschool,x,Zoë's,1,2\n"
     delivery_id = land_orgs(content)

@@ -32,6 +32,7 @@ from rollcall.ledger import UnknownDeliveryError
 from rollcall.settings import settings
 from rollcall.sftp import SftpError, SftpRefusedError
 from rollcall.stack import sftp_server as server_module
+from rollcall.who import Person
 
 NIGHT = date(2026, 11, 16)
 JAILED = server_module.JailedServer
@@ -619,7 +620,7 @@ def test_what_a_person_puts_in_is_not_more_than_a_district_may_send(tmp_path: Pa
     too_large(tmp_path)
     store = Archive(settings().archive_root, "maple")
     with pytest.raises(InjectError, match=r"users\.csv has 5\.0 GiB; at most 1\.0 GiB are taken\. If that is honest"):
-        keep_injected(store, tmp_path, district().upload, by="Ada")
+        keep_injected(store, tmp_path, district().upload, by=Person("Ada", "ada"))
     assert not archive.exists()
 
 
@@ -963,7 +964,8 @@ def put_in(folder: Path, archive: Path, files: dict[str, bytes]) -> str:
     folder.mkdir()
     put(folder, files)
     store = Archive(archive.as_uri(), "maple")
-    return f"injected/{keep_injected(store, folder, district().upload, by='Ada', why='came by mail')}"
+    who = Person("Ada", "ada")
+    return f"injected/{keep_injected(store, folder, district().upload, by=who, why='came by mail')}"
 
 
 def test_what_a_person_put_in_is_taken_as_if_it_had_lain_in_the_inbox(

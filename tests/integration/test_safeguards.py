@@ -17,8 +17,8 @@ from psycopg import sql
 
 from rollcall.conform import conform
 from rollcall.decision.decide import Decision, decide
+from rollcall.decision.holds import hold_of
 from rollcall.decision.operator import _body
-from rollcall.decision.settle import hold_of
 from rollcall.escaping import csv_cell, csv_cell_in_sql
 from rollcall.oneroster import FILE_BY_NAME
 from rollcall.settings import settings
@@ -76,8 +76,8 @@ def deliver(url: str, files: Mapping[str, Sequence[Row]], *, night: date = NIGHT
         for file, rows in files.items():
             connection.execute(
                 "insert into rollcall.delivery_file (delivery_id, file, sent_name, archive_path, sha256, size_bytes,"
-                " mode, rows_landed, rows_ragged, rows_set_aside, verdict)"
-                " values (%s, %s, '', '', '', 0, %s, %s, 0, 0, 'accept')",
+                " mode, rows_landed, rows_ragged, rows_set_aside, verdict, gated)"
+                " values (%s, %s, '', '', '', 0, %s, %s, 0, 0, 'accept', 'together')",
                 [row[0], file, mode, len(rows)],
             )
     return int(row[0])

@@ -19,11 +19,13 @@ from rollcall.archive.receive import NightServedError, receive
 from rollcall.arrival.sensor import DeliverySensor
 from rollcall.cli import main
 from rollcall.conform import CannotCorrectNightError, correct_night
+from rollcall.conform.ledger import waiting_deliveries
 from rollcall.nights import ImpossibleNightError, impossible_because
 from rollcall.publish import publish as publish_delivery
 from rollcall.report.report import report
 from rollcall.settings import PROJECT_ROOT, settings
 from rollcall.warehouse import WarehouseError, connect
+from rollcall.who import Person
 
 FILES = {"orgs.csv": b"sourcedId\n1\n", "users.csv": b"sourcedId\n7\n"}
 NIGHT = date(2026, 11, 23)
@@ -91,6 +93,8 @@ def test_law_10_a_night_is_of_the_districts_own_time_zone() -> None:
         assert impossible_because(connection, east, today_east) is None
         assert impossible_because(connection, west, west.service_date(now)) is None
         said = impossible_because(connection, west, today_east)
+        ledger.record_district(connection, east)
+        assert ledger.open_delivery(connection, east, today_east, "east").service_date == today_east
     assert said is not None
     assert f"The night of {today_east} has not come: for maple (Etc/GMT+12) it is {west.service_date(now)}." in said
 
@@ -107,7 +111,7 @@ def test_law_10_no_night_lies_before_the_first_one_that_was_accepted(warehouse_u
         assert impossible_because(connection, district("birch"), NIGHT - timedelta(days=1)) is None, "law 6"
 
 
-def fenced_off(url: str) -> Any:
+def fenced_off(url: str) -> None:
     """The ledger without its fence, as an older version had it."""
     for table in ("delivery", "night", "publication", "publication_event"):
         execute(url, f"alter table rollcall.{table} disable trigger night_has_come")
@@ -236,7 +240,7 @@ def test_law_10_the_ledger_takes_no_night_that_has_come_nowhere_on_earth(
 
 def correct(to: date, wrong: date | None = None) -> Any:
     url = os.environ["AIRFLOW_CONN_WAREHOUSE"]
-    return correct_night(url, district(), to=to, wrong=wrong, by="Jo", why="a slip", log=print)
+    return correct_night(url, district(), to=to, wrong=wrong, by=Person("Jo", "jo"), why="a slip", log=print)
 
 
 def refused(to: date, wrong: date | None = None) -> str:
@@ -299,6 +303,20 @@ def _published(url: str, as_of: date) -> int:
         connection.execute("select set_config('roster.as_of', %s, true)", (str(as_of),))
         row = connection.execute("select sequence from rollcall.published").fetchone()
     return int(str(row and row[0]))
+
+
+def test_an_accepted_delivery_of_a_night_to_come_is_built_once_it_is_corrected(warehouse_url: str) -> None:
+    delivery_id = accepted(warehouse_url, NIGHT, 1, "accepted")
+    fenced_off(warehouse_url)
+    execute(warehouse_url, "update rollcall.delivery set service_date = %s", END_OF_TIME)
+
+    def waiting() -> list[int]:
+        with connect(role="rollcall_dbt") as session:
+            return [each.delivery_id for each in waiting_deliveries(session, set())]
+
+    assert waiting() == []
+    assert correct(NIGHT, END_OF_TIME).delivery_ids == (delivery_id,)
+    assert waiting() == [delivery_id]
 
 
 def test_correct_night_says_what_is_left_to_do(

@@ -14,7 +14,7 @@ from helpers.small_world import SmallWorld
 from hypothesis import given
 from reference import Files, Reference
 
-from rollcall.decision.decide import accept
+from rollcall.decision.holds import Answer as Said
 from rollcall.decision.settle import settle
 from rollcall.districts import District, Limits
 from rollcall.oneroster import FILE_NAMES
@@ -142,10 +142,9 @@ class Played:
         if held is None or answer == "none":
             return
         with connect() as connection:
-            settle(connection, held.number, answer, by="ops", why="seen", via="cli")
+            settle(connection, held.number, Said(answer, "ops", "seen", "cli"))
         held.state = "discarded"
         if answer == "approved":
-            accept(held.number)
             held.state = "published"
             ((night,),) = self.world.query(
                 "select service_date from rollcall.delivery where delivery_id = %s", held.number

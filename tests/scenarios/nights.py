@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from helpers.deliveries import execute, query
 
@@ -26,6 +26,9 @@ from simulator.night import Delivery, write_night
 from simulator.package import write_csv
 from simulator.profile import Profile, Rates
 from simulator.upload import Account, upload
+
+if TYPE_CHECKING:
+    from rollcall.decision.settle import Ruling
 
 FIRST_NIGHT = date(2024, 11, 18)
 """Long ago: no night of a scenario, nor of the school year after, may be one that has not come."""
@@ -310,20 +313,19 @@ class Run:
 
     def accept(self) -> None:
         """The DAG parks before it while a hold is open; then it would say no, and does so here at once."""
-        from rollcall.decision.decide import accept
+        from rollcall.decision.acceptance import accept
 
         accept(self.delivery_id)
 
-    def settle(
-        self, settlement: Literal["approved", "discarded"], by: str = "ops", why: str = "seen", *, go_on: bool = True
-    ) -> None:
-        """A person decides on the held delivery, and the run goes on."""
+    def settle(self, settlement: Literal["approved", "discarded"], by: str = "ops", why: str = "seen") -> "Ruling":
+        """A person decides on the held delivery, and the run, if there is one still, goes on."""
+        from rollcall.decision.holds import Answer
         from rollcall.decision.settle import settle
 
         with connect() as connection:
-            settle(connection, self.delivery_id, settlement, by=by, why=why, via="cli")
-        if go_on:
-            self.accept()
+            ruling = settle(connection, self.delivery_id, Answer(settlement, by, why, "cli"))
+        self.accept()
+        return ruling
 
     def report(self) -> str:
         from rollcall.report.report import report

@@ -8,6 +8,7 @@ from nights import FIRST_NIGHT, Run, World, small_district, write
 from rollcall.archive.injected import keep_injected
 from rollcall.archive.store import Archive
 from rollcall.settings import settings
+from rollcall.who import Person
 
 
 def age(folder: Path) -> None:
@@ -61,9 +62,8 @@ def test_law_10_what_is_put_in_for_a_past_night_overtakes_nothing(world: World) 
 
     def put_in(night: int) -> Run:
         folder = write(profile, night, world.work / "by-hand" / str(night)).folder
-        token = keep_injected(
-            Archive(settings().archive_root, "by-hand"), folder, world.district("by-hand").upload, by="Ada"
-        )
+        who, upload = Person("Ada", "ada"), world.district("by-hand").upload
+        token = keep_injected(Archive(settings().archive_root, "by-hand"), folder, upload, by=who)
         run = Run(world, "by-hand", night, source=f"injected/{token}", name="put_in")
         run.judge()
         world.conform()

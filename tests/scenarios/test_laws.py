@@ -29,6 +29,7 @@ from rollcall.gate.rules import DELIVERY_SUITE, codes, suite_rules
 from rollcall.oneroster import FILE_NAMES
 from rollcall.readers import add_reader, grant, remove_reader
 from rollcall.warehouse import connect
+from rollcall.who import Person
 from simulator.spoil import header_only, truncate
 
 LONGEST_WAIT = 60
@@ -134,11 +135,11 @@ def test_law_03_publication_is_atomic_per_district(world: World) -> None:
                 _accept_for_all(world, number)
                 world.conform()
             for district in LAW_3:
-                roll_back(world.url, district, to=1, by="Jo", why="a look back", log=nothing_to_say)
+                roll_back(world.url, district, to=1, by=Person("Jo", "jo"), why="a look back", log=nothing_to_say)
             _accept_for_all(world, 4, sequence=5)
             world.conform()
             for district in LAW_3:
-                roll_back(world.url, district, to=3, by="Jo", why="a look back", log=nothing_to_say)
+                roll_back(world.url, district, to=3, by=Person("Jo", "jo"), why="a look back", log=nothing_to_say)
         finally:
             stop.set()
         sights = [reader.result() for reader in readers]
@@ -161,7 +162,7 @@ def _reader(world: World) -> Iterator[str]:
     """The warehouse's URL for a login that may see two of the three districts."""
     with connect(role=None) as connection:
         password = add_reader(connection, "law_3", restricted=True)
-        grant(connection, "law_3", LAW_3[:2], by="test")
+        grant(connection, "law_3", LAW_3[:2], by=Person("test", "test"))
     try:
         yield make_conninfo(world.url, user="law_3", password=password)
     finally:
@@ -533,12 +534,11 @@ def test_law_10_time_only_moves_forward(world: World) -> None:
     profile, work = small_district("law-10", students=30), world.work / "law-10"
     oldest = world.play("law-10", write(profile, 1, work / "1").files, night=1)
     held = world.play("law-10", write(profile, 1, work / "2", truncate).files, night=3)
-    held.settle("approved", go_on=False)
     newest = world.play("law-10", write(profile, 2, work / "3").files, night=4)
     assert newest.delivery_state == "published"
     newest_shown = world.shown("law-10")
 
-    held.accept()
+    held.settle("approved")
     late = world.play("law-10", write(profile, 1, work / "4", _with_another_name).files, night=2)
     again = Run(world, "law-10", night=2, source=f"archive/{oldest.delivery_id}", name="again")
     again.judge()

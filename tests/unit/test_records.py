@@ -261,7 +261,7 @@ def test_a_line_longer_than_any_rosters_is_refused(monkeypatch: pytest.MonkeyPat
         read(blocks_of(b"1,2,3\n" + b"x" * 30, 4))
 
 
-@pytest.mark.parametrize(("good", "torn", "gives_up"), [(0, 11, True), (10, 10, False), (10, 11, True), (0, 10, False)])
+@pytest.mark.parametrize(("good", "torn", "gives_up"), [(0, 11, True), (11, 11, False), (10, 11, True), (0, 10, False)])
 def test_reading_is_given_up_where_most_records_are_torn_and_they_are_many(
     monkeypatch: pytest.MonkeyPatch, good: int, torn: int, gives_up: bool
 ) -> None:

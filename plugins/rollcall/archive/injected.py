@@ -13,6 +13,7 @@ from rollcall.arrival.limits import excess
 from rollcall.arrival.listing import InboxFile, assess
 from rollcall.districts import UploadLimits
 from rollcall.names import LONGEST_PATH, shown
+from rollcall.who import Person
 
 BLOCK_BYTES = 1024 * 1024
 SOURCE = "injected/"
@@ -52,7 +53,7 @@ class Injected:
         ]
 
 
-def keep_injected(archive: Archive, path: Path, upload: UploadLimits, *, by: str, why: str = "") -> str:
+def keep_injected(archive: Archive, path: Path, upload: UploadLimits, *, by: Person, why: str = "") -> str:
     """Archive a folder's files or a zip, byte for byte.
 
     Args:
@@ -75,7 +76,9 @@ def keep_injected(archive: Archive, path: Path, upload: UploadLimits, *, by: str
         name = shown(str(error.filename or path), LONGEST_PATH)
         raise InjectError(f"{name} cannot be read: {error.strerror or error}.") from None
     token = uuid.uuid4().hex
-    archive.write_index(_index_of(token), json.dumps({"by": by, "why": why, "files": files}, indent=2) + "\n")
+    archive.write_index(
+        _index_of(token), json.dumps({"by": by.name, "login": by.login, "why": why, "files": files}, indent=2) + "\n"
+    )
     return token
 
 
@@ -105,7 +108,7 @@ def injected(archive: Archive, token: str) -> Injected | None:
     return Injected(
         listing=tuple(InboxFile(file["name"], file["size"], file["modified"]) for file in files),
         stored={file["name"]: StoredBytes(file["path"], file["sha256"], file["size"]) for file in files},
-        by=index["by"],
+        by=Person(index["by"], index.get("login", index["by"])).signed,
         why=index["why"],
     )
 

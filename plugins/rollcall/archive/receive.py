@@ -21,7 +21,7 @@ from rollcall.arrival.formats import foreign_format
 from rollcall.arrival.known import is_news, read_before
 from rollcall.arrival.listing import InboxFile, assess, is_standard, of_another_night
 from rollcall.arrival.look import list_folder
-from rollcall.decision.settle import supersede_holds
+from rollcall.decision.holds import supersede_holds
 from rollcall.districts import District
 from rollcall.ledger import Delivery, DeliveryFile
 from rollcall.names import is_text, named

@@ -12,7 +12,7 @@ from rollcall import ledger
 from rollcall.archive.store import Archive
 from rollcall.check.sent import blocks_of, receive_from
 from rollcall.conform.history import HISTORY_TABLES
-from rollcall.decision.decide import accept
+from rollcall.decision.acceptance import accept
 from rollcall.districts import District, Limit, Limits
 from rollcall.landing import land_all
 from rollcall.ledger import Delivery, DeliveryFile
@@ -147,8 +147,8 @@ def _copy_publication(
 def _copy_rollbacks(source: Connection, target: Connection, from_and_to: tuple[str, str]) -> None:
     """What was taken back: the same content is held here, too."""
     rollbacks = source.execute(
-        "select from_sequence, to_sequence, rolled_back_by, why, rolled_back_at, sequence from rollcall.rollback "
-        "where district_id = %s",
+        "select from_sequence, to_sequence, rolled_back_by, login, why, rolled_back_at, sequence "
+        "from rollcall.rollback where district_id = %s",
         from_and_to[:1],
     ).fetchall()
     if not rollbacks:
@@ -167,8 +167,9 @@ def _copy_rollbacks(source: Connection, target: Connection, from_and_to: tuple[s
         )
         cursor.executemany(
             "insert into rollcall.rollback "
-            "(district_id, delivery_id, sequence, from_sequence, to_sequence, rolled_back_by, why, rolled_back_at) "
-            "select district_id, delivery_id, accepted_sequence, %s, %s, %s, %s, %s "
+            "(district_id, delivery_id, sequence, from_sequence, to_sequence, rolled_back_by, login, why, "
+            "rolled_back_at) "
+            "select district_id, delivery_id, accepted_sequence, %s, %s, %s, %s, %s, %s "
             "from rollcall.delivery where accepted_sequence = %s",
             rollbacks,
         )

@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from rollcall.cli import correct_night, deliveries, districts, doctor, inject, readers, rollback, stack
+from rollcall.cli import correct_night, decisions, deliveries, districts, doctor, inject, readers, rollback, stack
 from rollcall.cli.errors import exit_code, say
 from simulator.cli import simulate
 
@@ -23,8 +23,8 @@ app.command()(doctor.doctor)
 app.command()(deliveries.status)
 app.command()(deliveries.check)
 app.command()(inject.inject)
-app.command()(deliveries.approve)
-app.command()(deliveries.discard)
+app.command()(decisions.approve)
+app.command()(decisions.discard)
 app.command()(rollback.rollback)
 app.command()(correct_night.correct_night)
 app.command()(simulate)

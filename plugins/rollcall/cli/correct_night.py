@@ -1,6 +1,5 @@
 """``rollcall correct-night``."""
 
-import getpass
 import json
 from dataclasses import asdict
 from datetime import datetime
@@ -8,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rollcall.cli.output import make_console
+from rollcall.cli.output import By, make_console
 
 if TYPE_CHECKING:
     from rollcall.conform import NightCorrection
@@ -25,7 +24,7 @@ def correct_night(
         datetime | None,
         typer.Option("--from", formats=[DAY], metavar="NIGHT", help="The wrong night; the published one if blank."),
     ] = None,
-    by: Annotated[str, typer.Option(help="Who corrects it; goes into the ledger. You, if blank.")] = "",
+    by: By = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Give what was received or published for a wrong night the right one."""
@@ -33,13 +32,14 @@ def correct_night(
     from rollcall.districts import load_district
     from rollcall.settings import settings
     from rollcall.warehouse import warehouse_url
+    from rollcall.who import person
 
     done = correct(
         warehouse_url(),
         load_district(settings().districts_dir / f"{district}.yaml"),
         to=to.date(),
         wrong=wrong.date() if wrong else None,
-        by=by or getpass.getuser(),
+        by=person(by),
         why=why,
         log=typer.echo if not as_json else _quiet,
     )

@@ -1,15 +1,14 @@
-"""``rollcall status``, ``check``, ``approve``, ``discard``."""
+"""``rollcall status`` and ``check``."""
 
 import json
 import sys
 from contextlib import redirect_stdout
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rollcall.airflow_api import AirflowUnreachableError
 from rollcall.cli.errors import USED_WRONGLY, kind, say, sentence
 from rollcall.cli.output import make_console, make_table
 from rollcall.escaping import one_line
@@ -21,9 +20,6 @@ if TYPE_CHECKING:
 
 console = make_console()
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-DeliveryNumber = Annotated[int, typer.Argument(metavar="DELIVERY", help="The delivery's number, as `status` shows it.")]
-Who = Annotated[str, typer.Option("--by", help="Who decides; goes into the ledger.")]
-Why = Annotated[str, typer.Option("--why", help="Why; goes into the ledger.")]
 
 BAD_NEWS = frozenset({"held", "rejected", "missing", "incomplete", "unreachable", "refused", "failed"}) | {
     "conform_failed",
@@ -143,38 +139,3 @@ def _say_why_not(error: Exception, as_json: bool) -> None:
         typer.echo(NoVerdict(error=Trouble(kind=kind(error), message=sentence(error))).model_dump_json(indent=2))
     else:
         say(error)
-
-
-def approve(delivery: DeliveryNumber, by: Who, why: Why) -> None:
-    """Publish a held delivery."""
-    _settle(delivery, "approved", by, why)
-
-
-def discard(delivery: DeliveryNumber, by: Who, why: Why) -> None:
-    """Put a held delivery away; readers keep the last good roster."""
-    _settle(delivery, "discarded", by, why)
-
-
-def _settle(delivery_id: int, settlement: Literal["approved", "discarded"], by: str, why: str) -> None:
-    """Settle the ledger's row first, then answer Airflow's request."""
-    from rollcall import ledger
-    from rollcall.decision.requests import answer_settled_requests
-    from rollcall.decision.settle import settle
-    from rollcall.warehouse import connect
-
-    with connect() as connection:
-        hold = settle(connection, delivery_id, settlement, by=by, why=why, via="cli")
-        district_id = ledger.delivery(connection, delivery_id).district_id
-    console.print(
-        f"Delivery {delivery_id} of {district_id}: {hold.settlement} by {hold.settled_by}: {hold.settled_why}"
-    )
-    try:
-        answer_settled_requests(district_id, log=console.print)
-    except AirflowUnreachableError as error:
-        console.print(
-            f"{error}. The decision stands in the ledger; clear the task 'hold' of the run, and it follows.",
-            style="yellow",
-        )
-    if hold.settlement != settlement or hold.settled_by != by:
-        console.print("Somebody was faster; their decision stands.", style="yellow")
-        raise typer.Exit(1)

@@ -1,6 +1,5 @@
 """``rollcall inject``."""
 
-import getpass
 import json
 import time
 from datetime import UTC, datetime
@@ -10,7 +9,7 @@ from typing import Annotated, Any
 import httpx
 import typer
 
-from rollcall.cli.output import make_console
+from rollcall.cli.output import By, make_console
 
 console = make_console()
 LOOKS_EVERY_SECONDS = 2
@@ -22,7 +21,7 @@ def inject(
     district: Annotated[str, typer.Argument(help="The district's id.")],
     path: Annotated[Path, typer.Argument(exists=True, help="A folder of CSV files, or a zip.")],
     night: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="The night; today's if blank.")] = None,
-    by: Annotated[str, typer.Option(help="Who puts it in; goes into the ledger. You, if blank.")] = "",
+    by: By = "",
     why: Annotated[str, typer.Option(help="Why; goes into the ledger.")] = "",
     wait: Annotated[bool, typer.Option(help="Wait for the verdict; exits 1 when it is bad news.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
@@ -35,6 +34,7 @@ def inject(
     from rollcall.nights import ImpossibleNightError, impossible_because
     from rollcall.settings import settings
     from rollcall.warehouse import connect
+    from rollcall.who import person
 
     known = load_district(settings().districts_dir / f"{district}.yaml")
     service_date = night.date() if night else known.service_date(datetime.now(UTC))
@@ -43,7 +43,7 @@ def inject(
     if impossible is not None:
         raise ImpossibleNightError(impossible)
     archive = Archive(settings().archive_root, district)
-    source = SOURCE + keep_injected(archive, path, known.upload, by=by or getpass.getuser(), why=why)
+    source = SOURCE + keep_injected(archive, path, known.upload, by=person(by), why=why)
     conf = {"service_date": service_date.isoformat(), "source": source}
     answer: dict[str, Any] = {"district": district, "night": service_date.isoformat(), "source": source}
     with airflow_api() as api:

@@ -1,9 +1,15 @@
 """How the command line prints: tables keep their width where nobody watches."""
 
+from typing import Annotated
+
+import typer
 from rich.console import Console
 from rich.table import Table
 
 WIDTH_WITHOUT_TERMINAL = 140
+By = Annotated[
+    str, typer.Option("--by", help="Who you are, for the record; your login, if blank, is kept in any case.")
+]
 
 
 def make_console() -> Console:

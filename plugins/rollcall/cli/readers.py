@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from rollcall.cli.output import make_console, make_table
+from rollcall.cli.output import By, make_console, make_table
 
 app = typer.Typer(help="Who reads the marts, and which districts they see.", no_args_is_help=True)
 console = make_console()
@@ -14,7 +14,6 @@ console = make_console()
 Name = Annotated[str, typer.Argument(metavar="READER", help="The login, or a role that logins are members of.")]
 Districts = Annotated[list[str] | None, typer.Option("--district", metavar="ID", help="A district; may be repeated.")]
 AllDistricts = Annotated[bool, typer.Option("--all-districts", help="Every district, those to come included.")]
-By = Annotated[str, typer.Option("--by", help="Who grants it; is written down.")]
 
 
 @app.command(name="list")
@@ -38,32 +37,34 @@ def list_readers(as_json: Annotated[bool, typer.Option("--json", help="Print JSO
 @app.command()
 def add(
     reader: Name,
-    by: By,
     restricted: Annotated[bool, typer.Option("--restricted", help="Reads demographics, too.")] = False,
     district: Districts = None,
     all_districts: AllDistricts = False,
+    by: By = "",
 ) -> None:
     """Make a login that reads the marts, and print its password, once."""
     from rollcall.readers import add_reader, grant
     from rollcall.warehouse import connect
+    from rollcall.who import person
 
     with connect(role=None) as connection:
         password = add_reader(connection, reader, restricted=restricted)
         if district or all_districts:
-            grant(connection, reader, _chosen(district, all_districts), by=by)
+            grant(connection, reader, _chosen(district, all_districts), by=person(by))
     console.print(f"Reader {reader} is made. Its password, which is shown this once: {password}", soft_wrap=True)
     if not district and not all_districts:
-        console.print(f"It sees no district yet: `rollcall readers grant {reader} --district ... --by ...`.")
+        console.print(f"It sees no district yet: `rollcall readers grant {reader} --district ...`.")
 
 
 @app.command()
-def grant(reader: Name, by: By, district: Districts = None, all_districts: AllDistricts = False) -> None:
+def grant(reader: Name, district: Districts = None, all_districts: AllDistricts = False, by: By = "") -> None:
     """Let a reader see districts, from its next statement on."""
     from rollcall.readers import grant as grant_districts
     from rollcall.warehouse import connect
+    from rollcall.who import person
 
     with connect(role=None) as connection:
-        grant_districts(connection, reader, _chosen(district, all_districts), by=by)
+        grant_districts(connection, reader, _chosen(district, all_districts), by=person(by))
     console.print(f"{reader} sees {'every district' if all_districts else ', '.join(district or [])} now.")
 
 

@@ -6,15 +6,15 @@ from typing import Annotated
 
 import typer
 
-from rollcall.cli.output import make_console
+from rollcall.cli.output import By, make_console
 
 console = make_console()
 
 
 def rollback(
     district: Annotated[str, typer.Argument(help="The district's id.")],
-    by: Annotated[str, typer.Option(help="Who goes back; goes into the ledger.")],
     why: Annotated[str, typer.Option(help="Why; goes into the ledger.")],
+    by: By = "",
     to: Annotated[
         int | None,
         typer.Option(metavar="SEQ", help="The published sequence to go back to; the one before, if not given."),
@@ -24,8 +24,11 @@ def rollback(
     """Publish an earlier roster of a district again, under a new sequence."""
     from rollcall.conform import roll_back
     from rollcall.warehouse import warehouse_url
+    from rollcall.who import person
 
-    done = roll_back(warehouse_url(), district, to=to, by=by, why=why, log=typer.echo if not as_json else _quiet)
+    done = roll_back(
+        warehouse_url(), district, to=to, by=person(by), why=why, log=typer.echo if not as_json else _quiet
+    )
     if as_json:
         console.print_json(json.dumps(asdict(done), default=str))
         return

@@ -21,7 +21,7 @@ def make_whole(
     reland: Callable[[int], None],
     log: Callable[[str], None],
 ) -> list[AcceptedDelivery]:
-    """Land again what a crash of PostgreSQL emptied: UNLOGGED tables come back without rows.
+    """Land again what a crash of PostgreSQL emptied (UNLOGGED tables come back without rows), or a kill left half done.
 
     Args:
         session: The session that holds the conform lock.
@@ -36,7 +36,10 @@ def make_whole(
     for delivery in deliveries:
         if is_whole(session, delivery.delivery_id):
             continue
-        log(f"Landed rows of delivery {delivery.delivery_id} ({delivery.district_id}) are gone; landing them again.")
+        log(
+            f"Landed rows of delivery {delivery.delivery_id} ({delivery.district_id}) are gone, or were landed and not "
+            "checked; landing them again."
+        )
         try:
             reland(delivery.delivery_id)
         except Exception as error:  # noqa: BLE001 - one district's trouble must not stop the others
@@ -47,16 +50,17 @@ def make_whole(
 
 
 def is_whole(session: Connection, delivery_id: int) -> bool:
-    """Whether every file of a delivery has as many landed rows, and rows set aside, as the ledger says."""
+    """Whether every file of a delivery has as many rows, landed and set aside, as the ledger says, and was gated."""
     expected = session.execute(
-        "select file, coalesce(rows_landed, 0) - coalesce(rows_ragged, 0), coalesce(rows_set_aside, 0)"
+        "select file, coalesce(rows_landed, 0) - coalesce(rows_ragged, 0), coalesce(rows_set_aside, 0),"
+        " mode = 'absent' or gated = 'together'"
         " from rollcall.delivery_file where delivery_id = %s and file = any(%s)",
         [delivery_id, list(FILE_BY_NAME)],
     ).fetchall()
-    set_aside = {str(file): rows for file, _, rows in expected if rows}
+    set_aside = {str(file): rows for file, _, rows, _ in expected if rows}
     if set_aside and set_aside_counts(session, landing_schema(delivery_id)) != set_aside:
         return False
-    return all(_landed_rows(session, delivery_id, str(file)) == rows for file, rows, _ in expected)
+    return all(gated and _landed_rows(session, delivery_id, str(file)) == rows for file, rows, _, gated in expected)
 
 
 def _landed_rows(session: Connection, delivery_id: int, file: str) -> int | None:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from rollcall.conform.history import undo_unpublished
 from rollcall.conform.outcomes import NodeOutcome
+from rollcall.ledger import close_night
 from rollcall.warehouse import Connection
 
 
@@ -35,12 +36,15 @@ def waiting_deliveries(session: Connection, except_districts: set[str]) -> list[
 
 def retire_overtaken(session: Connection) -> None:
     """Close accepted deliveries that are not newer than what is published: time only moves forward."""
-    session.execute(
-        "update rollcall.delivery set state = 'superseded', state_reason = 'a newer delivery is published'"
-        " from rollcall.publication where delivery.state = 'accepted'"
-        " and publication.district_id = delivery.district_id"
-        " and delivery.accepted_sequence <= publication.sequence"
-    )
+    with session.transaction():
+        retired = session.execute(
+            "update rollcall.delivery set state = 'superseded', state_reason = 'a newer delivery is published'"
+            " from rollcall.publication where delivery.state = 'accepted'"
+            " and publication.district_id = delivery.district_id"
+            " and delivery.accepted_sequence <= publication.sequence returning delivery.delivery_id"
+        ).fetchall()
+        for (delivery_id,) in retired:
+            close_night(session, int(str(delivery_id)))
 
 
 def freeze(session: Connection, deliveries: list[AcceptedDelivery], split_from: int | None) -> int:
@@ -107,7 +111,9 @@ def abandon_running_builds(session: Connection) -> list[int]:
 
 def settle(session: Connection, delivery_id: int, state: str, reason: str) -> None:
     """Record that a delivery will not be published as it is, and why."""
-    session.execute(
-        "update rollcall.delivery set state = %s, state_reason = %s where delivery_id = %s and state = 'accepted'",
-        [state, reason, delivery_id],
-    )
+    with session.transaction():
+        session.execute(
+            "update rollcall.delivery set state = %s, state_reason = %s where delivery_id = %s and state = 'accepted'",
+            [state, reason, delivery_id],
+        )
+        close_night(session, delivery_id)

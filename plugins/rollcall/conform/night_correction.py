@@ -1,6 +1,5 @@
 """Giving what stands for a wrong night the right one, because a person says so (law 10), and keeping both (law 8)."""
 
-import getpass
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
@@ -14,6 +13,7 @@ from rollcall.ledger import deliveries_in_state, lock_acceptance
 from rollcall.nights import to_come_because
 from rollcall.publish import correct_effective_date
 from rollcall.warehouse import Connection
+from rollcall.who import Person
 
 # What was put away for good stands for no night.
 _CLAIMS = """
@@ -112,7 +112,7 @@ def correct_night(
     *,
     to: date,
     wrong: date | None,
-    by: str,
+    by: Person,
     why: str,
     log: Callable[[str], None],
 ) -> NightCorrection:
@@ -154,7 +154,9 @@ def correct_night(
         )
 
 
-def move_night(session: Connection, district_id: str, wrong: date, to: date, *, by: str, why: str) -> tuple[int, ...]:
+def move_night(
+    session: Connection, district_id: str, wrong: date, to: date, *, by: Person, why: str
+) -> tuple[int, ...]:
     """Move all that stands for a wrong night to another one, but for the pointer; write down who did it and why.
 
     Returns:
@@ -166,8 +168,8 @@ def move_night(session: Connection, district_id: str, wrong: date, to: date, *, 
         "from": wrong,
         "to": to,
         "deliveries": delivery_ids,
-        "by": by,
-        "login": getpass.getuser(),
+        "by": by.name,
+        "login": by.login,
         "why": why,
     }
     recorded = session.execute(_RECORD, act).fetchone()

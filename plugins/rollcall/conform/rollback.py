@@ -14,6 +14,7 @@ from rollcall.nights import come_everywhere, has_come
 from rollcall.oneroster import FILES
 from rollcall.publish import publish
 from rollcall.warehouse import Connection, connect
+from rollcall.who import Person
 
 BOUNDS = ("valid_from_seq", "valid_to_seq", "end_reason", "ended_on")
 """What a history table says of a version; all its other columns are of the record."""
@@ -49,9 +50,9 @@ _RECORD = """
         returning delivery_id
     )
     insert into rollcall.rollback (
-        district_id, delivery_id, sequence, from_sequence, to_sequence, rolled_back_by, why
+        district_id, delivery_id, sequence, from_sequence, to_sequence, rolled_back_by, login, why
     )
-    select %(district)s, opened.delivery_id, %(sequence)s, %(from)s, %(to)s, %(by)s, %(why)s
+    select %(district)s, opened.delivery_id, %(sequence)s, %(from)s, %(to)s, %(by)s, %(login)s, %(why)s
     from opened
     returning delivery_id
 """
@@ -123,7 +124,7 @@ class Rollback:
 
 
 def roll_back(
-    warehouse_url: str, district_id: str, *, to: int | None, by: str, why: str, log: Callable[[str], None]
+    warehouse_url: str, district_id: str, *, to: int | None, by: Person, why: str, log: Callable[[str], None]
 ) -> Rollback:
     """Publish a new sequence with the content of an earlier one, in one transaction.
 
@@ -155,7 +156,7 @@ def roll_back(
 
 
 def _publish_again(
-    session: Connection, district_id: str, present: tuple[int, date], to: int | None, by: str, why: str
+    session: Connection, district_id: str, present: tuple[int, date], to: int | None, by: Person, why: str
 ) -> Rollback:
     """Write the content, the ledger's rows and the pointer."""
     left, stood_for = present
@@ -171,10 +172,11 @@ def _publish_again(
             "sequence": sequence,
             "from": left,
             "to": target,
-            "by": by,
+            "by": by.name,
+            "login": by.login,
             "why": why,
             "source": ROLLBACK,
-            "reason": f"Rolled back from sequence {left} to {target} by {by}: {why}",
+            "reason": f"Rolled back from sequence {left} to {target} by {by.name}: {why}",
         },
     )
     _count(session, delivery_id, changes)
@@ -194,7 +196,7 @@ def _present(session: Connection, district_id: str) -> tuple[int, date]:
     return int(str(row[1])), row[2]  # type: ignore[return-value]  # a date column
 
 
-def _night_that_came(session: Connection, district_id: str, night: date, by: str, why: str) -> date:
+def _night_that_came(session: Connection, district_id: str, night: date, by: Person, why: str) -> date:
     """The publication's night; one that has not come is given up, with all like it, for the last that readers saw."""
     if has_come(night):
         return night

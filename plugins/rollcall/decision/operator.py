@@ -8,8 +8,9 @@ from airflow.sdk.exceptions import AirflowSkipException
 
 from rollcall import ledger
 from rollcall.decision.change_list import largest_changes, where_it_lies
-from rollcall.decision.requests import APPROVE, DISCARD
-from rollcall.decision.settle import CannotSettleError, Hold, hold_of, settle
+from rollcall.decision.holds import Answer, Hold, hold_of
+from rollcall.decision.requests import APPROVE, DISCARD, answer_of, is_echo
+from rollcall.decision.settle import Ruling, settle
 from rollcall.districts import load_district
 from rollcall.escaping import markdown
 from rollcall.report.notify import Message, notify
@@ -24,7 +25,7 @@ class HoldOperator(HITLOperator):
     """Asks a person whether a held delivery counts; skips when there is nothing to ask.
 
     The task parks without a worker. Whoever settles the hold first, here, by the CLI or by a newer delivery, is
-    obeyed; the task ``accept`` reads the ledger, not this task's answer.
+    obeyed, and an approved delivery accepted with it; the task ``accept`` reads the ledger, not this task's answer.
 
     Args:
         district_id: Whose delivery.
@@ -62,23 +63,25 @@ class HoldOperator(HITLOperator):
             self.log.warning("The district's receipt could not be written (%s).", type(error).__name__)
 
     def execute_complete(self, context: Any, event: dict[str, Any]) -> Any:
-        """Take the answer down in the ledger; if someone was faster, their decision stands."""
-        answer = super().execute_complete(context, event)
+        """Take the answer down in the ledger; if someone was faster, their decision stands, and this one is a row."""
+        answer = answer_of(super().execute_complete(context, event))
         delivery_id, hold = self._hold(context["run_id"])
-        if hold is None or not hold.is_open:
+        if hold is None or is_echo(hold, answer):
             self.log.info("The hold was settled elsewhere; the ledger's decision stands.")
             return None
-        user = (answer.get("responded_by_user") or {}).get("name") or "unknown"
-        why = (answer.get("params_input") or {}).get("why") or "no reason given"
-        settlement = "approved" if APPROVE in answer["chosen_options"] else "discarded"
-        try:
-            with connect() as connection:
-                hold = settle(connection, delivery_id, settlement, by=user, why=why, via="airflow")  # type: ignore[arg-type]  # one of the two
-        except CannotSettleError as error:
-            self.log.warning("%s", error)
-            return None
-        self.log.info("Delivery %s: %s by %s.", delivery_id, hold.settlement, hold.settled_by)
+        with connect() as connection:
+            ruling = settle(connection, delivery_id, answer)
+        if ruling.outcome == "settled":
+            self.log.info("Delivery %s: %s by %s.", delivery_id, answer.settlement, answer.by)
+        else:
+            self._tell_too_late(delivery_id, answer, ruling)
         return None
+
+    def _tell_too_late(self, delivery_id: int, answer: Answer, ruling: Ruling) -> None:
+        """Airflow shows an answer that does not count: whoever gave it has to be told, and by other means."""
+        subject = f"{self.district_id}: an answer on delivery {delivery_id} does not count"
+        said = f"{answer.by} {answer.settlement} it under Required Actions at {answer.at:%Y-%m-%d %H:%M:%S} UTC."
+        notify(Message(subject, (said, ruling.reason or "")), self.log.warning)
 
     def _hold(self, run_id: str) -> tuple[int, Hold | None]:
         """The run's delivery, and its hold."""

@@ -1,22 +1,70 @@
-"""Airflow's approval requests, answered when their hold was settled elsewhere.
+"""Airflow's approval requests: what people answered there is heard, and what was settled elsewhere is answered.
 
-The ledger is the truth; this keeps "Required actions" in Airflow's UI from asking what nobody needs to answer.
+The ledger is the truth; this keeps "Required actions" in Airflow's UI from asking what nobody needs to answer, and an
+answer that Airflow took from being overtaken before a task has read it.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime
+from typing import Any
+from urllib.parse import quote
 
 import httpx
 
 from rollcall import ledger
 from rollcall.airflow_api import airflow_api
-from rollcall.decision.settle import hold_of
+from rollcall.decision.holds import Answer, Hold, hold_of
+from rollcall.decision.settle import settle
+from rollcall.settings import settings
 from rollcall.warehouse import connect
 
+Log = Callable[[str], None]
 APPROVE, DISCARD = "Approve", "Discard"
 PARKED_OR_ABOUT_TO = ("running", "awaiting_input", "deferred")
 
 
-def answer_settled_requests(district_id: str, *, log: Callable[[str], None]) -> int:
+def hear_answers(district_id: str, *, log: Log) -> None:
+    """Take down what people answered in Airflow and no task has told the ledger yet; they were first.
+
+    Without an open hold, Airflow is not asked.
+
+    Raises:
+        AirflowUnreachableError: Airflow's API does not answer, or refuses Rollcall's account.
+    """
+    waiting = _open_holds(district_id)
+    if not waiting:
+        return
+    with airflow_api() as api:
+        for delivery_id, run_id in waiting:
+            answer = _given(api, district_id, run_id)
+            if answer is None:
+                continue
+            with connect() as connection:
+                ruling = settle(connection, delivery_id, answer)
+            log(f"Airflow's answer to the hold of delivery {delivery_id}: {answer.settlement} by {answer.by}.")
+            if ruling.reason:
+                log(ruling.reason)
+
+
+def answer_of(details: Mapping[str, Any]) -> Answer:
+    """What a person answered, as Airflow's API or the event that wakes the task tells it."""
+    moment = details["responded_at"]
+    return Answer(
+        "approved" if APPROVE in details["chosen_options"] else "discarded",
+        by=(details["responded_by_user"] or {}).get("name") or "unknown",
+        why=(details["params_input"] or {}).get("why") or "no reason given",
+        via="airflow",
+        at=moment if isinstance(moment, datetime) else datetime.fromisoformat(moment),
+    )
+
+
+def is_echo(hold: Hold, answer: Answer) -> bool:
+    """Whether an answer is Rollcall's own, which only says to Airflow what the ledger has decided."""
+    expected = "approved" if hold.settlement == "approved" else "discarded"
+    return not hold.is_open and answer.by == settings().airflow_user and answer.settlement == expected
+
+
+def answer_settled_requests(district_id: str, *, log: Log) -> int:
     """Answer every open approval request of a district whose hold is settled; safe to repeat.
 
     Returns:
@@ -26,32 +74,57 @@ def answer_settled_requests(district_id: str, *, log: Callable[[str], None]) -> 
         AirflowUnreachableError: Airflow's API does not answer, or refuses Rollcall's account.
     """
     with airflow_api() as api:
-        return _answer_all(api, district_id, log)
+        return sum(_answer(api, request, log) for request in _open_requests(api, district_id))
 
 
-def _answer_all(api: httpx.Client, district_id: str, log: Callable[[str], None]) -> int:
-    answered = 0
+def _open_holds(district_id: str) -> list[tuple[int, str]]:
+    """The deliveries of a district that wait for a person, with their runs."""
+    with connect() as connection:
+        rows = connection.execute(
+            """
+            select delivery_id, run_id from rollcall.hold inner join rollcall.delivery using (delivery_id)
+            where district_id = %s and settlement is null order by delivery_id
+            """,
+            (district_id,),
+        ).fetchall()
+    return [(int(str(delivery_id)), str(run_id)) for delivery_id, run_id in rows]
+
+
+def _given(api: httpx.Client, district_id: str, run_id: str) -> Answer | None:
+    """The answer to a run's request; None when there is none, or no such request."""
+    response = api.get(_path(f"roster__{district_id}", run_id, "hold", -1))
+    if response.status_code == httpx.codes.NOT_FOUND:
+        return None
+    details = response.raise_for_status().json()
+    return answer_of(details) if details["response_received"] else None
+
+
+def _open_requests(api: httpx.Client, district_id: str) -> Iterator[dict[str, Any]]:
+    """The requests of a district that can still be answered, each as its task."""
     path = f"/api/v2/dags/roster__{district_id}/dagRuns/~/hitlDetails"
     listing = api.get(path, params={"response_received": False, "limit": 100}).raise_for_status().json()
     for request in listing["hitl_details"]:
-        instance = request["task_instance"]
-        answer = _answer(district_id, instance["dag_run_id"])
-        if answer is None or instance["state"] not in PARKED_OR_ABOUT_TO:
-            continue
-        response = api.patch(
-            f"/api/v2/dags/{instance['dag_id']}/dagRuns/{instance['dag_run_id']}/taskInstances/"
-            f"{instance['task_id']}/{instance['map_index']}/hitlDetails",
-            json={"chosen_options": [answer], "params_input": {}},
-        )
-        if response.status_code == httpx.codes.CONFLICT:
-            continue  # someone answered in the meantime
-        response.raise_for_status()
-        answered += 1
-        log(f"Answered Airflow's approval request of run {instance['dag_run_id']}: {answer}.")
-    return answered
+        if request["task_instance"]["state"] in PARKED_OR_ABOUT_TO:
+            yield {**request["task_instance"], "district_id": district_id}
 
 
-def _answer(district_id: str, run_id: str) -> str | None:
+def _answer(api: httpx.Client, instance: Mapping[str, Any], log: Log) -> bool:
+    """Give one request the ledger's answer, if it has one."""
+    answer = _in_ledger(instance["district_id"], instance["dag_run_id"])
+    if answer is None:
+        return False
+    response = api.patch(
+        _path(instance["dag_id"], instance["dag_run_id"], instance["task_id"], instance["map_index"]),
+        json={"chosen_options": [answer], "params_input": {}},
+    )
+    if response.status_code == httpx.codes.CONFLICT:
+        return False  # someone answered in the meantime; the task writes that down
+    response.raise_for_status()
+    log(f"Answered Airflow's approval request of run {instance['dag_run_id']}: {answer}.")
+    return True
+
+
+def _in_ledger(district_id: str, run_id: str) -> str | None:
     """The answer that the ledger gives to a run's request; None while the hold is open."""
     with connect() as connection:
         delivery = ledger.delivery_of_run(connection, district_id, run_id)
@@ -59,3 +132,7 @@ def _answer(district_id: str, run_id: str) -> str | None:
     if hold is None or hold.is_open:
         return None
     return APPROVE if hold.settlement == "approved" else DISCARD
+
+
+def _path(dag_id: str, run_id: str, task_id: str, map_index: int) -> str:
+    return f"/api/v2/dags/{dag_id}/dagRuns/{quote(run_id)}/taskInstances/{task_id}/{map_index}/hitlDetails"

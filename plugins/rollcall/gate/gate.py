@@ -8,6 +8,7 @@ from rollcall.gate.fold import fold_roles
 from rollcall.gate.inspection import FILE_MODE, inspect
 from rollcall.gate.landed import LandedFile, landing_schema, lock_landed_files
 from rollcall.gate.outcome import DeliveryOutcome, FileOutcome, judge, recorded_outcome
+from rollcall.gate.progress import record_gated_alone, record_gated_together
 from rollcall.gate.rules import DELIVERY_SUITE, Rule, codes, suite_rules
 from rollcall.oneroster import LANDED_FILE_NAMES
 from rollcall.warehouse import Connection, connect
@@ -39,6 +40,7 @@ def gate_file(warehouse_url: str, delivery_id: int, file_name: str, set_aside_li
             if not rejected:
                 failures = _apply_suite(warehouse_url, ledger, delivery_id, landed, rules)
                 judge(ledger, delivery_id, file_name, set_aside_limit, failures)
+            record_gated_alone(ledger, delivery_id, file_name)
         return recorded_outcome(ledger, delivery_id, file_name)
 
 
@@ -67,6 +69,7 @@ def gate_delivery(warehouse_url: str, delivery_id: int, limits: Limits) -> Deliv
             _apply_delivery_suite(warehouse_url, ledger, delivery_id, landed, rules)
         for name in judged:
             judge(ledger, delivery_id, name, limits.of("set_aside", name))
+        record_gated_together(ledger, delivery_id)
         return DeliveryOutcome(
             tuple(recorded_outcome(ledger, delivery_id, name) for name in LANDED_FILE_NAMES if name in landed)
         )

@@ -194,7 +194,7 @@ def _record(landing: Landing) -> None:
         """
         update rollcall.delivery_file
         set encoding = %s, format = %s, rows_landed = %s, rows_ragged = %s, rows_set_aside = null, verdict = %s,
-            verdict_reason = %s, ends_with_line_end = %s, torn_row = %s, last_sourced_id = %s
+            verdict_reason = %s, gated = null, ends_with_line_end = %s, torn_row = %s, last_sourced_id = %s
         where delivery_id = %s and file = %s
         """,
         (

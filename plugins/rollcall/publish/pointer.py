@@ -5,6 +5,8 @@ from typing import Any
 
 import psycopg
 
+from rollcall.ledger import close_night
+
 _POINT_AT_DELIVERY = """
     insert into rollcall.publication (district_id, sequence, delivery_id, effective_date, published_at, build_id)
     select district_id, accepted_sequence, delivery_id, service_date, now(), %(build)s
@@ -59,6 +61,7 @@ def publish(connection: psycopg.Connection[Any], delivery_id: int, build_id: int
             "update rollcall.delivery set state = 'published', published_at = now() where delivery_id = %s",
             [delivery_id],
         )
+        close_night(connection, delivery_id)
     return True
 
 

@@ -6,7 +6,7 @@ from datetime import datetime
 from psycopg.rows import class_row
 
 from rollcall import ledger
-from rollcall.decision.settle import hold_of
+from rollcall.decision.holds import hold_of
 from rollcall.districts import District
 from rollcall.ledger import Delivery, DeliveryFile
 from rollcall.report.findings import FIX_ORDER, Found, as_found, findings_of

@@ -20,18 +20,6 @@ Log = Callable[[str], None]
 NEEDS_AN_OPERATOR: frozenset[str] = frozenset(
     {"missing", "incomplete", "unreachable", "refused", "rejected", "conform_failed", "audit_failed", "failed"}
 )
-SENTENCE: dict[str, str] = {
-    "published": "The roster is published.",
-    "unchanged": "Nothing changed since the last delivery; the published roster counts for this night too.",
-    "same_as_held": "The delivery equals one that waits for approval; that one stays.",
-    "held": "The delivery waits for approval; the last good roster stays.",
-    "accepted": "The delivery is accepted and waits for its build.",
-    "discarded": "The delivery was discarded; the last good roster stays.",
-    "superseded": "A newer delivery took its place.",
-    "rejected": "The delivery was rejected; the last good roster stays.",
-    "conform_failed": "The delivery could not be conformed; the last good roster stays.",
-    "audit_failed": "The delivery was held back by an audit; the last good roster stays.",
-}
 
 
 class Recorded(NamedTuple):
@@ -98,7 +86,7 @@ def _outcome(
 ) -> tuple[str, str]:
     """How the night ended, and the sentence that says so."""
     if delivery is not None and delivery.state not in ("receiving", "received"):
-        return delivery.state, delivery.state_reason or SENTENCE[delivery.state]
+        return delivery.state, delivery.state_reason or ledger.SENTENCE[delivery.state]
     if failed_tasks and failed_tasks != ("wait_for_delivery",):
         last_good = ledger.last_good_night(connection, district.district_id)
         still = f"Readers still see the roster of {last_good}." if last_good else "Nothing was ever published."

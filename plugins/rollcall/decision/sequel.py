@@ -1,0 +1,79 @@
+"""What follows a decision of the command line: Airflow is told, a build is asked for, and a sentence says what happens.
+
+Whatever Airflow does, the decision stands in the ledger; each sentence says what is true then.
+"""
+
+from collections.abc import Iterator
+from urllib.parse import quote
+
+import httpx
+
+from rollcall import ledger
+from rollcall.airflow_api import AirflowUnreachableError, airflow_api
+from rollcall.decision.requests import answer_settled_requests
+from rollcall.decision.settle import Ruling
+from rollcall.ledger import Delivery
+from rollcall.settings import settings
+from rollcall.warehouse import connect
+
+CONFORM = "conform"
+ENDED = ("success", "failed")
+
+
+def follow_up(delivery_id: int, ruling: Ruling) -> Iterator[str]:
+    """Tell Airflow of a settled hold and ask for a build if the delivery waits for one; says what happens next."""
+    with connect() as connection:
+        delivery = ledger.delivery(connection, delivery_id)
+    yield from _in_the_ledger(delivery, ruling)
+    try:
+        answer_settled_requests(delivery.district_id, log=_unsaid)
+        with airflow_api() as api:
+            if delivery.state == "accepted":
+                yield _asked_for_a_build(api)
+            yield _of_its_run(api, delivery)
+    except AirflowUnreachableError as error:
+        yield f"{error}. The decision stands all the same."
+        if delivery.state == "accepted":
+            yield f"Once Airflow is up, it is built when `conform` next looks: `{settings().conform_backstop}`, UTC."
+        yield "Airflow's request, if it still asks, is answered with the report of the district's next night."
+
+
+def _in_the_ledger(delivery: Delivery, ruling: Ruling) -> Iterator[str]:
+    if delivery.state == "accepted":
+        yield f"It is accepted as sequence {delivery.accepted_sequence} of {delivery.district_id}."
+    elif ruling.acceptance is not None and ruling.acceptance.sequence is None:
+        yield f"It is not accepted yet. {ruling.acceptance.reason} `conform` accepts it once that is done."
+    elif delivery.state == "superseded":
+        yield delivery.state_reason or ledger.SENTENCE["superseded"]
+    else:
+        yield ledger.SENTENCE.get(delivery.state, f"It is {delivery.state}.")
+
+
+def _asked_for_a_build(api: httpx.Client) -> str:
+    """Have ``conform`` look at what is accepted, unless it is about to."""
+    dag = api.get(f"/api/v2/dags/{CONFORM}")
+    if dag.status_code == httpx.codes.NOT_FOUND:
+        return f"Airflow does not know the DAG `{CONFORM}` yet; it builds this when it is there."
+    queued = api.get(f"/api/v2/dags/{CONFORM}/dagRuns", params={"state": "queued", "limit": 1}).raise_for_status()
+    if not queued.json()["dag_runs"]:
+        api.post(f"/api/v2/dags/{CONFORM}/dagRuns", json={"logical_date": None, "conf": {}}).raise_for_status()
+    if dag.raise_for_status().json()["is_paused"]:
+        return f"The DAG `{CONFORM}` is paused: it is built once somebody unpauses that."
+    return f"A run of `{CONFORM}` is asked for and builds it next; `rollcall status` says how that ends."
+
+
+def _of_its_run(api: httpx.Client, delivery: Delivery) -> str:
+    """What becomes of the run that received the delivery."""
+    dag = f"/api/v2/dags/roster__{delivery.district_id}"
+    run = api.get(f"{dag}/dagRuns/{quote(delivery.run_id)}")
+    if run.status_code == httpx.codes.NOT_FOUND:
+        return "Its run is gone from Airflow: nobody writes the district's receipt anew."
+    if run.raise_for_status().json()["state"] in ENDED:
+        return f"Its run {delivery.run_id} has ended: the district's receipt stays as it is until that run is cleared."
+    if api.get(dag).raise_for_status().json()["is_paused"]:
+        return f"Its run {delivery.run_id} goes on, and reports, once somebody unpauses its DAG."
+    return f"Its run {delivery.run_id} goes on, and reports."
+
+
+def _unsaid(_: str) -> None:
+    """That Airflow's request was answered goes without saying here."""

@@ -1,0 +1,13 @@
+"""How soon a task that failed is tried again: seconds, for people and other districts wait for it."""
+
+from datetime import timedelta
+from typing import Any
+
+TRY_AGAIN: dict[str, Any] = {
+    "retries": 4,
+    "retry_delay": timedelta(seconds=5),
+    "retry_exponential_backoff": 2.0,
+    "max_retry_delay": timedelta(minutes=1),
+}
+"""Of every DAG: after about 5, 10, 20 and 40 seconds, so that a killed process is soon replaced and a restart of the
+database is outlasted. Airflow's own default is five minutes."""
