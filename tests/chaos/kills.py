@@ -106,7 +106,14 @@ def stopped(pid: int) -> Iterator[None]:
         os.kill(pid, signal.SIGCONT)
 
 
+def no_fault(ground: Ground, district: str) -> Outcome:
+    """Nothing goes wrong: what the other figures are to be compared with."""
+    since = time.monotonic()
+    return Outcome("published", ground.begin(district).until_published(since))
+
+
 FAULTS = (
+    Fault("no_fault", "nothing goes wrong", no_fault),
     *(
         Fault(f"kill_{task}_early", f"`{task}` killed as soon as it runs", partial(kill_early, task_id=task))
         for task in EARLY
