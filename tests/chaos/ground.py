@@ -26,6 +26,8 @@ NEIGHBOR = "neighbor"
 PATIENCE_SECONDS = 240
 SMALL_DISKS = {"archive": 64, "postgres": 640}
 """MiB of the file systems that are filled up; only where we may mount some."""
+KEPT_FREE_MEBIBYTES = "8"
+"""Of the archive's small disk."""
 # Nobody's night begins by itself: every run is a fault's own.
 DISTRICT = "name: {name}\nfirst_delivery: accept\nschedule: '0 0 29 2 *'\n"
 
@@ -135,7 +137,7 @@ class Ground:
             stable_after_seconds=2,
             poll_interval_seconds=0.5,
             publication_poll_seconds=0.5,
-            extra_env={"ROLLCALL_CONFORM_BACKSTOP": "* * * * *"},
+            extra_env={"ROLLCALL_CONFORM_BACKSTOP": "* * * * *", "ROLLCALL_ARCHIVE_KEEP_FREE_MIB": KEPT_FREE_MEBIBYTES},
             after_postgres=lambda fresh: deploy(fresh.warehouse_url),
         )
         self.desk = Desk(self.state)
