@@ -43,11 +43,12 @@ def districts_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """District files of the tests' own."""
     folder = tmp_path_factory.mktemp("districts")
     (folder / "_defaults.yaml").write_bytes(DEFAULTS.read_bytes())
-    for district in DISTRICTS:
-        (folder / f"{district}.yaml").write_text(f"name: {district.title()} District\nfirst_delivery: accept\n")
-    for district in HELD_AT_FIRST:
-        (folder / f"{district}.yaml").write_text(f"name: {district.title()} District\nfirst_delivery: hold\n")
     half_a_day_away = (datetime.now(UTC).hour + 12) % 24
+    for district in (*DISTRICTS, *HELD_AT_FIRST):  # a run of the schedule's own would take what a test uploads
+        (folder / f"{district}.yaml").write_text(
+            f"name: {district.title()} District\ntimezone: Etc/UTC\nschedule: '0 {half_a_day_away} * * *'\n"
+            f"first_delivery: {'hold' if district in HELD_AT_FIRST else 'accept'}\n"
+        )
     (folder / f"{BY_DAY}.yaml").write_text(
         f"name: Larch District\nfirst_delivery: accept\nintraday: true\ntimezone: Etc/UTC\n"
         f"schedule: '0 {half_a_day_away} * * *'\ndeadline: '00:00'\n"
