@@ -16,12 +16,13 @@ from helpers.inbox import district
 from helpers.small_world import Outcome, SmallWorld
 
 from rollcall.conform import roll_back
-from rollcall.decision.decide import accept
+from rollcall.decision.holds import Answer
 from rollcall.decision.settle import settle
 from rollcall.ledger import files_behind_publication
 from rollcall.oneroster import FILE_NAMES
 from rollcall.settings import settings
 from rollcall.warehouse import connect
+from rollcall.who import Person
 from simulator.night import write_night
 from simulator.profile import Profile
 from simulator.spoil import Cut, header_only, truncate
@@ -145,7 +146,7 @@ def built(postgres: Any, warehouse_template: str, tmp_path_factory: pytest.TempP
         files = without_people(SENT, {STUDENTS[0], STUDENTS[-1]})
         deliver(world, "taken-back", files, FIRST_NIGHT + timedelta(days=1))
         world.conform()
-        roll_back(world.url, "taken-back", to=1, by="Jo", why="a mistake", log=lambda _: None)
+        roll_back(world.url, "taken-back", to=1, by=Person("Jo", "jo"), why="a mistake", log=lambda _: None)
         world.keep(KEPT)
         yield world
     settings.cache_clear()
@@ -164,8 +165,7 @@ def deliver(world: SmallWorld, name: str, files: Files, night: date = NEXT_NIGHT
 
 def approve(outcome: Outcome) -> None:
     with connect() as connection:
-        settle(connection, outcome.delivery_id, "approved", by="ops", why="seen", via="cli")
-    assert accept(outcome.delivery_id).sequence
+        settle(connection, outcome.delivery_id, Answer("approved", "ops", "seen", "cli"))
 
 
 def reasons(world: SmallWorld, outcome: Outcome) -> list[tuple[str, str]]:
