@@ -980,7 +980,7 @@ def test_what_a_person_put_in_is_taken_as_if_it_had_lain_in_the_inbox(
     assert receipt.delivery.content_hash == usual.content_hash
     assert noted(warehouse_url, receipt) == NO_MANIFEST | {"delivery": {"put_in_by_hand": "info"}}
     details = "select detail from rollcall.check_result where code = 'put_in_by_hand'"
-    assert query(warehouse_url, details) == [("By Ada: came by mail",)]
+    assert query(warehouse_url, details) == [("By Ada (login ada): came by mail",)]
     assert everything_in(inbox) == {"orgs.csv": b"of tomorrow"}
     assert take_in("run_2", source=source) == receipt
 

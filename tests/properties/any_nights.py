@@ -10,13 +10,15 @@ from pathlib import Path
 from typing import Literal
 
 from helpers.csv_files import csv_bytes, manifest_bytes
-from helpers.deliveries import FIRST_NIGHT
 from hypothesis import strategies as st
 
 from rollcall.oneroster import FILE_BY_NAME, FILE_NAMES
 from simulator.night import write_night
 from simulator.profile import Profile, Rates
 from simulator.spoil import spoil
+
+FIRST_NIGHT = date(2024, 10, 1)
+"""So long ago that the nights of every story have come."""
 
 Record = dict[str, str]
 Records = dict[str, dict[str, Record]]
@@ -25,7 +27,7 @@ Answer = Literal["approved", "discarded", "none"]
 
 ELSEWHERE = {
     "orgs": {"name": ("Oak", "Elm"), "type": ("school", "department")},
-    "academicSessions": {"title": ("Autumn", "Winter"), "endDate": ("2026-10-02", "2026-12-18")},
+    "academicSessions": {"title": ("Autumn", "Winter"), "endDate": ("2024-10-02", "2024-12-18")},
     "courses": {"title": ("Art", "Music"), "grades": ("07", "07,08", "")},
     "users": {
         "role": ("student", "teacher", "aide", "Student"),
@@ -35,7 +37,7 @@ ELSEWHERE = {
     "classes": {"schoolSourcedId": ("S1", "S2"), "termSourcedIds": ("T1", "T2", "T1, T2", "T9,T2", "T9", "")},
     "enrollments": {
         "classSourcedId": ("K1", "K2", "K3"),
-        "endDate": ("", "2026-10-02", "2026-10-03"),
+        "endDate": ("", "2024-10-02", "2024-10-03"),
         "primary": ("true", "false"),
     },
     "demographics": {"sex": ("male", "female", ""), "birthDate": ("2012-02-29", ""), "asian": ("true", "false", "")},
@@ -44,7 +46,7 @@ ELSEWHERE = {
 
 BROKEN = {
     "orgs": {"sourcedId": "", "name": "", "type": "castle"},
-    "academicSessions": {"sourcedId": "", "type": "decade", "startDate": "2026-02-30"},
+    "academicSessions": {"sourcedId": "", "type": "decade", "startDate": "2024-02-30"},
     "courses": {"sourcedId": ""},
     "users": {"sourcedId": "", "role": "wizard", "enabledUser": "perhaps"},
     "classes": {"sourcedId": "", "schoolSourcedId": "S9"},
@@ -52,10 +54,10 @@ BROKEN = {
         "sourcedId": "",
         "userSourcedId": "P9",
         "classSourcedId": "K9",
-        "beginDate": "2026-13-01",
+        "beginDate": "2024-13-01",
         "role": "",
     },
-    "demographics": {"sourcedId": "", "birthDate": "2026-02-30", "white": "mostly"},
+    "demographics": {"sourcedId": "", "birthDate": "2024-02-30", "white": "mostly"},
 }
 """Cells with which a record cannot be used."""
 
@@ -134,7 +136,7 @@ class System:
     """The district's student information system."""
 
     def __init__(self) -> None:
-        self.year = 2027
+        self.year = 2025
         self.records = _tiny_district()
         self.gone: Records = {file: {} for file in FILE_NAMES}
         self.touched: dict[str, set[str]] = {file: set() for file in FILE_NAMES}
@@ -218,7 +220,7 @@ class System:
 def _tiny_district() -> Records:
     rows: dict[str, list[str]] = {
         "orgs": ["D,District,district,", "S1,Oak,school,D", "S2,Elm,school,D"],
-        "academicSessions": ["T1,Fall,term,2026-08-15,2026-12-18,,2027", "T2,Spring,term,2027-01-05,2027-06-10,,2027"],
+        "academicSessions": ["T1,Fall,term,2024-08-15,2024-12-18,,2025", "T2,Spring,term,2025-01-05,2025-06-10,,2025"],
         "courses": ["C1,Art,D"],
         "users": [
             *(f"P{n},true,S{1 + n % 2},student,p{n},Given{n},Family{n},07" for n in range(1, 5)),
@@ -226,10 +228,10 @@ def _tiny_district() -> Records:
         ],
         "classes": ["K1,Art 1,C1,scheduled,S1,T1", 'K2,Art 2,C1,scheduled,S1,"T1, T2"', "K3,,C1,homeroom,S2,T2"],
         "enrollments": [
-            *(f"{c}{p},{c},S{1 + (c == 'K3')},{p},student,,2026-08-15," for c, p in
+            *(f"{c}{p},{c},S{1 + (c == 'K3')},{p},student,,2024-08-15," for c, p in
               (("K1", "P1"), ("K1", "P2"), ("K2", "P2"), ("K2", "P3"), ("K3", "P4"))),
-            "K1A1,K1,S1,A1,teacher,true,2026-08-15,", "K2A1,K2,S1,A1,teacher,false,,", "K2A2,K2,S1,A2,teacher,false,,",
-            "K3A2,K3,S2,A2,teacher,true,2026-08-15,2027-06-10",
+            "K1A1,K1,S1,A1,teacher,true,2024-08-15,", "K2A1,K2,S1,A1,teacher,false,,", "K2A2,K2,S1,A2,teacher,false,,",
+            "K3A2,K3,S2,A2,teacher,true,2024-08-15,2025-06-10",
         ],
         "demographics": [f"P{n},2012-02-2{n},female,true" for n in range(1, 4)],
     }  # fmt: skip

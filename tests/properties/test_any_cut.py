@@ -19,10 +19,9 @@ from itertools import product
 from typing import Any
 
 import pytest
-from any_nights import Edit, Night, System
+from any_nights import FIRST_NIGHT, Edit, Night, System
 from examples import BATCH, SETTINGS
 from helpers.csv_files import csv_bytes
-from helpers.deliveries import FIRST_NIGHT
 from helpers.gating import NO_LIMITS
 from helpers.inbox import district
 from helpers.small_world import Outcome, SmallWorld
