@@ -27,7 +27,7 @@ DISTRICTS = (
     "ginkgo",
     "hazel",
     "juniper",
-    "linden",
+    "willow",
 )
 HELD_AT_FIRST = ("linden", "mulberry", "nutmeg", "olive")
 """Each has one night, which a person decides on."""
