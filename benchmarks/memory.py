@@ -1,4 +1,4 @@
-"""How much memory processes take: sampled from /proc by a process of its own.
+"""How much memory processes take: sampled from /proc by a process of its own; a task adds what it has at its end.
 
 What is counted is RssAnon + RssFile of /proc/<pid>/status: everything resident but shared memory, which in PostgreSQL
 is the buffers that all backends share. Pages that a forked process still shares with its parent count for both.
@@ -79,7 +79,7 @@ class Watch:
         while not orders.poll(EVERY_SECONDS):
             for pid in self._pids():
                 with suppress(OSError, ValueError):
-                    title, kib = _title(pid), _resident_kib(pid)
+                    title, kib = _title(pid), resident_kib(pid)
                     if kib > found.get(pid, ("", 0))[1]:
                         found[pid] = (title, kib)
         with suppress(EOFError):
@@ -95,7 +95,8 @@ class Watch:
                         yield int(pid)
 
 
-def _resident_kib(pid: int) -> int:
+def resident_kib(pid: int) -> int:
+    """What a process has resident now, in KiB, shared memory left out."""
     lines = Path(f"/proc/{pid}/status").read_text().splitlines()
     return sum(int(line.split()[1]) for line in lines if line.startswith(("RssAnon:", "RssFile:")))
 

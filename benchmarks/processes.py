@@ -2,6 +2,7 @@
 
 import importlib
 import multiprocessing
+import os
 import pkgutil
 import time
 import traceback
@@ -12,7 +13,7 @@ from multiprocessing.process import BaseProcess
 from typing import Any, cast
 
 from benchmarks.cpu import cpu_seconds
-from benchmarks.memory import Peaks, Watch
+from benchmarks.memory import MEGABYTE_IN_KIB, Peaks, Watch, resident_kib
 
 FORK = multiprocessing.get_context("fork")
 
@@ -77,6 +78,7 @@ def run(tasks: Sequence[Task], watch: Watch, most: int = 1) -> Ran:
     """
     waiting, running = list(tasks), dict[int, tuple[Task, BaseProcess, Connection]]()
     names: dict[int, str] = {}
+    at_end: dict[str, float] = {}
     ran = Ran(0.0)
     with watch.watching() as watched:
         begun, cpu_begun = time.perf_counter(), cpu_seconds(*watch.everybody)
@@ -88,10 +90,11 @@ def run(tasks: Sequence[Task], watch: Watch, most: int = 1) -> Ran:
                 names[process.pid or 0] = task.name
             for sentinel in wait(list(running)):
                 task, process, answer = running.pop(cast(int, sentinel))
-                ran.results[task.name] = _result(task, process, answer)
+                ran.results[task.name], at_end[task.name] = _result(task, process, answer)
         ran.seconds = time.perf_counter() - begun
         ran.cpu_seconds = cpu_seconds(*watch.everybody) - cpu_begun
-    ran.peaks = watched.peaks(names)
+    sampled = watched.peaks(names)
+    ran.peaks = sampled | {name: max(megabytes, sampled.get(name, 0.0)) for name, megabytes in at_end.items()}
     return ran
 
 
@@ -106,12 +109,14 @@ def _start(task: Task) -> tuple[BaseProcess, Connection]:
 def _do(task: Task, answer: Connection) -> None:
     """In the forked process: work, and answer. A small answer fits the pipe, so that nobody waits for its reader."""
     try:
-        answer.send((True, task.work()))
+        result = task.work()
+        answer.send((True, (result, round(resident_kib(os.getpid()) / MEGABYTE_IN_KIB, 1))))
     except BaseException:  # noqa: BLE001 -- whatever it is, the parent raises it
         answer.send((False, traceback.format_exc()))
 
 
-def _result(task: Task, process: BaseProcess, answer: Connection) -> Any:
+def _result(task: Task, process: BaseProcess, answer: Connection) -> tuple[Any, float]:
+    """The task's result, and how much memory it had when it was done: a short one may end between two samples."""
     process.join()
     with answer:
         if not answer.poll():
@@ -119,4 +124,4 @@ def _result(task: Task, process: BaseProcess, answer: Connection) -> Any:
         succeeded, result = answer.recv()
     if not succeeded:
         raise TaskError(f"{task.name} failed:\n{result}")
-    return result
+    return cast(tuple[Any, float], result)

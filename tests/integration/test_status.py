@@ -155,6 +155,7 @@ def test_a_night_without_a_run_is_late_and_after_its_deadline_missing(
     assert (state.state, state.night, state.nights_since) == ("late", date(2026, 11, 21), 0)
     state = maple_at(21, 11, 1)
     assert (state.state, state.night, state.nights_since) == ("missing", date(2026, 11, 21), 1)
+    assert maple_at(30, 8).state == "missing", "tonight's run may still come, those before will not"
     state = maple_at(30, 12)
     assert (state.state, state.night, state.delivery) == ("missing", date(2026, 11, 30), None)
     assert (state.last_good, state.nights_since, state.published_sequence) == (FIRST_NIGHT, 10, 1)
@@ -169,7 +170,7 @@ def test_status_knows_what_day_it_is(nights: Callable[..., None], file: Callable
     with connect(role=None) as connection:
         connection.execute("update rollcall.night set service_date = '2020-01-01'")
         connection.execute("update rollcall.publication set effective_date = '2020-01-01'")
-    assert maple()["state"] == "missing"
+    assert maple()["state"] == "missing", "whatever the hour: only tonight's run may still come"
     assert maple()["nights_since"] > 300
     code, table = status()
     assert code == 1

@@ -447,12 +447,12 @@ def test_law_08_every_decision_is_a_row(world: World) -> None:
     assert len(codes(rules)) > 100
     found = world.query("select code from rollcall.row_finding where delivery_id = %s", run.delivery_id)
     assert ("users_role_invalid",) in found
-    assert _hold(world, run) == ("hold_removed", None, None, None, None)
+    assert _hold(world, run) == ("hold_file_breaks_off", None, None, None, None)
 
     run.settle("approved", by="Ines of operations", why="the district confirmed it by telephone")
     world.conform()
     assert _hold(world, run) == (
-        "hold_removed", "approved", "Ines of operations", "the district confirmed it by telephone", True,
+        "hold_file_breaks_off", "approved", "Ines of operations", "the district confirmed it by telephone", True,
     )  # fmt: skip
     assert world.query(
         "select sequence, delivery_id, build_id is not null, published_at is not null from rollcall.publication_event"

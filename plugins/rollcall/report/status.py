@@ -186,7 +186,7 @@ def _ends_by(district: District, night: date, since: datetime) -> datetime:
 
 
 def _not_started(now: datetime, state: DistrictState, nights: list[date], district: District) -> DistrictState:
-    """No run has started for the night that is due; before its deadline there is time to.
+    """No run has started for the night that is due; before its deadline there is time to, but not for those before.
 
     Args:
         nights: That night, and those in a row before it of which the same is true.
@@ -194,7 +194,7 @@ def _not_started(now: datetime, state: DistrictState, nights: list[date], distri
     which = f"the night of {nights[0]}" if len(nights) == 1 else f"{len(nights)} nights, since {nights[-1]}"
     return replace(
         state,
-        state="late" if now <= district.deadline_on(nights[0]) else "missing",
+        state="late" if len(nights) == 1 and now <= district.deadline_on(nights[0]) else "missing",
         night=nights[0],
         delivery=None,
         message=f"No run has started for {which}. Look whether Airflow's scheduler runs and {district.dag_id} is not "
