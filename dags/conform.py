@@ -7,8 +7,8 @@ from airflow.sdk import DAG, task
 from airflow.timetables.assets import AssetOrTimeSchedule
 from airflow.timetables.trigger import CronTriggerTimetable
 
-from rollcall.assets import ACCEPTED_DELIVERY
-from rollcall.retries import TRY_AGAIN
+from rollcall.airflow.assets import ACCEPTED_DELIVERY
+from rollcall.airflow.retries import TRY_AGAIN
 from rollcall.settings import settings
 
 log = logging.getLogger(__name__)

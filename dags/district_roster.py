@@ -13,13 +13,13 @@ from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 from airflow.timetables.assets import AssetOrTimeSchedule
 from airflow.timetables.trigger import CronTriggerTimetable
 
-from rollcall.arrival.sensor import DeliverySensor, run_service_date
-from rollcall.arrival.watch import arrival_asset
-from rollcall.assets import ACCEPTED_DELIVERY
-from rollcall.decision.operator import HoldOperator
+from rollcall.airflow.assets import ACCEPTED_DELIVERY
+from rollcall.airflow.operators.hold import HoldOperator
+from rollcall.airflow.retries import TRY_AGAIN
+from rollcall.airflow.sensors.delivery import DeliverySensor, run_service_date
+from rollcall.airflow.sensors.publication import PublicationSensor
+from rollcall.airflow.triggers.arrival_watch import arrival_asset
 from rollcall.districts import District, DistrictFileError, load_district, load_districts
-from rollcall.publish.sensor import PublicationSensor
-from rollcall.retries import TRY_AGAIN
 from rollcall.settings import settings
 
 log = logging.getLogger(__name__)

@@ -6,7 +6,7 @@ from datetime import timedelta
 from airflow.sdk import DAG, task
 from airflow.timetables.trigger import CronTriggerTimetable
 
-from rollcall.retries import TRY_AGAIN
+from rollcall.airflow.retries import TRY_AGAIN
 
 log = logging.getLogger(__name__)
 

@@ -14,9 +14,9 @@ from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException, T
 from helpers.deliveries import query
 from helpers.inbox import Server, district, everything_in, put, sftp_server
 
+from rollcall.airflow.sensors.delivery import DeliverySensor
+from rollcall.airflow.triggers.arrival_watch import ArrivalWatch, arrival_asset
 from rollcall.archive.receive import receive
-from rollcall.arrival.sensor import DeliverySensor
-from rollcall.arrival.watch import ArrivalWatch, arrival_asset
 from rollcall.ledger import open_delivery, record_district, record_night
 from rollcall.settings import settings
 from rollcall.warehouse import connect

@@ -15,9 +15,9 @@ import pytest
 from helpers.deliveries import query
 from helpers.inbox import PASSWORD, Server, district, everything_in, put, sftp_server
 
+from rollcall.airflow.triggers import delivery as trigger_module
+from rollcall.airflow.triggers.delivery import DeliveryTrigger
 from rollcall.archive.receive import receive
-from rollcall.arrival import trigger as trigger_module
-from rollcall.arrival.trigger import DeliveryTrigger
 from rollcall.settings import settings
 
 FILES = {"orgs.csv": b"sourcedId\n1\n", "users.csv": b"sourcedId\n7\n"}

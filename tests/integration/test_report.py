@@ -16,7 +16,7 @@ from helpers.deliveries import execute, query
 from helpers.inbox import Server, district, sftp_server
 
 from rollcall import ledger
-from rollcall.decision.operator import HoldOperator
+from rollcall.airflow.operators.hold import HoldOperator
 from rollcall.decision.reasons import Reason
 from rollcall.ledger import Delivery, DeliveryFile
 from rollcall.report import findings as findings_module

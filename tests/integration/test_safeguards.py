@@ -15,10 +15,10 @@ from helpers.schools import Rows, record, school_district
 from markdown_it import MarkdownIt
 from psycopg import sql
 
+from rollcall.airflow.operators.hold import _body
 from rollcall.conform import conform
 from rollcall.decision.decide import Decision, decide
 from rollcall.decision.holds import hold_of
-from rollcall.decision.operator import _body
 from rollcall.escaping import csv_cell, csv_cell_in_sql
 from rollcall.oneroster import FILE_BY_NAME
 from rollcall.settings import settings

@@ -15,8 +15,8 @@ from helpers.deliveries import execute, query
 from helpers.inbox import Server, district, everything_in, put, sftp_server
 
 from rollcall import ledger
+from rollcall.airflow.sensors.delivery import DeliverySensor
 from rollcall.archive.receive import NightServedError, receive
-from rollcall.arrival.sensor import DeliverySensor
 from rollcall.cli import main
 from rollcall.conform import CannotCorrectNightError, correct_night
 from rollcall.conform.ledger import waiting_deliveries

@@ -19,7 +19,10 @@ _HEAVY = (
     "airflow.providers.sftp.hooks.sftp",
     "airflow.providers.postgres.hooks.postgres",
 )
-_STAGES = ("arrival", "archive", "landing", "gate", "decision", "conform", "publish", "report")
+_ROOMS = (
+    *("arrival", "archive", "landing", "gate", "decision", "conform", "publish", "report"),
+    *("airflow.sensors", "airflow.triggers", "airflow.operators"),
+)
 
 _log = logging.getLogger("rollcall.preload")
 
@@ -32,8 +35,8 @@ def _preload(name: str) -> None:
         _log.warning("%s is not preloaded, tasks import it themselves: %r", name, error)
 
 
-def _preload_stage(package: str) -> None:
-    """Import a stage's package and every module in it."""
+def _preload_room(package: str) -> None:
+    """Import a package and every module in it."""
     spec = importlib.util.find_spec(package)
     if spec is None:
         return
@@ -45,5 +48,5 @@ def _preload_stage(package: str) -> None:
 if "scheduler" in sys.argv:
     for _name in _HEAVY:
         _preload(_name)
-    for _name in _STAGES:
-        _preload_stage(f"rollcall.{_name}")
+    for _name in _ROOMS:
+        _preload_room(f"rollcall.{_name}")

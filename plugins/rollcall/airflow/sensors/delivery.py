@@ -6,7 +6,7 @@ from typing import Any
 from airflow.providers.sftp.sensors.sftp import SFTPSensor
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
-from rollcall.arrival.trigger import DeliveryTrigger
+from rollcall.airflow.triggers.delivery import DeliveryTrigger
 from rollcall.districts import District
 from rollcall.ledger import (
     delivery_of_night,
@@ -24,7 +24,7 @@ from rollcall.warehouse import Connection, connect
 SHORTEST_WAIT = timedelta(minutes=15)
 """How long a run waits at least, however late in the day it is started or cleared."""
 STARTED_BY_ARRIVAL = "asset_triggered"
-"""The type of a run that the watch of ``arrival/watch.py`` started."""
+"""The type of a run that the watch of ``airflow/triggers/arrival_watch.py`` started."""
 
 
 class DeliverySensor(SFTPSensor):

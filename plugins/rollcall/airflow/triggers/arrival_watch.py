@@ -15,10 +15,10 @@ from airflow.providers.sftp.hooks.sftp import SFTPHookAsync
 from airflow.sdk import Asset, AssetWatcher
 from airflow.triggers.base import BaseEventTrigger, TriggerEvent
 
+from rollcall.airflow.triggers.delivery import LONGEST_LOOK_SECONDS
 from rollcall.arrival.limits import excess_of
 from rollcall.arrival.listing import Arrival, Stability
 from rollcall.arrival.look import Lookout
-from rollcall.arrival.trigger import LONGEST_LOOK_SECONDS
 from rollcall.districts import District, DistrictFileError, load_district
 from rollcall.names import listed
 from rollcall.settings import settings
@@ -46,7 +46,7 @@ class ArrivalWatch(BaseEventTrigger):
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """How the triggerer finds and rebuilds this trigger."""
-        return ("rollcall.arrival.watch.ArrivalWatch", {"district_id": self.district_id})
+        return ("rollcall.airflow.triggers.arrival_watch.ArrivalWatch", {"district_id": self.district_id})
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Look again and again; a server that is away is looked at again, too."""

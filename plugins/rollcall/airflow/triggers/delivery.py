@@ -70,7 +70,7 @@ class DeliveryTrigger(SFTPTrigger):
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """How the triggerer finds and rebuilds this trigger."""
         return (
-            "rollcall.arrival.trigger.DeliveryTrigger",
+            "rollcall.airflow.triggers.delivery.DeliveryTrigger",
             {
                 "sftp_conn_id": self.sftp_conn_id,
                 "expected": self.expected,

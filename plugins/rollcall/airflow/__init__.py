@@ -1,0 +1,1 @@
+"""Between Airflow and the stages: sensors, triggers and operators, laid out as Airflow's providers do it."""

@@ -1,0 +1,1 @@
+"""Operators: the task that asks a person."""

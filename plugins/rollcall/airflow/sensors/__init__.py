@@ -1,0 +1,1 @@
+"""Sensors: the tasks that wait for a delivery and for its publication."""
