@@ -1,12 +1,17 @@
 """Every code that Rollcall can print, with what a district's data manager needs to know about it.
 
 A code is stable: receipts, the ledger, ``rollcall check`` and ``docs/rules/`` all speak of a finding by its code. The
-codes of the gate stand in its suites (``expectations/``), the others in the ``codes`` module of their stage.
+codes of the gate stand in its suites (``expectations/``), the others in ``codes.yaml``.
 """
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Literal
+from importlib import resources
+from typing import Any, Literal
+
+import yaml
+
+from rollcall.suites import SUITES, expectations_of
 
 Severity = Literal["critical", "warning", "info"]
 """critical: the row is set aside, or the file or delivery does not count. The others are recorded and let through."""
@@ -39,13 +44,14 @@ class Code:
 
 @lru_cache(maxsize=1)
 def catalog() -> dict[str, Code]:
-    """Every code by its name."""
-    from rollcall.archive.codes import ARRIVAL
-    from rollcall.decision.codes import SAFEGUARDS
-    from rollcall.gate.rules import rule_codes
-    from rollcall.landing.codes import READING
+    """Every code by its name; one that several suites share appears once."""
+    judged = [_of_expectation(suite, each) for suite in SUITES for each in expectations_of(suite)]
+    return codes_on("arrival") | codes_on("reading") | {code.code: code for code in judged} | codes_on("safeguards")
 
-    return {code.code: code for code in (*ARRIVAL, *READING, *rule_codes(), *SAFEGUARDS)}
+
+def codes_on(page: str) -> dict[str, Code]:
+    """The codes of ``codes.yaml`` that one page of ``docs/rules/`` explains, by their names."""
+    return {code: Code(code, page, **told) for code, told in _written()[page].items()}
 
 
 def message_of(code: str, detail: str | None = None) -> str:
@@ -57,3 +63,27 @@ def message_of(code: str, detail: str | None = None) -> str:
     """
     known = catalog().get(code)
     return " ".join(part for part in (known.message if known else "", detail or "") if part)
+
+
+@lru_cache(maxsize=1)
+def _written() -> dict[str, dict[str, dict[str, Any]]]:
+    """What ``codes.yaml`` says, by page and code."""
+    text = resources.files("rollcall").joinpath("codes.yaml").read_text(encoding="utf-8")
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # a task reads it: 3 ms instead of 100
+    written: dict[str, dict[str, dict[str, Any]]] = yaml.load(text, Loader=loader)  # noqa: S506 -- both are safe
+    return written
+
+
+def _of_expectation(suite: str, expectation: dict[str, Any]) -> Code:
+    """The code that an expectation of a suite carries in its ``meta``."""
+    meta = expectation["meta"]
+    return Code(
+        code=meta["code"],
+        page=meta.get("page", meta.get("file", suite)),
+        severity=expectation["severity"],
+        message=meta["message"],
+        example=meta.get("example", ""),
+        fix=meta.get("fix", ""),
+        why=meta.get("why", ""),
+        column=meta.get("column"),
+    )

@@ -27,9 +27,10 @@ from helpers.gating import (
 from rollcall.districts import Limit, Limits
 from rollcall.gate import GateError, LandedRowsGoneError, findings, gate_delivery, gate_file
 from rollcall.gate.progress import files_not_gated
-from rollcall.gate.rules import all_rules, suite_path
+from rollcall.gate.rules import all_rules
 from rollcall.oneroster import FILE_NAMES
 from rollcall.settings import settings
+from rollcall.suites import suite_path
 from rollcall.warehouse import connect
 
 MARKER = "Zyxwvut"

@@ -16,9 +16,10 @@ from helpers.deliveries import execute, query
 from helpers.gating import GOOD, NO_LIMIT, NO_LIMITS, deliver, found, good, publish
 
 from rollcall.gate import gate_delivery, gate_file
-from rollcall.gate.rules import DELIVERY_SUITE, suite_rules
+from rollcall.gate.rules import suite_rules
 from rollcall.oneroster import FILE_BY_NAME, FILE_NAMES, LANDED_FILE_NAMES
 from rollcall.settings import PROJECT_ROOT
+from rollcall.suites import DELIVERY_SUITE
 
 Case = tuple[Mapping[str, str | None], set[str]]
 

@@ -23,8 +23,8 @@ from helpers.planted import (
 )
 from nights import Run, World, small_district, write
 
+from rollcall import suites
 from rollcall.conform.dbt_build import write_docs
-from rollcall.gate import rules
 from rollcall.settings import settings
 from simulator.package import ZIP_NAME
 
@@ -178,7 +178,7 @@ def _failing_copy(world: World) -> Iterator[None]:
 
 def _break_a_rule(world: World, patch: pytest.MonkeyPatch) -> None:
     """A suite with a query on which PostgreSQL fails, quoting a cell."""
-    suite = json.loads(rules.suite_path("users").read_text())
+    suite = json.loads(suites.suite_path("users").read_text())
     broken = (
         "select _row, sourced_id from {batch}"
         f" where case family_name when '{FAMILY_NAME}' then family_name::integer end > 0"
@@ -189,8 +189,8 @@ def _break_a_rule(world: World, patch: pytest.MonkeyPatch) -> None:
     folder = world.work / "expectations"
     folder.mkdir(parents=True)
     (folder / "users.json").write_text(json.dumps(suite))
-    known = rules.suite_path
-    patch.setattr(rules, "suite_path", lambda name: folder / "users.json" if name == "users" else known(name))
+    known = suites.suite_path
+    patch.setattr(suites, "suite_path", lambda name: folder / "users.json" if name == "users" else known(name))
 
 
 @contextmanager

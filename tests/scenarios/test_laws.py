@@ -25,9 +25,10 @@ from psycopg.conninfo import make_conninfo
 from rollcall.archive.store import Archive
 from rollcall.conform import roll_back
 from rollcall.decision.settle import CannotSettleError
-from rollcall.gate.rules import DELIVERY_SUITE, codes, suite_rules
+from rollcall.gate.rules import codes, suite_rules
 from rollcall.oneroster import FILE_NAMES
 from rollcall.readers import add_reader, grant, remove_reader
+from rollcall.suites import DELIVERY_SUITE
 from rollcall.warehouse import connect
 from rollcall.who import Person
 from simulator.spoil import header_only, truncate

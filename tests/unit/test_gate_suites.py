@@ -5,8 +5,9 @@ import re
 
 import pytest
 
-from rollcall.gate.rules import DELIVERY_SUITE, SUITES, Rule, all_rules, suite_path, suite_rules
+from rollcall.gate.rules import Rule, all_rules, suite_rules
 from rollcall.oneroster import FILE_BY_NAME, LANDED_FILE_NAMES
+from rollcall.suites import DELIVERY_SUITE, SUITES, suite_path
 
 SHARED_CODES = {
     "file_header_only",

@@ -3,13 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from rollcall.archive.codes import ARRIVAL
-from rollcall.codes import Code, Severity
+from rollcall.codes import Code, Severity, codes_on
 from rollcall.warehouse import Connection
 
 DELIVERY = "delivery"
 """The ``file`` of what concerns the delivery as a whole."""
-CODES: dict[str, Code] = {code.code: code for code in ARRIVAL}
+CODES: dict[str, Code] = codes_on("arrival")
 
 
 @dataclass(frozen=True)
@@ -17,7 +16,7 @@ class Note:
     """One thing to note.
 
     Attributes:
-        code: One of ``archive/codes.py``.
+        code: One of the page ``arrival`` of ``codes.yaml``.
         file: The standard's name of a file, ``manifest``, or ``delivery``.
         detail: What the code alone does not say, as a sentence; no cell of a file.
         severity: Where it differs from the code's.

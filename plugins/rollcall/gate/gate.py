@@ -9,8 +9,9 @@ from rollcall.gate.inspection import FILE_MODE, inspect
 from rollcall.gate.landed import LandedFile, landing_schema, lock_landed_files
 from rollcall.gate.outcome import DeliveryOutcome, FileOutcome, judge, recorded_outcome
 from rollcall.gate.progress import record_gated_alone, record_gated_together
-from rollcall.gate.rules import DELIVERY_SUITE, Rule, codes, suite_rules
+from rollcall.gate.rules import Rule, codes, suite_rules
 from rollcall.oneroster import LANDED_FILE_NAMES
+from rollcall.suites import DELIVERY_SUITE
 from rollcall.warehouse import Connection, connect
 
 

@@ -1,19 +1,14 @@
 """The rules, read from the Great Expectations suites in ``expectations/``: the only place that holds them."""
 
-import json
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from rollcall.codes import Code, Severity
-from rollcall.oneroster import LANDED_FILE_NAMES
-from rollcall.settings import settings
+from rollcall.codes import Severity
+from rollcall.suites import SUITES, expectations_of
 
-DELIVERY_SUITE = "delivery"
 FAILING_ROWS = "select _row, sourced_id from {batch} where "
-SUITES = (*LANDED_FILE_NAMES, DELIVERY_SUITE)
 
 
 @dataclass(frozen=True)
@@ -27,10 +22,6 @@ class Rule:
         message: What is wrong and what to do about it, for a district's data manager.
         column: The column to look at, in the standard's spelling; None when it is not one column.
         expectation: The expectation as Great Expectations reads it.
-        page: Where ``docs/rules/`` explains it.
-        example: A made-up row that breaks it.
-        fix: How to mend it in Aeries.
-        why: Why it has this severity.
     """
 
     code: str
@@ -39,10 +30,6 @@ class Rule:
     message: str
     column: str | None
     expectation: dict[str, Any]
-    page: str
-    example: str
-    fix: str
-    why: str
 
     @property
     def own_query(self) -> str | None:
@@ -65,26 +52,12 @@ def suite_rules(suite: str) -> tuple[Rule, ...]:
     Args:
         suite: The standard's name of a file, or ``delivery``.
     """
-    document = json.loads(suite_path(suite).read_text(encoding="utf-8"))
-    return tuple(_rule(suite, expectation) for expectation in document["expectations"])
+    return tuple(_rule(suite, expectation) for expectation in expectations_of(suite))
 
 
 def all_rules() -> dict[str, Rule]:
     """The rules of every suite by their code; one that several files share appears once."""
     return {rule.code: rule for suite in SUITES for rule in suite_rules(suite)}
-
-
-def rule_codes() -> tuple[Code, ...]:
-    """The suites' part of the catalog of codes."""
-    return tuple(
-        Code(rule.code, rule.page, rule.severity, rule.message, rule.example, rule.fix, rule.why, rule.column)
-        for rule in all_rules().values()
-    )
-
-
-def suite_path(suite: str) -> Path:
-    """Where a suite lies."""
-    return settings().expectations_dir / f"{suite}.json"
 
 
 def codes(rules: Iterable[Rule]) -> list[str]:
@@ -94,16 +67,11 @@ def codes(rules: Iterable[Rule]) -> list[str]:
 
 def _rule(suite: str, expectation: dict[str, Any]) -> Rule:
     meta = expectation["meta"]
-    file = meta.get("file", suite)
     return Rule(
         code=meta["code"],
-        file=file,
+        file=meta.get("file", suite),
         severity=expectation["severity"],
         message=meta["message"],
         column=meta.get("column"),
         expectation=expectation,
-        page=meta.get("page", file),
-        example=meta.get("example", ""),
-        fix=meta.get("fix", ""),
-        why=meta.get("why", ""),
     )

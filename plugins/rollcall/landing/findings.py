@@ -3,13 +3,12 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from rollcall.codes import Code, message_of
-from rollcall.landing.codes import READING
+from rollcall.codes import Code, codes_on, message_of
 from rollcall.ledger import DeliveryFile
 from rollcall.oneroster import File
 from rollcall.warehouse import Connection
 
-CODES: dict[str, Code] = {code.code: code for code in READING if not code.code.startswith("row_")}
+CODES: dict[str, Code] = {name: code for name, code in codes_on("reading").items() if not name.startswith("row_")}
 """The codes of what concerns the file as a whole; those of records are the gate's to record."""
 
 

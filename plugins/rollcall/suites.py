@@ -1,0 +1,27 @@
+"""The Great Expectations suites in ``expectations/``: which there are, and where they lie."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from rollcall.oneroster import LANDED_FILE_NAMES
+from rollcall.settings import settings
+
+DELIVERY_SUITE = "delivery"
+"""The suite that looks at several files of a delivery."""
+SUITES = (*LANDED_FILE_NAMES, DELIVERY_SUITE)
+
+
+def suite_path(suite: str) -> Path:
+    """Where a suite lies."""
+    return settings().expectations_dir / f"{suite}.json"
+
+
+def expectations_of(suite: str) -> list[dict[str, Any]]:
+    """A suite's expectations as Great Expectations reads them, in its order.
+
+    Args:
+        suite: The standard's name of a file, or ``delivery``.
+    """
+    expectations: list[dict[str, Any]] = json.loads(suite_path(suite).read_text(encoding="utf-8"))["expectations"]
+    return expectations
