@@ -54,7 +54,8 @@ lint: .venv/.installed-dev ## ruff and sqlfluff
 types: .venv/.installed-dev ## mypy, strict, on the package
 	.venv/bin/mypy plugins/rollcall
 
-rules: .venv/.installed ## Write docs/rules/ from the rules
+rules: .venv/.installed ## Write the suites of expectations/, and docs/rules/, from expectations/rules/
+	.venv/bin/python -m rollcall.authoring
 	.venv/bin/python -m rollcall.rulebook
 
 docs: .venv/.installed ## Write docs/data-dictionary.md and docs/lineage.md from the dbt models

@@ -1,4 +1,4 @@
-"""The Great Expectations suites in ``expectations/``: which there are, and where they lie."""
+"""The Great Expectations suites in ``expectations/``: which there are, and where they lie; `make rules` writes them."""
 
 import json
 from pathlib import Path

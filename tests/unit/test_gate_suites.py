@@ -30,12 +30,6 @@ def test_great_expectations_reads_the_suite(suite: str) -> None:
     assert all(expectation.severity for expectation in read.expectations)
 
 
-@pytest.mark.parametrize("suite", SUITES)
-def test_the_file_is_laid_out_for_editing_by_hand(suite: str) -> None:
-    text = suite_path(suite).read_text(encoding="utf-8")
-    assert text == json.dumps(json.loads(text), indent=2, ensure_ascii=False) + "\n"
-
-
 @pytest.mark.parametrize(("suite", "rule"), RULES)
 def test_a_rule_names_its_severity_code_column_and_what_to_do(suite: str, rule: Rule) -> None:
     file = FILE_BY_NAME[rule.file]

@@ -1,4 +1,4 @@
-"""The rules, read from the Great Expectations suites in ``expectations/``: the only place that holds them."""
+"""The rules as the gate asks them: the suites in ``expectations/``, which `make rules` renders."""
 
 import re
 from collections.abc import Iterable
