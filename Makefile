@@ -56,10 +56,10 @@ types: .venv/.installed-dev ## mypy, strict, on the package
 
 rules: .venv/.installed ## Write the suites of expectations/, and docs/rules/, from expectations/rules/
 	.venv/bin/python -m rollcall.authoring
-	.venv/bin/python -m rollcall.rulebook
+	.venv/bin/python -m rollcall.pages.rule_book
 
 docs: .venv/.installed ## Write docs/data-dictionary.md and docs/lineage.md from the dbt models
-	.venv/bin/python -m rollcall.datadocs
+	.venv/bin/python -m rollcall.pages.data_dictionary
 
 lock: .venv/bin/uv ## Refresh requirements*.txt from pyproject.toml
 	$(UV) pip compile --quiet --universal --python-version 3.11 --no-annotate --no-header --upgrade pyproject.toml -o requirements.txt

@@ -6,6 +6,7 @@ from typing import Any
 
 import httpx
 
+from rollcall.local import local_services
 from rollcall.settings import settings
 
 TIMEOUT_SECONDS = 30
@@ -67,9 +68,7 @@ def _configured() -> tuple[str, str, str]:
     config = settings()
     if config.airflow_url:
         return config.airflow_url, config.airflow_user, config.airflow_password.get_secret_value()
-    from rollcall.stack import StackState
-
-    state = StackState.load(config.state_dir)
-    if state is None:
+    services = local_services(config.state_dir)
+    if services is None:
         raise NoAirflowError("No Airflow is configured: set ROLLCALL_AIRFLOW_URL, or run `rollcall up`.")
-    return state.airflow_url, state.service_user, state.service_password
+    return services.airflow_url, services.service_user, services.service_password

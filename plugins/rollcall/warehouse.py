@@ -8,6 +8,7 @@ from typing import Literal
 
 import psycopg
 
+from rollcall.local import local_services
 from rollcall.settings import settings
 
 Connection = psycopg.Connection[tuple[object, ...]]
@@ -38,14 +39,12 @@ def warehouse_url() -> str:
     from_environment = os.environ.get("AIRFLOW_CONN_WAREHOUSE")
     if from_environment:
         return from_environment.replace("postgres://", "postgresql://", 1)
-    from rollcall.stack import StackState  # the stack is only here on an engineer's machine
-
-    state = StackState.load(settings().state_dir)
-    if state is None:
+    services = local_services(settings().state_dir)
+    if services is None:
         raise WarehouseError(
             "No warehouse is configured. Start the local stack with `rollcall up`, or set AIRFLOW_CONN_WAREHOUSE."
         )
-    return state.warehouse_url
+    return services.warehouse_url
 
 
 @contextmanager

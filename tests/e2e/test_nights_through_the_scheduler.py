@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from rollcall.cli.services import DEAD_AFTER, ServiceState, service_states
 from rollcall.oneroster import FILE_NAMES
-from rollcall.report.services import DEAD_AFTER, ServiceState, service_states
 from rollcall.settings import settings
 from rollcall.stack import kill, restart
 from simulator import spoil

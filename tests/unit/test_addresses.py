@@ -8,7 +8,7 @@ import pytest
 from rich.console import Console
 
 from rollcall.cli import stack
-from rollcall.demo import night_before_the_due_one, print_where_to_look
+from rollcall.cli.demo import night_before_the_due_one, print_where_to_look
 from rollcall.districts import load_district
 from rollcall.settings import PROJECT_ROOT
 from rollcall.stack import StackState

@@ -8,8 +8,8 @@ import pytest
 from helpers import house_rules
 from helpers.house_rules import RULES
 
-from rollcall import datadocs
 from rollcall.conform.dbt_build import read_project
+from rollcall.pages import data_dictionary
 from rollcall.settings import PROJECT_ROOT
 
 Manifest = dict[str, Any]
@@ -127,6 +127,6 @@ def test_every_rule_is_seen_to_notice() -> None:
 
 
 def test_the_pages_are_what_the_models_files_say(manifest: Manifest) -> None:
-    pages = datadocs.render(manifest)
+    pages = data_dictionary.render(manifest)
     committed = {name: (PROJECT_ROOT / "docs" / name).read_text(encoding="utf-8") for name in pages}
     assert committed == pages, "run `make docs` and commit docs/"

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from rollcall import rulebook
 from rollcall.codes import Code, catalog
+from rollcall.pages import rule_book
 from rollcall.settings import PROJECT_ROOT, Settings
 
 DOCS = Path(PROJECT_ROOT, "docs")
@@ -13,7 +13,7 @@ DOCS = Path(PROJECT_ROOT, "docs")
 
 def test_the_rule_book_is_what_the_catalog_says() -> None:
     committed = {path.name: path.read_text(encoding="utf-8") for path in (DOCS / "rules").iterdir()}
-    assert committed == rulebook.render(), "run `make rules` and commit docs/rules/"
+    assert committed == rule_book.render(), "run `make rules` and commit docs/rules/"
 
 
 @pytest.mark.parametrize("code", catalog().values(), ids=lambda code: code.code)
@@ -27,8 +27,8 @@ def test_a_code_is_explained(code: Code) -> None:
 
 def test_a_page_that_is_no_longer_needed_goes(tmp_path: Path) -> None:
     (tmp_path / "lineItems.md").write_text("gone")
-    rulebook.write(tmp_path)
-    assert {path.name for path in tmp_path.iterdir()} == set(rulebook.render())
+    rule_book.write(tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == set(rule_book.render())
 
 
 def test_every_setting_has_its_row() -> None:

@@ -15,7 +15,7 @@ from rollcall.escaping import one_line
 
 if TYPE_CHECKING:
     from rollcall.check import CheckVerdict
-    from rollcall.report.services import ServiceState
+    from rollcall.cli.services import ServiceState
     from rollcall.report.status import DistrictState
 
 console = make_console()
@@ -36,7 +36,7 @@ def status(as_json: AsJson = False) -> None:
 
     With --json the districts are printed on standard output, and what is wrong with a service on standard error.
     """
-    from rollcall.report.services import service_states
+    from rollcall.cli.services import service_states
     from rollcall.report.status import district_states
     from rollcall.warehouse import connect
 

@@ -17,10 +17,11 @@ def exit_code(error: Exception) -> int:
     from rollcall.airflow_api import AirflowUnreachableError
     from rollcall.archive.store import ArchiveError
     from rollcall.gate import GateError
+    from rollcall.local import LocalStateError
     from rollcall.stack import StackError
     from rollcall.warehouse import WarehouseError
 
-    needs_somebody = (AirflowUnreachableError, ArchiveError, GateError, StackError, WarehouseError)
+    needs_somebody = (AirflowUnreachableError, ArchiveError, GateError, LocalStateError, StackError, WarehouseError)
     return BAD_NEWS if isinstance(error, needs_somebody) else USED_WRONGLY
 
 

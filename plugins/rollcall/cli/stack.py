@@ -16,7 +16,7 @@ console = make_console()
 
 def demo() -> None:
     """Three districts, two nights, one bad upload held: on the real stack, in about two minutes."""
-    from rollcall.demo import run_demo
+    from rollcall.cli.demo import run_demo
 
     os.umask(UMASK)
     raise typer.Exit(run_demo(console))

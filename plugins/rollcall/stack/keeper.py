@@ -78,7 +78,7 @@ class Keeper:
             if self._server is None or self._server.poll() is not None or time.monotonic() > deadline:
                 said = " ".join(log.read_text(errors="replace").split())[-500:]
                 raise RuntimeError(said or "It said nothing.")
-            time.sleep(0.01)
+            time.sleep(0.02)
 
     def _make_cluster(self, output: IO[bytes]) -> bool:
         """Run initdb; whether it came to its end in time."""
@@ -105,11 +105,9 @@ class Keeper:
         )
 
     def _is_ready(self) -> bool:
-        """The server writes its status last into this file; pg_ctl waits the same way."""
-        with contextlib.suppress(OSError):
-            lines = (self._data / "postmaster.pid").read_text().splitlines()
-            return len(lines) >= 8 and lines[7].strip() == "ready"
-        return False
+        """Whether the server takes connections."""
+        asked = [str(self._programs / "pg_isready"), "--quiet", f"--host={self._folder}"]
+        return subprocess.run(asked, stdin=subprocess.DEVNULL, check=False).returncode == 0
 
     def remove(self) -> None:
         """Stop the server without ceremony and remove the folder."""

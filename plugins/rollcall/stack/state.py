@@ -7,11 +7,13 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, computed_field
 
+from rollcall.local import STATE_FILE
 from rollcall.private import close_to_others, write_private
 from rollcall.settings import Settings
 from rollcall.stack.errors import StackError
+from rollcall.stack.programs import bin_dir
 
 HOST = "127.0.0.1"
 SERVICE_LOGIN_SUFFIX = "--rollcall"
@@ -79,7 +81,7 @@ class StackState(BaseModel):
         Raises:
             StackError: the file is there but cannot be read as a state.
         """
-        path = state_dir / "stack.json"
+        path = state_dir / STATE_FILE
         try:
             return cls.model_validate_json(path.read_bytes())
         except FileNotFoundError:
@@ -92,8 +94,9 @@ class StackState(BaseModel):
 
     def save(self) -> None:
         """Write the state, all or nothing, readable by its owner only."""
-        write_private(self.state_dir / "stack.json", self.model_dump_json(indent=2))
+        write_private(self.state_dir / STATE_FILE, self.model_dump_json(indent=2))
 
+    @computed_field(repr=False)  # type: ignore[prop-decorator]  # pydantic's own way to write it
     @property
     def warehouse_url(self) -> str:
         """The warehouse, as its owner ``rollcall``; never printed."""
@@ -114,6 +117,7 @@ class StackState(BaseModel):
         """The PostgreSQL server as its superuser, for crash tests and for repairs by hand."""
         return f"postgresql://postgres:{self.postgres_password}@{HOST}:{self.postgres_port}/postgres"
 
+    @computed_field  # type: ignore[prop-decorator]
     @property
     def airflow_url(self) -> str:
         """Airflow's user interface and REST API."""
@@ -127,8 +131,6 @@ class StackState(BaseModel):
     @property
     def psql_path(self) -> Path:
         """The psql program that comes with the embedded PostgreSQL."""
-        from rollcall.stack.postgres import bin_dir
-
         return bin_dir() / "psql"
 
     @property

@@ -11,7 +11,8 @@ from pathlib import Path
 
 from rollcall.stack import keeper
 from rollcall.stack.errors import StackError
-from rollcall.stack.postgres import bin_dir, let_server_user_run, server_owner
+from rollcall.stack.postgres import let_server_user_run, server_owner
+from rollcall.stack.programs import bin_dir
 
 LONGEST_SOCKET_FOLDER = 85
 """Bytes; a socket's path is limited to about a hundred everywhere."""
