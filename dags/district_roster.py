@@ -208,7 +208,7 @@ def delivery_in_work(district_id: str) -> int:
     delivery_id = delivery_of_this_run(district_id)
     with connect() as connection:
         delivery = ledger.delivery(connection, delivery_id)
-    if delivery.state not in ledger.IN_WORK:
+    if not delivery.state.is_in_work:
         raise AirflowSkipException(f"Nothing to do: delivery {delivery_id} is {delivery.state}.")
     return delivery_id
 

@@ -4,50 +4,18 @@ import json
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
-from typing import Final, Literal
+from typing import Final
 
 from psycopg.rows import class_row
 
 from rollcall.districts import District
 from rollcall.nights import ImpossibleNightError, impossible_because
 from rollcall.oneroster import MANIFEST
+from rollcall.states import DeliveryState, NightOutcome
 from rollcall.warehouse import Connection
-
-DeliveryState = Literal[
-    "receiving",
-    "received",
-    "held",
-    "accepted",
-    "published",
-    "unchanged",
-    "same_as_held",
-    "rejected",
-    "discarded",
-    "superseded",
-    "conform_failed",
-    "audit_failed",
-]
-
-IN_WORK: Final[frozenset[str]] = frozenset({"received", "held", "rejected", "conform_failed", "audit_failed"})
-"""States in which a delivery is landed, gated and decided on, the first time or again after a clear."""
-
 
 ROLLBACK: Final = "rollback"
 """The source of a delivery that nobody sent: the ledger's row of a publication that went back."""
-
-SENTENCE: Final[dict[str, str]] = {
-    "published": "The roster is published.",
-    "unchanged": "Nothing changed since the last delivery; the published roster counts for this night too.",
-    "same_as_held": "The delivery equals one that waits for approval; that one stays.",
-    "held": "The delivery waits for approval; the last good roster stays.",
-    "accepted": "The delivery is accepted and waits for its build.",
-    "discarded": "The delivery was discarded; the last good roster stays.",
-    "superseded": "A newer delivery took its place.",
-    "rejected": "The delivery was rejected; the last good roster stays.",
-    "conform_failed": "The delivery could not be conformed; the last good roster stays.",
-    "audit_failed": "The delivery was held back by an audit; the last good roster stays.",
-}
-"""What a delivery's state means for its night, where the ledger gives no other reason."""
 
 
 @dataclass(frozen=True)
@@ -68,6 +36,9 @@ class Delivery:
     same_as_delivery_id: int | None
     decided_at: datetime | None
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "state", DeliveryState(self.state))  # the driver gives its text
+
     @property
     def landing_schema(self) -> str:
         """The schema of the delivery's raw rows."""
@@ -76,7 +47,7 @@ class Delivery:
     @property
     def was_left(self) -> bool:
         """Whether it was refused for its size: nothing of it was archived, and it was left in the inbox."""
-        return self.state == "rejected" and self.content_hash is None
+        return self.state is DeliveryState.REJECTED and self.content_hash is None
 
     @property
     def age(self) -> tuple[date, datetime]:
@@ -356,10 +327,10 @@ def set_state(
     """Move a delivery to a state, and say why.
 
     Args:
-        decided: Whether this is a decision; by default every state is one that lies behind ``received``.
+        decided: Whether this is a decision; by default every state with a verdict is one.
     """
     if decided is None:
-        decided = state not in ("receiving", "received")
+        decided = state.is_judged
     connection.execute(
         """
         update rollcall.delivery
@@ -382,7 +353,11 @@ def record_night(
     delivery_id: int | None = None,
     run_id: str | None = None,
 ) -> None:
-    """Write down how a district's night stands or ended; the last word counts."""
+    """Write down how a district's night stands or ended; the last word counts.
+
+    Args:
+        outcome: A `NightOutcome`, or its text.
+    """
     connection.execute(
         """
         insert into rollcall.night
@@ -393,7 +368,7 @@ def record_night(
             delivery_id = coalesce(excluded.delivery_id, night.delivery_id), run_id = excluded.run_id,
             updated_at = excluded.updated_at
         """,
-        (district_id, service_date, outcome, message, list(missing_files), delivery_id, run_id),
+        (district_id, service_date, NightOutcome(outcome), message, list(missing_files), delivery_id, run_id),
     )
 
 
@@ -406,7 +381,7 @@ def record_night_unless_known(
         insert into rollcall.night (district_id, service_date, outcome, message, updated_at)
         values (%s, %s, %s, %s, now()) on conflict (district_id, service_date) do nothing
         """,
-        (district_id, service_date, outcome, message),
+        (district_id, service_date, NightOutcome(outcome), message),
     )
 
 
@@ -424,7 +399,7 @@ def close_night(connection: Connection, delivery_id: int) -> None:
             and night.district_id = delivery.district_id and night.service_date = delivery.service_date
             and night.delivery_id = delivery.delivery_id
         """,
-        (json.dumps(SENTENCE), delivery_id),
+        (json.dumps({state: state.sentence for state in DeliveryState}), delivery_id),
     )
 
 

@@ -7,7 +7,7 @@ from datetime import timedelta
 from psycopg import sql
 from psycopg.rows import class_row
 
-from rollcall.conform.landed import DECIDED
+from rollcall.states import DeliveryState
 from rollcall.warehouse import Connection, connect
 
 DETAILS: Mapping[str, sql.SQL] = {
@@ -71,6 +71,7 @@ def _remove(connection: Connection, relation: str, older_than: timedelta) -> lis
         returning relation, deliveries, rows_removed
         """
     ).format(table=sql.Identifier("rollcall", relation), is_detail=DETAILS[relation])
+    settled = [state for state in DeliveryState if state.is_settled]
     with connection.cursor(row_factory=class_row(Removal)) as cursor:
-        cursor.execute(statement, {"decided": list(DECIDED), "older_than": older_than, "relation": relation})
+        cursor.execute(statement, {"decided": settled, "older_than": older_than, "relation": relation})
         return cursor.fetchall()

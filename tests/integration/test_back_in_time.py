@@ -29,6 +29,7 @@ from rollcall.conform.session import CONFORM_LOCK
 from rollcall.decision.acceptance import accept as accept_received
 from rollcall.oneroster import FILES
 from rollcall.publish import move_effective_date
+from rollcall.states import DeliveryState
 from rollcall.warehouse import connect
 from rollcall.who import Person
 
@@ -76,7 +77,7 @@ def story(postgres: Any, warehouse_template: str) -> Iterator[Story]:
     with connect(url) as connection:
         same = ledger.open_delivery(connection, district_of("lake"), night(2), "same")
         assert move_effective_date(connection, "lake", same.delivery_id, night(2))
-        ledger.set_state(connection, same.delivery_id, "unchanged")
+        ledger.set_state(connection, same.delivery_id, DeliveryState.UNCHANGED)
     seen[2] = marts_of(url, "lake")
     publish(url, 2, second_content(), night(3))
     seen[3] = marts_of(url, "lake")
@@ -325,7 +326,7 @@ def test_content_that_was_taken_back_is_held_until_it_is_published_again(url: st
         """Whether a delivery that was let through before the rollback is held at the last moment."""
         with connect(url) as connection:
             sent = ledger.open_delivery(connection, district_of("lake"), night(8), "once more")
-            ledger.set_state(connection, sent.delivery_id, "received", decided=True)
+            ledger.set_state(connection, sent.delivery_id, DeliveryState.RECEIVED, decided=True)
             connection.execute("update rollcall.delivery set content_hash = %s where delivery_id = %s",
                                (f"hash {sequence}", sent.delivery_id))  # fmt: skip
         acceptance = accept_received(sent.delivery_id)

@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator
 from datetime import date
 from html import unescape
 from pathlib import Path
-from typing import get_args
 
 import pytest
 from helpers.deliveries import execute, query
@@ -26,6 +25,7 @@ from rollcall.report.receipt_csv import findings_csv, summary_csv
 from rollcall.report.receipt_page import receipt_html
 from rollcall.report.report import report
 from rollcall.settings import PROJECT_ROOT, settings
+from rollcall.states import DeliveryState
 from rollcall.warehouse import connect
 
 NIGHT = date(2026, 11, 23)
@@ -55,7 +55,7 @@ def delivery(warehouse_url: str) -> Delivery:
         files = [DeliveryFile(opened.delivery_id, name, f"{name}.csv", "", "", 0) for name in ("users", "orgs")]
         ledger.record_files(connection, opened.delivery_id, files)
         connection.execute("update rollcall.delivery_file set rows_landed = 9, rows_set_aside = 2 where file = 'users'")
-        ledger.set_state(connection, opened.delivery_id, "received")
+        ledger.set_state(connection, opened.delivery_id, DeliveryState.RECEIVED)
         return ledger.delivery(connection, opened.delivery_id)
 
 
@@ -220,7 +220,7 @@ def test_after_an_approval_the_reasons_are_history(warehouse_url: str, delivery:
     assert table(findings_csv(receipt(delivery)))[1:] == []
 
 
-@pytest.mark.parametrize("state", sorted(get_args(ledger.DeliveryState)))
+@pytest.mark.parametrize("state", list(DeliveryState))
 def test_every_state_says_how_it_stands_what_happens_and_what_to_do(
     warehouse_url: str, delivery: Delivery, state: str
 ) -> None:

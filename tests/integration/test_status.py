@@ -1,6 +1,7 @@
 """``rollcall status``: how each district stands, and since when it has not been good."""
 
 import json
+import re
 import socket
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, timedelta
@@ -8,15 +9,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from helpers.deliveries import execute
+from helpers.deliveries import execute, query
 from helpers.inbox import district
 from typer.testing import CliRunner
 
 from rollcall import ledger
 from rollcall.cli import app
-from rollcall.ledger import DeliveryState
 from rollcall.report.status import DistrictState, district_states
 from rollcall.settings import PROJECT_ROOT, settings
+from rollcall.states import DeliveryState
 from rollcall.warehouse import connect
 
 FIRST_NIGHT = date(2026, 11, 20)
@@ -52,7 +53,7 @@ def one_night(connection: Any, number: int, outcome: str) -> None:
         ledger.record_night(connection, "maple", night, outcome, message="Nothing came.")
         return
     delivery = ledger.open_delivery(connection, district(), night, f"run_{number}")
-    ledger.set_state(connection, delivery.delivery_id, to_state(state), "Because.")
+    ledger.set_state(connection, delivery.delivery_id, DeliveryState(state), "Because.")
     told = "in_progress" if outcome == "held" else outcome
     ledger.record_night(connection, "maple", night, told, delivery_id=delivery.delivery_id)
     if outcome == "published":
@@ -63,10 +64,6 @@ def one_night(connection: Any, number: int, outcome: str) -> None:
         )
 
 
-def to_state(name: str) -> DeliveryState:
-    return name  # type: ignore[return-value]
-
-
 def status(*options: str) -> tuple[int, str]:
     result = CliRunner().invoke(app, ["status", *options])
     return result.exit_code, result.stdout
@@ -75,6 +72,23 @@ def status(*options: str) -> tuple[int, str]:
 def maple() -> dict[str, Any]:
     (state,) = json.loads(status("--json")[1])
     return dict(state)
+
+
+def test_the_ledger_knows_the_states_that_the_program_knows(warehouse_url: str) -> None:
+    ((constraint,),) = query(
+        warehouse_url,
+        "select pg_get_constraintdef(oid) from pg_constraint"
+        " where conrelid = 'rollcall.delivery'::regclass and conname = 'delivery_state_check'",
+    )
+    assert set(re.findall(r"'(\w+)'", constraint)) == set(DeliveryState)
+
+
+def test_a_night_ends_in_no_other_word_than_the_programs(warehouse_url: str) -> None:
+    with (
+        connect(warehouse_url) as connection,
+        pytest.raises(ValueError, match="'vanished' is not a valid NightOutcome"),
+    ):
+        ledger.record_night(connection, "maple", FIRST_NIGHT, "vanished")
 
 
 def test_a_good_night(nights: Callable[..., None]) -> None:

@@ -24,6 +24,7 @@ from rollcall.nights import ImpossibleNightError, impossible_because
 from rollcall.publish import publish as publish_delivery
 from rollcall.report.report import report
 from rollcall.settings import PROJECT_ROOT, settings
+from rollcall.states import DeliveryState
 from rollcall.warehouse import WarehouseError, connect
 from rollcall.who import Person
 
@@ -331,7 +332,9 @@ def test_correct_night_says_what_is_left_to_do(
     execute(warehouse_url, "update rollcall.delivery set service_date = '2062-11-18' where delivery_id = %s", other)
     with connect() as connection:
         late = ledger.open_delivery(connection, district(), NIGHT, "real")
-        ledger.set_state(connection, late.delivery_id, "superseded", f"Delivery {slip} of 2062-11-17 took its place.")
+        ledger.set_state(
+            connection, late.delivery_id, DeliveryState.SUPERSEDED, f"Delivery {slip} of 2062-11-17 took its place."
+        )
     told = ["rollcall", "correct-night", "maple", "--to", str(NIGHT - timedelta(days=2)), "--why", "a slip"]
     monkeypatch.setattr(sys, "argv", told)
     with pytest.raises(SystemExit) as exited:

@@ -17,10 +17,10 @@ from helpers.deliveries import execute, query
 
 from rollcall.archive.inbox import IncompleteInboxError
 from rollcall.districts import District, load_district
-from rollcall.ledger import IN_WORK
 from rollcall.oneroster import FILES, LANDED_FILE_NAMES
 from rollcall.sftp import SftpAccount
 from rollcall.stack import StackState, sync_districts
+from rollcall.states import DeliveryState
 from rollcall.warehouse import connect
 from simulator.night import Delivery, write_night
 from simulator.package import write_csv
@@ -260,7 +260,9 @@ class Run:
 
     def step(self, name: str) -> None:
         """One task, with the looks into the ledger that the DAG's function has before it."""
-        skipped = name not in ("receive", "accept", "report") and (not self.files or self.delivery_state not in IN_WORK)
+        skipped = name not in ("receive", "accept", "report") and (
+            not self.files or not DeliveryState(self.delivery_state).is_in_work
+        )
         if not skipped:
             getattr(self, name)()
 

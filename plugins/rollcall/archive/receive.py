@@ -29,13 +29,14 @@ from rollcall.oneroster import FILE_NAMES, LANDED_FILE_NAMES, MANIFEST
 from rollcall.publish import move_effective_date
 from rollcall.settings import settings
 from rollcall.sftp import SftpAccount, SftpError
+from rollcall.states import DeliveryState
 from rollcall.warehouse import Connection, connect
 
 Log = Callable[[str], None]
 
 NO_CHANGES = "no_changes"
-NOT_JUDGED: frozenset[ledger.DeliveryState] = frozenset({"receiving", "received"})
-JUDGED: tuple[ledger.DeliveryState, ...] = ("held", "discarded", "rejected", "published")
+FOLLOWED = (DeliveryState.HELD, DeliveryState.DISCARDED, DeliveryState.REJECTED)
+"""States whose verdict a delivery of the same content takes over."""
 
 
 class NightServedError(Exception):
@@ -80,7 +81,7 @@ def receive(
         with connect() as connection:
             ledger.record_district(connection, district)
             delivery = ledger.open_delivery(connection, district, service_date, run_id, source)
-            if delivery.state in NOT_JUDGED:  # what ended before stays as it ended, until it is judged again
+            if not delivery.state.is_judged:  # what ended before stays as it ended, until it is judged again
                 ledger.record_night(
                     connection,
                     district.district_id,
@@ -107,7 +108,7 @@ def receive(
     with connect() as connection:
         delivery = ledger.delivery(connection, delivery.delivery_id)
         files = [file.file for file in ledger.files_of(connection, delivery.delivery_id)]
-        if delivery.state not in ledger.IN_WORK or _is_settled(connection, delivery):
+        if not delivery.state.is_in_work or _is_settled(connection, delivery):
             log(f"Delivery {delivery.delivery_id} is {delivery.state}. {delivery.state_reason or ''}".strip())
             return Receipt(delivery, ())
     log(f"Delivery {delivery.delivery_id} lies in the archive: {named(files)}.")
@@ -237,7 +238,7 @@ def record_refusal(delivery: Delivery, note: Note) -> None:
     """Write down that a delivery is rejected unread: nothing of it was archived, it lies where it lay."""
     with connect() as connection:
         record_notes(connection, delivery.delivery_id, [note])
-        ledger.set_state(connection, delivery.delivery_id, "rejected", note.sentence)
+        ledger.set_state(connection, delivery.delivery_id, DeliveryState.REJECTED, note.sentence)
 
 
 def _strays(listing: Sequence[InboxFile]) -> list[Note]:
@@ -337,7 +338,7 @@ def _record(
             (content_hash(files), packaging, delivery.delivery_id),
         )
         record_notes(connection, delivery.delivery_id, [*notes, *([rejected] if rejected else [])])
-        state: ledger.DeliveryState = "rejected" if rejected else "received"
+        state = DeliveryState.REJECTED if rejected else DeliveryState.RECEIVED
         ledger.set_state(connection, delivery.delivery_id, state, rejected.sentence if rejected else None)
 
 
@@ -404,7 +405,7 @@ def _compare(connection: Connection, delivery: Delivery) -> None:
     if _says_no_changes(connection, delivery):
         _nothing_changed(connection, delivery)
         return
-    if ledger.deliveries_in_state(connection, delivery.district_id, ["accepted"]):
+    if ledger.deliveries_in_state(connection, delivery.district_id, [DeliveryState.ACCEPTED]):
         return  # what will be published next is not what is published now: let it take the whole way
     published = ledger.published_delivery(connection, delivery.district_id)
     if published and published.content_hash == delivery.content_hash:
@@ -412,9 +413,11 @@ def _compare(connection: Connection, delivery: Delivery) -> None:
             move_effective_date(connection, delivery.district_id, delivery.delivery_id, delivery.service_date)
         supersede_holds(connection, delivery)
         reason = f"Its content equals delivery {published.delivery_id}, which is published."
-        ledger.set_state(connection, delivery.delivery_id, "unchanged", reason, same_as=published.delivery_id)
+        ledger.set_state(
+            connection, delivery.delivery_id, DeliveryState.UNCHANGED, reason, same_as=published.delivery_id
+        )
         return
-    for known in ledger.deliveries_in_state(connection, delivery.district_id, JUDGED):
+    for known in ledger.deliveries_in_state(connection, delivery.district_id, [*FOLLOWED, DeliveryState.PUBLISHED]):
         if known.content_hash == delivery.content_hash and known.delivery_id != delivery.delivery_id:
             if known.state != "published":  # a roster of old that comes back is judged like any other
                 _follow(connection, delivery, known)
@@ -432,26 +435,26 @@ def _says_no_changes(connection: Connection, delivery: Delivery) -> bool:
 def _nothing_changed(connection: Connection, delivery: Delivery) -> None:
     """A manifest alone: what is published, or accepted and about to be, counts for this night too."""
     published = ledger.published_delivery(connection, delivery.district_id)
-    accepted = ledger.deliveries_in_state(connection, delivery.district_id, ["accepted"])
+    accepted = ledger.deliveries_in_state(connection, delivery.district_id, [DeliveryState.ACCEPTED])
     if published is None and not accepted:
         note = Note("no_changes_to_nothing")
         add_note(connection, delivery.delivery_id, note)
-        ledger.set_state(connection, delivery.delivery_id, "rejected", note.sentence)
+        ledger.set_state(connection, delivery.delivery_id, DeliveryState.REJECTED, note.sentence)
         return
     if published and not accepted and delivery.service_date >= published.service_date:
         move_effective_date(connection, delivery.district_id, delivery.delivery_id, delivery.service_date)
-    ledger.set_state(connection, delivery.delivery_id, "unchanged", Note(NO_CHANGES).sentence)
+    ledger.set_state(connection, delivery.delivery_id, DeliveryState.UNCHANGED, Note(NO_CHANGES).sentence)
 
 
 def _follow(connection: Connection, delivery: Delivery, known: Delivery) -> None:
     """Give a delivery the verdict of an equal one."""
-    state: ledger.DeliveryState = "same_as_held" if known.state == "held" else known.state
+    state = DeliveryState.SAME_AS_HELD if known.state is DeliveryState.HELD else known.state
     reason = {
         "held": f"Its content equals delivery {known.delivery_id}, which waits for approval.",
         "discarded": f"Its content equals delivery {known.delivery_id}, which was discarded.",
         "rejected": f"Its content equals delivery {known.delivery_id}, which was rejected: {known.state_reason}",
     }[known.state]
-    if state == "rejected":
+    if state is DeliveryState.REJECTED:
         add_note(
             connection, delivery.delivery_id, Note("equals_rejected", detail=f"It was delivery {known.delivery_id}.")
         )

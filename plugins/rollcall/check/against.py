@@ -16,6 +16,7 @@ from rollcall.decision.acceptance import accept
 from rollcall.districts import District, Limit, Limits
 from rollcall.landing import land_all
 from rollcall.ledger import Delivery, DeliveryFile
+from rollcall.states import DeliveryState
 from rollcall.warehouse import Connection, connect, warehouse_url
 
 ENDS = ("valid_to_seq", "end_reason", "ended_on")
@@ -54,7 +55,7 @@ class EarlierDelivery:
             )
         land_all(delivery.delivery_id, EVERYTHING_GOES, log=_quiet)
         with connect() as connection:
-            ledger.set_state(connection, delivery.delivery_id, "received", decided=True)
+            ledger.set_state(connection, delivery.delivery_id, DeliveryState.RECEIVED, decided=True)
         accept(delivery.delivery_id)
         conform(warehouse_url(), reland=_nothing_to_land, log=_quiet)
         with connect() as connection:

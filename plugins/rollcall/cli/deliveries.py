@@ -12,6 +12,7 @@ import typer
 from rollcall.cli.errors import USED_WRONGLY, kind, say, sentence
 from rollcall.cli.output import make_console, make_table
 from rollcall.escaping import one_line
+from rollcall.states import NightOutcome
 
 if TYPE_CHECKING:
     from rollcall.check import CheckVerdict
@@ -21,12 +22,7 @@ if TYPE_CHECKING:
 console = make_console()
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
-BAD_NEWS = frozenset({"held", "rejected", "missing", "incomplete", "unreachable", "refused", "failed"}) | {
-    "conform_failed",
-    "audit_failed",
-    "misconfigured",
-    "wrong_night",
-}
+BAD_NEWS = {outcome.value for outcome in NightOutcome if outcome.needs_a_person} | {"misconfigured", "wrong_night"}
 
 
 def status(as_json: AsJson = False) -> None:

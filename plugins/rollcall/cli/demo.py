@@ -16,6 +16,7 @@ from rollcall.cli.output import make_table
 from rollcall.districts import District, load_district
 from rollcall.settings import settings
 from rollcall.stack import StackState, down, prepare_warehouse, up
+from rollcall.states import NightOutcome
 from rollcall.warehouse import connect
 from simulator.night import Delivery, write_night
 from simulator.profile import Profile
@@ -46,10 +47,8 @@ EXPECTED = {
     (HILLCREST.district_id, 2): "unchanged",
     (RIVERBEND.district_id, 2): "held",
 }
-ENDED = frozenset(
-    {"published", "unchanged", "held", "rejected", "discarded", "superseded", "same_as_held", "conform_failed"}
-    | {"audit_failed", "missing", "incomplete", "unreachable", "refused", "failed"}
-)
+
+ENDED = {outcome.value for outcome in NightOutcome if outcome.has_ended}
 
 
 @dataclass(frozen=True)

@@ -10,11 +10,11 @@ import httpx
 import typer
 
 from rollcall.cli.output import By, make_console
+from rollcall.states import DeliveryState, NightOutcome
 
 console = make_console()
 LOOKS_EVERY_SECONDS = 2
-GOOD_NEWS = frozenset({"accepted", "published", "unchanged"})
-UNDER_WAY = frozenset({"receiving", "received"})
+GOOD_NEWS = {state.value for state in DeliveryState if state.is_good_news}
 
 
 def inject(
@@ -86,9 +86,9 @@ def _verdict(district_id: str, run_id: str) -> dict[str, Any]:
             has_ended = api.get(path).raise_for_status().json()["state"] in ("success", "failed")
         with connect() as connection:
             delivery = delivery_of_run(connection, district_id, run_id)
-        if delivery is not None and delivery.state not in (*UNDER_WAY, "accepted"):
+        if delivery is not None and delivery.state.is_judged and delivery.state is not DeliveryState.ACCEPTED:
             return {"state": delivery.state, "delivery": delivery.delivery_id, "message": delivery.state_reason}
         if has_ended:
-            state = delivery.state if delivery and delivery.state not in UNDER_WAY else "failed"
+            state = delivery.state if delivery and delivery.state.is_judged else NightOutcome.FAILED
             return {"state": state, "delivery": delivery.delivery_id if delivery else None, "message": None}
         time.sleep(LOOKS_EVERY_SECONDS)

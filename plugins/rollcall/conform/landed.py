@@ -8,11 +8,8 @@ from psycopg import sql
 from rollcall.conform.ledger import AcceptedDelivery
 from rollcall.gate.landed import landing_schema, set_aside_counts
 from rollcall.oneroster import FILE_BY_NAME
+from rollcall.states import DeliveryState
 from rollcall.warehouse import Connection, connect
-
-DECIDED = ("published", "unchanged", "same_as_held", "rejected", "discarded", "superseded", "conform_failed",
-           "audit_failed")  # fmt: skip
-"""States in which a delivery's landed rows are no longer worked on."""
 
 
 def make_whole(
@@ -92,7 +89,7 @@ def drop_landed(warehouse_url: str, older_than: timedelta) -> list[int]:
             " inner join pg_namespace on nspname = 'delivery_' || delivery_id"
             " where state = any(%s) and greatest(arrived_at, decided_at, accepted_at, published_at) < now() - %s"
             " order by delivery_id",
-            [list(DECIDED), older_than],
+            [[state for state in DeliveryState if state.is_settled], older_than],
         ).fetchall()
         dropped = [int(str(row[0])) for row in rows]
         for delivery_id in dropped:

@@ -12,6 +12,7 @@ from rollcall.districts import District
 from rollcall.ledger import deliveries_in_state, lock_acceptance
 from rollcall.nights import to_come_because
 from rollcall.publish import correct_effective_date
+from rollcall.states import DeliveryState
 from rollcall.warehouse import Connection
 from rollcall.who import Person
 
@@ -216,7 +217,9 @@ def _check(session: Connection, district: District, published: date | None, wron
     else:
         _check_deliveries(session, district, published, wrong)
     waiting = [
-        each for each in deliveries_in_state(session, district.district_id, ["accepted"]) if each.service_date != wrong
+        each
+        for each in deliveries_in_state(session, district.district_id, [DeliveryState.ACCEPTED])
+        if each.service_date != wrong
     ]
     if waiting:
         raise CannotCorrectNightError(

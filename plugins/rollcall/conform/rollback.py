@@ -13,6 +13,7 @@ from rollcall.ledger import ROLLBACK, deliveries_in_state, lock_acceptance
 from rollcall.nights import come_everywhere, has_come
 from rollcall.oneroster import FILES
 from rollcall.publish import publish
+from rollcall.states import DeliveryState
 from rollcall.warehouse import Connection, connect
 from rollcall.who import Person
 
@@ -208,7 +209,7 @@ def _night_that_came(session: Connection, district_id: str, night: date, by: Per
 
 def _candidates(session: Connection, district_id: str, present: int, to: int | None) -> list[int]:
     """The sequences to try, in order."""
-    waiting = deliveries_in_state(session, district_id, ["accepted"])
+    waiting = deliveries_in_state(session, district_id, [DeliveryState.ACCEPTED])
     if waiting:
         raise CannotRollBackError(
             f"Delivery {waiting[0].delivery_id} of {district_id} is accepted and waits for its build. Wait until "

@@ -10,12 +10,8 @@ from rollcall.decision.rollbacks import of_rolled_back
 from rollcall.gate.progress import files_not_gated
 from rollcall.ledger import Delivery
 from rollcall.oneroster import FILE_NAMES
+from rollcall.states import DeliveryState
 from rollcall.warehouse import Connection, connect
-
-ACCEPTABLE: frozenset[ledger.DeliveryState] = frozenset({"received", "held"})
-"""States in which a decision lets a delivery through: decided on, or held and approved."""
-ACCEPTED: frozenset[ledger.DeliveryState] = frozenset({"accepted", "published", "conform_failed", "audit_failed"})
-"""States of a delivery that has its sequence: it waits for its build, or that has ended."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +42,7 @@ def accept_in(connection: Connection, delivery_id: int) -> Acceptance:
     delivery = ledger.delivery(connection, delivery_id)
     ledger.lock_acceptance(connection, delivery.district_id)
     delivery = ledger.delivery(connection, delivery_id, lock=True)
-    if delivery.state in ACCEPTED and delivery.accepted_sequence is not None:
+    if delivery.state.has_sequence and delivery.accepted_sequence is not None:
         return Acceptance(delivery.accepted_sequence)
     refusal = _refusal(connection, delivery)
     if refusal:
@@ -76,7 +72,7 @@ def accept_approved(*, log: Callable[[str], None]) -> list[int]:
             select delivery_id from rollcall.hold inner join rollcall.delivery using (delivery_id)
             where settlement = 'approved' and state = any(%s) order by service_date, arrived_at
             """,
-            (list(ACCEPTABLE),),
+            ([state for state in DeliveryState if state.may_be_accepted],),
         ).fetchall()
     accepted = []
     for delivery_id in (int(str(row[0])) for row in rows):
@@ -94,7 +90,7 @@ def accept_approved(*, log: Callable[[str], None]) -> list[int]:
 def _refusal(connection: Connection, delivery: Delivery) -> str | None:
     """Why the ledger does not let a delivery through, if it does not."""
     named = f"Delivery {delivery.delivery_id}"
-    if delivery.state not in ACCEPTABLE:
+    if not delivery.state.may_be_accepted:
         return f"{named} is {delivery.state}. {delivery.state_reason or ''}".strip()
     hold = hold_of(connection, delivery.delivery_id)
     if hold is not None and hold.settlement != "approved":

@@ -25,6 +25,7 @@ from rollcall.districts import District
 from rollcall.gate.progress import files_not_gated
 from rollcall.ledger import Delivery
 from rollcall.settings import settings
+from rollcall.states import DeliveryState
 from rollcall.warehouse import Connection, connect
 
 Verdict = Literal["accept", "hold", "reject", "superseded", "discarded", "done"]
@@ -63,7 +64,7 @@ def decide(district: District, delivery_id: int) -> Decision:
     """
     with connect() as connection:
         delivery = ledger.delivery(connection, delivery_id, lock=True)
-        if delivery.state not in ledger.IN_WORK:
+        if not delivery.state.is_in_work:
             return Decision("done", note=f"Delivery {delivery_id} is {delivery.state}.")
         overtaken = supersede_if_overtaken(connection, delivery)
         if overtaken:
@@ -71,7 +72,7 @@ def decide(district: District, delivery_id: int) -> Decision:
         hold = hold_of(connection, delivery_id)
         if hold is not None and not hold.is_open:
             if hold.settlement == "approved":  # also when its build failed since: the approval stands
-                ledger.set_state(connection, delivery_id, "received", decided=True)
+                ledger.set_state(connection, delivery_id, DeliveryState.RECEIVED, decided=True)
             return _as_settled(hold)
         _must_be_gated(connection, delivery)
         decision, found = _judge(connection, district, delivery)
@@ -122,12 +123,12 @@ def _record(connection: Connection, delivery: Delivery, decision: Decision, foun
     text = " ".join(decision.sentences)
     if found is None:
         discard_open_hold(connection, delivery, text)
-        ledger.set_state(connection, delivery.delivery_id, "rejected", text)
+        ledger.set_state(connection, delivery.delivery_id, DeliveryState.REJECTED, text)
         return
     record_forecast(connection, found, approved=decision.verdict == "hold")
     supersede_holds(connection, delivery)
     if decision.verdict == "accept":
-        ledger.set_state(connection, delivery.delivery_id, "received", decided=True)
+        ledger.set_state(connection, delivery.delivery_id, DeliveryState.RECEIVED, decided=True)
         return
     change_list = write_change_list(connection, found) if found.comparison.sequence else None
     open_hold(connection, delivery, decision.reasons, text, change_list)

@@ -8,6 +8,7 @@ from typing import Literal
 from rollcall import ledger
 from rollcall.decision.reasons import Reason
 from rollcall.ledger import Delivery
+from rollcall.states import DeliveryState
 from rollcall.warehouse import Connection
 
 Settlement = Literal["approved", "discarded", "superseded"]
@@ -77,7 +78,7 @@ def open_hold(
     connection: Connection, delivery: Delivery, reasons: tuple[Reason, ...], sentences: str, change_list: str | None
 ) -> None:
     """Have a delivery wait for a person; held already, the reasons are the new ones."""
-    ledger.set_state(connection, delivery.delivery_id, "held", sentences)
+    ledger.set_state(connection, delivery.delivery_id, DeliveryState.HELD, sentences)
     connection.execute(
         """
         insert into rollcall.hold (delivery_id, reasons, change_list) values (%s, %s, %s)
@@ -134,13 +135,13 @@ def supersede_holds(connection: Connection, newer: Delivery) -> list[int]:
     overtakes it.
     """
     superseded = []
-    for seen in ledger.deliveries_in_state(connection, newer.district_id, ["held"]):
+    for seen in ledger.deliveries_in_state(connection, newer.district_id, [DeliveryState.HELD]):
         if seen.age >= newer.age:
             continue
         # Looked at again under its lock: it may have been approved meanwhile.
         held = ledger.delivery(connection, seen.delivery_id, lock=True)
         hold = hold_of(connection, held.delivery_id)
-        if held.state == "held" and (hold is None or hold.is_open):
+        if held.state is DeliveryState.HELD and (hold is None or hold.is_open):
             supersede(connection, held, newer)
             superseded.append(held.delivery_id)
     return superseded
@@ -150,7 +151,7 @@ def supersede(connection: Connection, older: Delivery, newer: Delivery) -> str:
     """Put a delivery away for a newer one, its hold included; returns the reason that the ledger gives."""
     reason = f"Delivery {newer.delivery_id} of {newer.service_date} took its place."
     settle_once(connection, older.delivery_id, _by_delivery("superseded", newer, reason))
-    ledger.set_state(connection, older.delivery_id, "superseded", reason)
+    ledger.set_state(connection, older.delivery_id, DeliveryState.SUPERSEDED, reason)
     ledger.close_night(connection, older.delivery_id)
     return reason
 
@@ -170,7 +171,8 @@ def discard_open_hold(connection: Connection, delivery: Delivery, why: str) -> N
 
 def newest_accepted(connection: Connection, delivery: Delivery) -> Delivery | None:
     """The newest delivery of the district that was accepted or is published, other than this one."""
-    accepted = ledger.deliveries_in_state(connection, delivery.district_id, ["accepted", "published", "unchanged"])
+    states = [DeliveryState.ACCEPTED, DeliveryState.PUBLISHED, DeliveryState.UNCHANGED]
+    accepted = ledger.deliveries_in_state(connection, delivery.district_id, states)
     return next((other for other in accepted if other.delivery_id != delivery.delivery_id), None)
 
 

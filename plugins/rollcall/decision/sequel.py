@@ -44,9 +44,9 @@ def _in_the_ledger(delivery: Delivery, ruling: Ruling) -> Iterator[str]:
     elif ruling.acceptance is not None and ruling.acceptance.sequence is None:
         yield f"It is not accepted yet. {ruling.acceptance.reason} `conform` accepts it once that is done."
     elif delivery.state == "superseded":
-        yield delivery.state_reason or ledger.SENTENCE["superseded"]
+        yield delivery.state_reason or delivery.state.sentence
     else:
-        yield ledger.SENTENCE.get(delivery.state, f"It is {delivery.state}.")
+        yield delivery.state.sentence
 
 
 def _asked_for_a_build(api: httpx.Client) -> str:

@@ -15,6 +15,7 @@ from rollcall.decision.holds import (
 )
 from rollcall.ledger import Delivery
 from rollcall.nights import has_come
+from rollcall.states import DeliveryState
 from rollcall.warehouse import Connection
 
 
@@ -73,7 +74,7 @@ def settle(connection: Connection, delivery_id: int, answer: Answer) -> Ruling:
     if answer.settlement == "approved":
         acceptance = accept_in(connection, delivery_id)
     else:
-        ledger.set_state(connection, delivery_id, "discarded", f"Discarded by {answer.by}: {answer.why}")
+        ledger.set_state(connection, delivery_id, DeliveryState.DISCARDED, f"Discarded by {answer.by}: {answer.why}")
     ledger.close_night(connection, delivery_id)
     return Ruling(hold_of(connection, delivery_id) or hold, "settled", None, acceptance)
 

@@ -11,12 +11,18 @@ from rollcall.districts import District
 from rollcall.ledger import Delivery, DeliveryFile
 from rollcall.report.findings import FIX_ORDER, Found, as_found, findings_of
 from rollcall.report.wording import Wording, wording_of
+from rollcall.states import DeliveryState
 from rollcall.warehouse import Connection
 
-CHANGES_ARE = {"published": "were", "held": "would be", "accepted": "would be", "received": "would be"}
+CHANGES_ARE = {
+    DeliveryState.PUBLISHED: "were",
+    DeliveryState.HELD: "would be",
+    DeliveryState.ACCEPTED: "would be",
+    DeliveryState.RECEIVED: "would be",
+}
 """How to speak of a delivery's changes, by its state; of one that came to nothing they would have been."""
 
-UNDECIDED = frozenset({"held", "discarded", "superseded"})
+STILL_EXPLAINED_BY_ITS_HOLD = (DeliveryState.HELD, DeliveryState.DISCARDED, DeliveryState.SUPERSEDED)
 """States of a delivery whose hold's reasons still are what its district has to look at."""
 
 
@@ -105,7 +111,7 @@ def receipt_of(connection: Connection, district: District, delivery: Delivery) -
     sent = {file.file: file for file in ledger.files_of(connection, delivery.delivery_id)}
     files = tuple(_line(sent[name], changes.get(name)) for name in FIX_ORDER if name in sent)
     found = findings_of(connection, delivery.delivery_id)
-    if hold is not None and delivery.state in UNDECIDED:
+    if hold is not None and delivery.state in STILL_EXPLAINED_BY_ITS_HOLD:
         found = [*as_found(hold.reasons), *found]
     return Receipt(
         district=district,
@@ -131,7 +137,7 @@ def _line(sent: DeliveryFile, changes: Changes | None) -> FileLine:
 def _changes(connection: Connection, delivery: Delivery) -> dict[str, Changes]:
     """What the delivery changed, once it is published, and what it would change before that; by file."""
     with connection.cursor(row_factory=class_row(Changes)) as cursor:
-        if delivery.state == "published":
+        if delivery.state is DeliveryState.PUBLISHED:
             cursor.execute(
                 "select entity as file, added, changed, removed, kept from rollcall.change_count "
                 "where delivery_id = %s",

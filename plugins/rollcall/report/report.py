@@ -13,13 +13,10 @@ from rollcall.nights import has_come, impossible_because
 from rollcall.report.leave import leave_receipt
 from rollcall.report.notify import Message, notify
 from rollcall.sftp import SftpAccount
+from rollcall.states import NightOutcome
 from rollcall.warehouse import Connection, connect
 
 Log = Callable[[str], None]
-
-NEEDS_AN_OPERATOR: frozenset[str] = frozenset(
-    {"missing", "incomplete", "unreachable", "refused", "rejected", "conform_failed", "audit_failed", "failed"}
-)
 
 
 class Recorded(NamedTuple):
@@ -71,7 +68,7 @@ def report(
         leave_receipt(district, delivery.delivery_id, account, log)
     _close_requests(district, log)
     log(f"{district.district_id}, night of {night}: {outcome}. {message}")
-    if outcome in NEEDS_AN_OPERATOR:
+    if NightOutcome(outcome).needs_an_operator:
         notify(Message(f"{district.district_id}, night of {night}: {outcome}", (message,)), log)
     return outcome
 
@@ -85,8 +82,8 @@ def _outcome(
     failed_tasks: tuple[str, ...],
 ) -> tuple[str, str]:
     """How the night ended, and the sentence that says so."""
-    if delivery is not None and delivery.state not in ("receiving", "received"):
-        return delivery.state, delivery.state_reason or ledger.SENTENCE[delivery.state]
+    if delivery is not None and delivery.state.is_judged:
+        return delivery.state, delivery.state_reason or delivery.state.sentence
     if failed_tasks and failed_tasks != ("wait_for_delivery",):
         last_good = ledger.last_good_night(connection, district.district_id)
         still = f"Readers still see the roster of {last_good}." if last_good else "Nothing was ever published."

@@ -7,11 +7,15 @@ from datetime import UTC, date, datetime, timedelta
 from rollcall.districts import District, DistrictFileError, district_files, load_districts
 from rollcall.ledger import ROLLBACK
 from rollcall.settings import settings
+from rollcall.states import DeliveryState, NightOutcome
 from rollcall.warehouse import Connection
 
-STATE_OF_OUTCOME = {"waiting": "late", "not_expected": "not_expected"}
-"""A run waits only after the hour by which files are due."""
-IN_PROGRESS = frozenset({"receiving", "received", "accepted", "in_progress"})
+IN_PROGRESS = (
+    DeliveryState.RECEIVING,
+    DeliveryState.RECEIVED,
+    DeliveryState.ACCEPTED,
+    NightOutcome.IN_PROGRESS,
+)
 STARTS_WITHIN = timedelta(minutes=15)
 """A run that is due is given this long before it counts as not started: a busy scheduler needs minutes."""
 ENDS_WITHIN = timedelta(minutes=30)
@@ -141,9 +145,11 @@ def _from_ledger(connection: Connection, now: datetime) -> Iterator[tuple[Distri
 
 def _state(outcome: str | None, delivery_state: str | None) -> str:
     """The delivery's state is fresher than the night's row, unless the run failed around it."""
-    ended_otherwise = outcome == "failed" or delivery_state is None
+    ended_otherwise = outcome == NightOutcome.FAILED or delivery_state is None
     state = (outcome or "new") if ended_otherwise else str(delivery_state)
-    return "in_progress" if state in IN_PROGRESS else STATE_OF_OUTCOME.get(state, state)
+    if state == NightOutcome.WAITING:  # a run waits only after the hour by which files are due
+        return "late"
+    return "in_progress" if state in IN_PROGRESS else state
 
 
 def _new(district_id: str) -> DistrictState:

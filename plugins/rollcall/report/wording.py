@@ -5,6 +5,7 @@ from datetime import date
 from typing import Literal
 
 from rollcall.ledger import Delivery
+from rollcall.states import DeliveryState
 
 Mood = Literal["good", "wait", "bad"]
 
@@ -28,20 +29,20 @@ class Wording:
 
 SEND_AGAIN = "Mend what is marked critical, from the top, and send the whole set again (in Aeries: Run Now and Upload)."
 NOTHING = "Nothing."
-WORDING: dict[str, Wording] = {
-    "accepted": Wording(
+WORDING: dict[DeliveryState, Wording] = {
+    DeliveryState.ACCEPTED: Wording(
         "good",
         "Accepted: this delivery is about to be published.",
         "It is published within minutes. {meanwhile}",
         NOTHING,
     ),
-    "unchanged": Wording(
+    DeliveryState.UNCHANGED: Wording(
         "good",
         "Unchanged: these are the files that are published already.",
         "The published roster counts for this night too.",
         NOTHING,
     ),
-    "held": Wording(
+    DeliveryState.HELD: Wording(
         "wait",
         "On hold: a person looks at this delivery before it counts.",
         "One of our operators approves or discards it. Until then nothing changes. {meanwhile} A newer delivery takes "
@@ -49,45 +50,45 @@ WORDING: dict[str, Wording] = {
         "Read the reasons. If the change is meant, tell us so, and there is nothing else to do. If something is "
         "missing, mend the export and send the whole set again (in Aeries: Run Now and Upload).",
     ),
-    "same_as_held": Wording(
+    DeliveryState.SAME_AS_HELD: Wording(
         "wait",
         "On hold: these are the same files as those of delivery {same_as}, which waits for a decision.",
         "One of our operators approves or discards delivery {same_as}; its receipt has the reasons. {meanwhile}",
         "Nothing, unless you find a mistake in that receipt. Sending the same files again changes nothing.",
     ),
-    "rejected": Wording(
+    DeliveryState.REJECTED: Wording(
         "bad", "Not accepted: this delivery has to be sent again.", "Nothing of it counts. {meanwhile}", SEND_AGAIN
     ),
-    "discarded": Wording(
+    DeliveryState.DISCARDED: Wording(
         "bad",
         "Discarded: one of our operators decided that this delivery does not count.",
         "Nothing of it counts. {meanwhile}",
         "If you did not hear from us, ask. The same files sent again are discarded again; the next night's are judged "
         "anew.",
     ),
-    "superseded": Wording(
+    DeliveryState.SUPERSEDED: Wording(
         "good", "Overtaken: a newer delivery took this one's place.", "Nothing of it counts. {meanwhile}", NOTHING
     ),
-    "audit_failed": Wording(
+    DeliveryState.AUDIT_FAILED: Wording(
         "bad",
         "Not published: our own last check found something that should not be.",
         "Our operators are told, and look into it. {meanwhile}",
         "Nothing for now; the next night's files are judged anew.",
     ),
-    "conform_failed": Wording(
+    DeliveryState.CONFORM_FAILED: Wording(
         "bad",
         "Not published: something went wrong on our side.",
         "Our operators are told, and look into it. {meanwhile}",
         "Nothing for now; the next night's files are judged anew.",
     ),
-    "received": Wording(
+    DeliveryState.RECEIVED: Wording(
         "bad",
         "Not finished: something broke off on our side.",
         "Our operators are told; the files are safe with us. {meanwhile}",
         NOTHING,
     ),
 }
-WORDING["receiving"] = WORDING["received"]
+WORDING[DeliveryState.RECEIVING] = WORDING[DeliveryState.RECEIVED]
 
 
 def wording_of(delivery: Delivery, *, last_good: date | None, read: int, set_aside: int) -> Wording:
@@ -99,7 +100,7 @@ def wording_of(delivery: Delivery, *, last_good: date | None, read: int, set_asi
         read: How many records it holds.
         set_aside: How many of them do not count.
     """
-    if delivery.state == "published":
+    if delivery.state is DeliveryState.PUBLISHED:
         return _published(read, set_aside)
     meanwhile = f"Readers keep the roster of {last_good}." if last_good else "Nothing is published yet."
     words = WORDING[delivery.state]
