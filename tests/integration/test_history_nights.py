@@ -1,5 +1,6 @@
 """What night after night leaves in the history: every test loads a first night, then plays some more."""
 
+from collections.abc import Iterator
 from copy import deepcopy
 from datetime import date, timedelta
 from typing import Any
@@ -7,13 +8,16 @@ from typing import Any
 import psycopg
 import pytest
 from helpers.deliveries import FIRST_NIGHT, accept, execute, query, reland_nothing
+from helpers.postgres import Postgres
 from helpers.schools import Rows, record, school_district, without
+from helpers.small_world import DATABASE
 
 from rollcall.conform import BuildOutcome, conform
 from rollcall.oneroster import FILES
 
 HISTORY = [f"history.hist_{file.table_name}" for file in FILES]
 SECOND_NIGHT = FIRST_NIGHT + timedelta(days=1)
+PUBLISHED = "rollcall_history_nights"
 
 
 def build(url: str) -> list[BuildOutcome]:
@@ -45,36 +49,48 @@ def physical_rows(url: str) -> list[Any]:
     return [query(url, f"select ctid::text, xmin::text, xmax::text from {table} order by 1") for table in HISTORY]
 
 
+@pytest.fixture(scope="module")
+def published(postgres: Postgres, warehouse_template: str) -> str:
+    """A warehouse to copy, in which the district lake is published once."""
+    url = postgres.create(DATABASE, warehouse_template)
+    accept(url, "lake", 1, school_district())
+    (outcome,) = build(url)
+    assert outcome.published == ["lake"]
+    postgres.create(PUBLISHED, DATABASE)
+    return PUBLISHED
+
+
 @pytest.fixture
-def first_night(warehouse_url: str) -> Rows:
-    """The district lake, published once."""
-    rows = school_district()
-    accept(warehouse_url, "lake", 1, rows)
-    (outcome,) = build(warehouse_url)
-    assert outcome.published == ["lake"]
-    return rows
+def lake(postgres: Postgres, published: str) -> Iterator[str]:
+    """The URL of a warehouse in which the district lake is published once."""
+    yield postgres.create(DATABASE, published)
+    postgres.drop(DATABASE)
 
 
-def test_the_first_night_adds_everything_and_the_same_night_again_writes_nothing(
-    warehouse_url: str, first_night: Rows
-) -> None:
-    counted = changes(warehouse_url, 1)
+@pytest.fixture
+def first_night() -> Rows:
+    """What lake sent on its first night."""
+    return school_district()
+
+
+def test_the_first_night_adds_everything_and_the_same_night_again_writes_nothing(lake: str, first_night: Rows) -> None:
+    counted = changes(lake, 1)
     assert counted == {file: (len(rows), 0, 0, 0) for file, rows in first_night.items()}
-    before = physical_rows(warehouse_url)
+    before = physical_rows(lake)
 
-    same = accept(warehouse_url, "lake", 2, first_night, service_date=SECOND_NIGHT)
-    (outcome,) = build(warehouse_url)
+    same = accept(lake, "lake", 2, first_night, service_date=SECOND_NIGHT)
+    (outcome,) = build(lake)
 
     assert outcome.published == ["lake"]
-    assert changes(warehouse_url, same) == {}
-    assert physical_rows(warehouse_url) == before
-    assert query(warehouse_url, "select sequence, delivery_id, effective_date from rollcall.publication") == [
+    assert changes(lake, same) == {}
+    assert physical_rows(lake) == before
+    assert query(lake, "select sequence, delivery_id, effective_date from rollcall.publication") == [
         (2, same, SECOND_NIGHT)
     ]
-    assert build(warehouse_url) == [], "nothing waits, nothing is built"
+    assert build(lake) == [], "nothing waits, nothing is built"
 
 
-def test_churn_is_counted_and_dated_exactly(warehouse_url: str, first_night: Rows) -> None:
+def test_churn_is_counted_and_dated_exactly(lake: str, first_night: Rows) -> None:
     night = without(first_night, "enrollments", "994_1000:994_1000_S0", "994_1000:994_1000_S1")
     record(night, "users", "994_1000_S2")["given_name"] = "Grace"
     night["courses"].append({"sourced_id": "ART", "title": "Art", "org_sourced_id": "D"})
@@ -85,43 +101,43 @@ def test_churn_is_counted_and_dated_exactly(warehouse_url: str, first_night: Row
     night["enrollments"] = [row for row in night["enrollments"] if row["school_sourced_id"] != "994"]
 
     rows = "select ctid::text, xmin::text, xmax::text from {} where valid_from_seq = 1 and valid_to_seq is null"
-    before = {table: set(query(warehouse_url, rows.format(table))) for table in HISTORY}
-    second = accept(warehouse_url, "lake", 2, night, service_date=SECOND_NIGHT)
-    build(warehouse_url)
+    before = {table: set(query(lake, rows.format(table))) for table in HISTORY}
+    second = accept(lake, "lake", 2, night, service_date=SECOND_NIGHT)
+    build(lake)
 
-    after = {table: set(query(warehouse_url, rows.format(table))) for table in HISTORY}
+    after = {table: set(query(lake, rows.format(table))) for table in HISTORY}
     assert all(after[table] <= before[table] for table in HISTORY), "what stays is not written again"
     assert sum(len(before[table] - after[table]) for table in HISTORY) == 1 + 1 + 2 + 8
-    assert changes(warehouse_url, second) == {
+    assert changes(lake, second) == {
         "courses": (1, 0, 0, 0),
         "users": (0, 1, 0, 0),
         "orgs": (0, 0, 1, 0),
         "classes": (0, 0, 2, 0),
         "enrollments": (0, 0, 8, 0),
     }
-    assert versions(warehouse_url, "users", "994_1000_S2") == [(1, 2, "changed", SECOND_NIGHT), (2, None, None, None)]
-    assert versions(warehouse_url, "orgs", "994") == [(1, 2, "tobedeleted", SECOND_NIGHT)]
-    assert versions(warehouse_url, "classes", "994_1000") == [(1, 2, "missing", SECOND_NIGHT)]
-    assert query(warehouse_url, "select distinct given_name from roster.dim_student order by 1") == [
+    assert versions(lake, "users", "994_1000_S2") == [(1, 2, "changed", SECOND_NIGHT), (2, None, None, None)]
+    assert versions(lake, "orgs", "994") == [(1, 2, "tobedeleted", SECOND_NIGHT)]
+    assert versions(lake, "classes", "994_1000") == [(1, 2, "missing", SECOND_NIGHT)]
+    assert query(lake, "select distinct given_name from roster.dim_student order by 1") == [
         ("Ada",),
         ("Grace",),
     ]
-    assert query(warehouse_url, "select count(*) from roster.roster") == [(6,)]
+    assert query(lake, "select count(*) from roster.roster") == [(6,)]
 
 
-def test_what_was_removed_returns_as_a_new_version(warehouse_url: str, first_night: Rows) -> None:
+def test_what_was_removed_returns_as_a_new_version(lake: str, first_night: Rows) -> None:
     gone = "994_1000:994_1000_S0"
-    accept(warehouse_url, "lake", 2, without(first_night, "enrollments", gone), service_date=SECOND_NIGHT)
-    third = accept(warehouse_url, "lake", 3, first_night, service_date=SECOND_NIGHT + timedelta(days=1))
+    accept(lake, "lake", 2, without(first_night, "enrollments", gone), service_date=SECOND_NIGHT)
+    third = accept(lake, "lake", 3, first_night, service_date=SECOND_NIGHT + timedelta(days=1))
 
-    outcomes = build(warehouse_url)
+    outcomes = build(lake)
 
     assert [outcome.published for outcome in outcomes] == [["lake"], ["lake"]], "one delivery after the other"
-    assert changes(warehouse_url, third) == {"enrollments": (1, 0, 0, 0)}
-    assert versions(warehouse_url, "enrollments", gone) == [(1, 2, "missing", SECOND_NIGHT), (3, None, None, None)]
+    assert changes(lake, third) == {"enrollments": (1, 0, 0, 0)}
+    assert versions(lake, "enrollments", gone) == [(1, 2, "missing", SECOND_NIGHT), (3, None, None, None)]
 
 
-def test_absence_is_evidence_only_where_the_ledger_says_so(warehouse_url: str, first_night: Rows) -> None:
+def test_absence_is_evidence_only_where_the_ledger_says_so(lake: str, first_night: Rows) -> None:
     """Law 5: a row set aside, an absent file, a header without rows and a delta remove nothing."""
     night = deepcopy(first_night)
     night["demographics"] = []  # only a header
@@ -135,7 +151,7 @@ def test_absence_is_evidence_only_where_the_ledger_says_so(warehouse_url: str, f
     night = without(night, "classes", "995_1000", "995_1001")
 
     second = accept(
-        warehouse_url,
+        lake,
         "lake",
         2,
         night,
@@ -143,10 +159,10 @@ def test_absence_is_evidence_only_where_the_ledger_says_so(warehouse_url: str, f
         no_evidence={"demographics", "orgs"},
         set_aside={("users", 2 + night["users"].index(broken))},
     )
-    (outcome,) = build(warehouse_url)
+    (outcome,) = build(lake)
 
     assert outcome.published == ["lake"]
-    assert changes(warehouse_url, second) == {
+    assert changes(lake, second) == {
         "demographics": (0, 0, 0, 12),
         "courses": (0, 0, 0, 1),
         "orgs": (0, 0, 1, 2),
@@ -154,9 +170,9 @@ def test_absence_is_evidence_only_where_the_ledger_says_so(warehouse_url: str, f
         "classes": (0, 0, 2, 0),
         "enrollments": (0, 0, 8, 0),
     }
-    assert query(warehouse_url, "select given_name from roster.dim_student where source_id = '994_1000_S0'") == [
-        ("Ada",)
-    ], "the last good version of a row set aside stays"
+    assert query(lake, "select given_name from roster.dim_student where source_id = '994_1000_S0'") == [("Ada",)], (
+        "the last good version of a row set aside stays"
+    )
 
 
 def test_the_same_ids_next_year_are_other_classes(warehouse_url: str) -> None:
@@ -207,34 +223,30 @@ def test_a_school_year_is_found_however_little_is_known(warehouse_url: str) -> N
     assert query(warehouse_url, year, "NEW") == [(2027,)], "a school year begins on July 1"
 
 
-def test_columns_that_the_standard_does_not_know_are_kept_and_count_as_content(
-    warehouse_url: str, first_night: Rows
-) -> None:
-    hashes = query(warehouse_url, "select row_hash from history.hist_orgs order by source_id")
+def test_columns_that_the_standard_does_not_know_are_kept_and_count_as_content(lake: str, first_night: Rows) -> None:
+    hashes = query(lake, "select row_hash from history.hist_orgs order by source_id")
     later = deepcopy(first_night)
     school = later["orgs"][-1]
     school["_metadata"] = '{"metadata.city":   "Oak"}'
-    delivery_id = accept(warehouse_url, "lake", 2, later, service_date=SECOND_NIGHT)
-    build(warehouse_url)
-    assert changes(warehouse_url, delivery_id) == {"orgs": (0, 1, 0, 0)}
-    assert query(warehouse_url, "select source_id, metadata from history.hist_orgs where metadata is not null") == [
+    delivery_id = accept(lake, "lake", 2, later, service_date=SECOND_NIGHT)
+    build(lake)
+    assert changes(lake, delivery_id) == {"orgs": (0, 1, 0, 0)}
+    assert query(lake, "select source_id, metadata from history.hist_orgs where metadata is not null") == [
         (school["sourced_id"], {"metadata.city": "Oak"})
     ]
 
-    same = accept(warehouse_url, "lake", 3, {**later, "orgs": [*later["orgs"][:-1], {**school, "_metadata": None}]})
-    build(warehouse_url)
-    assert changes(warehouse_url, same) == {"orgs": (0, 1, 0, 0)}
+    same = accept(lake, "lake", 3, {**later, "orgs": [*later["orgs"][:-1], {**school, "_metadata": None}]})
+    build(lake)
+    assert changes(lake, same) == {"orgs": (0, 1, 0, 0)}
     open_ones = "select row_hash from history.hist_orgs where valid_to_seq is null order by source_id"
-    assert query(warehouse_url, open_ones) == hashes, "without them a row is what it was before"
+    assert query(lake, open_ones) == hashes, "without them a row is what it was before"
 
 
-def test_a_build_that_fails_between_two_history_models_undoes_its_own_half(
-    warehouse_url: str, first_night: Rows
-) -> None:
+def test_a_build_that_fails_between_two_history_models_undoes_its_own_half(lake: str, first_night: Rows) -> None:
     """Law 4: what the failed build had closed is open again, what it had begun is gone, and a later one is right."""
-    before = [query(warehouse_url, f"select t::text from {table} as t order by 1") for table in HISTORY]
+    before = [query(lake, f"select t::text from {table} as t order by 1") for table in HISTORY]
     execute(
-        warehouse_url,
+        lake,
         """
         create function history.refuse() returns trigger language plpgsql as $$
         begin
@@ -251,37 +263,37 @@ def test_a_build_that_fails_between_two_history_models_undoes_its_own_half(
     for organisation in night["orgs"]:
         organisation["name"] += " Renamed"
     record(night, "enrollments", "994_1000:994_1000_S1")["begin_date"] = "2026-09-01"
-    accept(warehouse_url, "lake", 2, night, service_date=SECOND_NIGHT)
+    accept(lake, "lake", 2, night, service_date=SECOND_NIGHT)
 
-    (outcome,) = build(warehouse_url)
+    (outcome,) = build(lake)
 
     assert "hist_enrollments" in outcome.failed["lake"]
     assert "SQLSTATE 22000" in outcome.failed["lake"]
-    assert [query(warehouse_url, f"select t::text from {table} as t order by 1") for table in HISTORY] == before
-    assert query(warehouse_url, "select sequence from rollcall.publication") == [(1,)]
+    assert [query(lake, f"select t::text from {table} as t order by 1") for table in HISTORY] == before
+    assert query(lake, "select sequence from rollcall.publication") == [(1,)]
 
-    execute(warehouse_url, "drop trigger refuse on history.hist_enrollments; drop function history.refuse")
-    again = accept(warehouse_url, "lake", 3, night, service_date=SECOND_NIGHT)
-    build(warehouse_url)
-    assert changes(warehouse_url, again) == {
+    execute(lake, "drop trigger refuse on history.hist_enrollments; drop function history.refuse")
+    again = accept(lake, "lake", 3, night, service_date=SECOND_NIGHT)
+    build(lake)
+    assert changes(lake, again) == {
         "orgs": (0, 3, 0, 0),
         "users": (0, 0, 1, 0),
         "enrollments": (0, 1, 1, 0),
     }
 
 
-def test_a_reader_in_one_transaction_sees_one_delivery(warehouse_url: str, first_night: Rows) -> None:
+def test_a_reader_in_one_transaction_sees_one_delivery(lake: str, first_night: Rows) -> None:
     """Law 3, under REPEATABLE READ, while the next night is built and published."""
     night = deepcopy(first_night)
     for user in night["users"]:
         user["given_name"] = "Grace"
-    accept(warehouse_url, "lake", 2, without(night, "demographics", "994_1000_S0"), service_date=SECOND_NIGHT)
+    accept(lake, "lake", 2, without(night, "demographics", "994_1000_S0"), service_date=SECOND_NIGHT)
     seen = "select count(*), min(student_given_name), max(student_given_name) from roster.roster"
-    with psycopg.connect(warehouse_url) as reader:
+    with psycopg.connect(lake) as reader:
         reader.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
         assert reader.execute(seen).fetchone() == (12, "Ada", "Ada")
-        build(warehouse_url)
+        build(lake)
         assert reader.execute(seen).fetchone() == (12, "Ada", "Ada")
         assert reader.execute("select count(*) from roster_restricted.dim_student_demographics").fetchone() == (12,)
-    assert query(warehouse_url, seen) == [(12, "Grace", "Grace")]
-    execute(warehouse_url, "drop schema delivery_1 cascade")
+    assert query(lake, seen) == [(12, "Grace", "Grace")]
+    execute(lake, "drop schema delivery_1 cascade")

@@ -43,7 +43,7 @@ def landed_rows(world: World, run: Run) -> int:
 def test_between_accept_and_conform(world: World, crash: Callable[[], None]) -> None:
     run, delivery = judged(world, "crash-accepted")
     checks = world.meaning("crash-accepted")
-    assert landed_rows(world, run) > 0
+    assert landed_rows(world, run) == delivery.expected.rows["users"]
     crash()
     assert landed_rows(world, run) == 0, "UNLOGGED tables come back empty"
     assert world.meaning("crash-accepted") == checks, "the ledger does not"
