@@ -24,9 +24,9 @@ INCLUDES = {
     "transfer": "the files read once over SFTP, as the task receive reads them, and dropped",
     "archive": "the rest of the task receive: the second read that shows that nobody was writing, the hashes, writing"
     " into the archive, the ledger, emptying the inbox",
-    "land": "the tasks land, one per file, side by side: reading the archive, COPY into the delivery's schema",
-    "gate": "the tasks gate, one per file, side by side, and gate_delivery",
-    "decide": "the tasks decide (forecast, safeguards, verdict) and accept",
+    "land": "the first half of check, each file by itself, side by side: reading the archive, COPY into its schema",
+    "gate": "the second half of check, each file by itself, side by side, and what decide begins with: the references",
+    "decide": "the rest of decide: forecast, safeguards, verdict, acceptance",
     "conform": "the task build of the DAG conform but for publish: dbt's staging, history and audits",
     "publish": "moving the pointer",
 }
@@ -156,21 +156,21 @@ def receive(district: District, account: SftpAccount, service_date: date) -> tup
 
 
 def land(delivery_id: int, name: str) -> int:
-    """The task ``land`` [file]."""
+    """The first half of the task ``check``, for one file."""
     from rollcall.landing import land as land_file
 
     return land_file(delivery_id, name, log=lambda _: None)
 
 
 def gate(url: str, district: District, delivery_id: int, name: str) -> str:
-    """The task ``gate`` [file]."""
+    """The second half of the task ``check``, for one file."""
     from rollcall.gate import gate_file
 
     return gate_file(url, delivery_id, name, district.limits.of("set_aside", name)).verdict
 
 
 def gate_delivery(url: str, district: District, delivery_id: int) -> str:
-    """The task ``gate_delivery``."""
+    """What the task ``decide`` begins with."""
     from rollcall.gate import gate_delivery as check_delivery
     from rollcall.landing import make_whole
 
@@ -179,7 +179,7 @@ def gate_delivery(url: str, district: District, delivery_id: int) -> str:
 
 
 def decide(district: District, delivery_id: int) -> str:
-    """The task ``decide``.
+    """The task ``decide``, without its first part and its last.
 
     Raises:
         ValueError: the delivery is not accepted: then there is nothing to measure.
@@ -195,7 +195,7 @@ def decide(district: District, delivery_id: int) -> str:
 
 
 def accept(delivery_id: int) -> int | None:
-    """The task ``accept``."""
+    """What the task ``decide`` ends with."""
     from rollcall.decision.acceptance import accept as accept_delivery
 
     return accept_delivery(delivery_id).sequence

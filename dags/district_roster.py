@@ -13,12 +13,13 @@ from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 from airflow.timetables.assets import AssetOrTimeSchedule
 from airflow.timetables.trigger import CronTriggerTimetable
 
-from rollcall.airflow.assets import ACCEPTED_DELIVERY
+from rollcall.airflow.assets import ACCEPTED_AT_ONCE, ACCEPTED_DELIVERY
 from rollcall.airflow.operators.hold import HoldOperator
 from rollcall.airflow.retries import TRY_AGAIN
-from rollcall.airflow.sensors.delivery import DeliverySensor, run_service_date
+from rollcall.airflow.sensors.delivery import DeliverySensor
 from rollcall.airflow.sensors.publication import PublicationSensor
 from rollcall.airflow.triggers.arrival_watch import arrival_asset
+from rollcall.airflow.triggers.night import run_service_date
 from rollcall.districts import District, DistrictFileError, load_district, load_districts
 from rollcall.settings import settings
 
@@ -37,7 +38,7 @@ to the published roster.
 
 Whatever happens here, readers keep the last good roster.
 """
-FILE_NAME = "{{ task.op_kwargs['file_name'] }}"
+FILE_NAMES = "{{ task.op_kwargs['files'] | join(', ') }}"
 
 
 def district_of(district_id: str) -> District:
@@ -46,11 +47,12 @@ def district_of(district_id: str) -> District:
 
 
 @task
-def receive(district_id: str) -> list[str]:
-    """Archive the delivery; says which files are to be landed: none when its content is known already."""
+def receive(district_id: str) -> list[list[str]]:
+    """Archive the delivery; says which files are to be checked, in units of a task: none when it is known already."""
     from rollcall.archive.inbox import IncompleteInboxError
     from rollcall.archive.receive import NightServedError
     from rollcall.archive.receive import receive as receive_delivery
+    from rollcall.landing.units import units_of
     from rollcall.ledger import UnknownDeliveryError
     from rollcall.nights import ImpossibleNightError
     from rollcall.sftp import SftpRefusedError, airflow_account
@@ -73,88 +75,45 @@ def receive(district_id: str) -> list[str]:
         raise AirflowFailException(str(error)) from None
     if receipt.delivery.state == "rejected" and not receipt.files:
         raise AirflowFailException(receipt.delivery.state_reason)
-    return list(receipt.files)
+    return units_of(receipt.delivery.delivery_id) if receipt.files else []
 
 
-@task(map_index_template=FILE_NAME)
-def land(district_id: str, file_name: str) -> None:
-    """Land one file in the delivery's own schema."""
-    from rollcall.landing import land as land_file
-
-    delivery_id = delivery_in_work(district_id)
-    land_file(delivery_id, file_name, log=log.info)
-
-
-@task(map_index_template=FILE_NAME)
-def gate(district_id: str, file_name: str) -> None:
-    """Check one file against its suite in expectations/."""
+@task(map_index_template=FILE_NAMES)
+def check(district_id: str, files: list[str]) -> None:
+    """Land files in the delivery's own schema, and check each against its suite in expectations/."""
     import sys
 
     preloaded = "great_expectations" in sys.modules  # else the import costs this task five seconds
 
-    from rollcall.gate import LandedRowsGoneError, gate_file
-    from rollcall.landing import land as land_file
-    from rollcall.warehouse import warehouse_url
+    from rollcall.steps import check as check_files
 
     log.info("Great Expectations %s.", "came with the scheduler" if preloaded else "is imported by this task")
     delivery_id = delivery_in_work(district_id)
-    limit = district_of(district_id).limits.of("set_aside", file_name)
-    try:
-        outcome = gate_file(warehouse_url(), delivery_id, file_name, limit)
-    except LandedRowsGoneError as error:
-        log.warning("%s Doing so, from the archive.", error)
-        land_file(delivery_id, file_name, log=log.info)
-        outcome = gate_file(warehouse_url(), delivery_id, file_name, limit)
-    log.info(
-        "%s.csv: %s, %s of %s rows set aside.", file_name, outcome.verdict, outcome.rows_set_aside, outcome.rows_landed
-    )
+    check_files(district_of(district_id), delivery_id, files, log=log.info)
 
 
-@task
-def gate_delivery(district_id: str) -> None:
-    """Check the delivery as a whole: references from file to file."""
-    from rollcall.gate import gate_delivery as check_delivery
-    from rollcall.landing import make_whole
-    from rollcall.warehouse import warehouse_url
-
-    delivery_id = delivery_in_work(district_id)
-    limits = district_of(district_id).limits
-    make_whole(delivery_id, limits, log=log.info)
-    outcome = check_delivery(warehouse_url(), delivery_id, limits)
-    log.info("The delivery as a whole: %s, %s rows set aside in all.", outcome.verdict, outcome.rows_set_aside)
-
-
-@task
+@task.branch(outlets=[ACCEPTED_AT_ONCE])
 def decide(district_id: str) -> str:
-    """Accept, hold or reject."""
+    """Check the delivery as a whole, then accept, hold or reject it; says where the run goes on."""
     from rollcall.decision.decide import GateUnfinishedError
-    from rollcall.decision.decide import decide as decide_on
-    from rollcall.landing import make_whole
+    from rollcall.steps import check_together, judge
 
-    district, delivery_id = district_of(district_id), delivery_in_work(district_id)
-    make_whole(delivery_id, district.limits, log=log.info)
+    district, delivery_id = district_of(district_id), delivery_of_this_run(district_id)
+    check_together(district, delivery_id, log=log.info)
     hear_people_first(district_id)
     try:
-        decision = decide_on(district, delivery_id)
+        judgement = judge(district, delivery_id, log=log.info)
     except GateUnfinishedError as error:
         raise AirflowFailException(str(error)) from None
-    log.info("Verdict: %s. %s", decision.verdict, " ".join(decision.sentences))
-    if decision.verdict == "reject":
-        raise AirflowFailException(" ".join(decision.sentences))
-    return decision.verdict
-
-
-@task(trigger_rule="none_failed", outlets=[ACCEPTED_DELIVERY])
-def accept(district_id: str) -> int:
-    """Give the delivery its sequence; skipped when the ledger says that it is not to be published."""
-    from rollcall.decision.acceptance import accept as accept_delivery
-
-    # Upstream may have been skipped, for a night without a delivery: then there is nothing to accept.
-    acceptance = accept_delivery(delivery_of_this_run(district_id, without=AirflowSkipException))
-    if acceptance.sequence is None:
-        raise AirflowSkipException(acceptance.reason)
-    log.info("Accepted as sequence %s.", acceptance.sequence)
-    return acceptance.sequence
+    log.info("The delivery is %s. %s", judgement.verdict, judgement.why)
+    if judgement.verdict == "rejected":
+        raise AirflowFailException(judgement.why)
+    if judgement.verdict == "settled":
+        raise AirflowSkipException(judgement.why)
+    if judgement.verdict == "held":
+        return "hold"
+    get_current_context()["outlet_events"][ACCEPTED_AT_ONCE].add(ACCEPTED_DELIVERY)
+    return "await_publication"
 
 
 @task
@@ -188,28 +147,27 @@ def hear_people_first(district_id: str) -> None:
         log.warning("%s. The ledger alone says what is decided.", error)
 
 
-def delivery_of_this_run(district_id: str, *, without: type[Exception] = AirflowFailException) -> int:
-    """The delivery that ``receive`` opened for this run; raises ``without`` when there is none."""
+def delivery_of_this_run(district_id: str) -> int:
+    """The delivery that ``receive`` opened for this run."""
     from rollcall.ledger import delivery_of_run
     from rollcall.warehouse import connect
 
     with connect() as connection:
         delivery = delivery_of_run(connection, district_id, get_current_context()["run_id"])
     if delivery is None:
-        raise without("This run has received no delivery. Clear it from wait_for_delivery on to wait for one.")
+        raise AirflowFailException(
+            "This run has received no delivery. Clear it from wait_for_delivery on to wait for one."
+        )
     return delivery.delivery_id
 
 
 def delivery_in_work(district_id: str) -> int:
     """The run's delivery, when it is still to be judged; a task cleared on a settled one has nothing to do."""
-    from rollcall import ledger
-    from rollcall.warehouse import connect
+    from rollcall.steps import is_in_work
 
     delivery_id = delivery_of_this_run(district_id)
-    with connect() as connection:
-        delivery = ledger.delivery(connection, delivery_id)
-    if not delivery.state.is_in_work:
-        raise AirflowSkipException(f"Nothing to do: delivery {delivery_id} is {delivery.state}.")
+    if not is_in_work(delivery_id):
+        raise AirflowSkipException(f"Nothing to do: delivery {delivery_id} is settled.")
     return delivery_id
 
 
@@ -228,14 +186,16 @@ def district_dag(district: District) -> DAG:
         params=run_params(),
     ) as dag:
         name = district.district_id
-        files = receive(name)
-        landed = land.partial(district_id=name).expand(file_name=files)
-        gated = gate.partial(district_id=name).expand(file_name=files)
         waiting = DeliverySensor(task_id="wait_for_delivery", district=district)
-        hold = HoldOperator(task_id="hold", district_id=name)
-        published = PublicationSensor(task_id="await_publication", district_id=name)
-        waiting >> files >> landed >> gated >> gate_delivery(name) >> decide(name) >> hold
-        hold >> accept(name) >> published >> report(name).as_teardown()
+        files = receive(name)
+        checked = check.partial(district_id=name).expand(files=files)
+        decided = decide(name)
+        hold = HoldOperator(task_id="hold", district_id=name, outlets=[ACCEPTED_DELIVERY])
+        published = PublicationSensor(
+            task_id="await_publication", district_id=name, trigger_rule="none_failed_min_one_success"
+        )
+        waiting >> files >> checked >> decided >> [hold, published]
+        hold >> published >> report(name).as_teardown()
     return dag
 
 

@@ -13,21 +13,18 @@ from simulator.spoil import truncate
 from tests.chaos.fault import Fault, Outcome
 from tests.chaos.ground import Ground, Night
 
-EARLY = (
-    "wait_for_delivery", "receive", "land", "gate", "gate_delivery", "decide", "hold", "accept", "await_publication",
-    "report", "find_accepted", "build",
-)  # fmt: skip
+EARLY = ("receive", "check", "decide", "hold", "report", "find_accepted", "build")
+"""Those that run in a process of their own; the triggerer, which runs the others, is killed in services.py."""
 LATE = {
     "receive": "select pg_advisory_xact_lock(hashtextextended('rollcall.accept.' || '{district}', 0))",
-    "land": "lock table rollcall.delivery_file in share mode",
-    "gate": "lock table rollcall.delivery_file in share mode",
-    "gate_delivery": "lock table rollcall.delivery_file in share mode",
+    "check": "select 1 from rollcall.delivery_file inner join rollcall.delivery using (delivery_id)"
+    " where district_id = '{district}' and file = 'demographics' for update of delivery_file",
     "decide": "lock table rollcall.delivery in share mode",
-    "accept": "lock table rollcall.delivery in share mode",
     "report": "lock table rollcall.night in share mode",
     "build": "lock table rollcall.publication in share mode",
 }
-"""For each task, what it needs only near its end: who holds it keeps the task there."""
+"""For each task, what it needs only near its end, `check` for the last file that it lands: who holds it keeps the task
+there."""
 
 OF_CONFORM = ("find_accepted", "build")
 ABOUT_TO_RUN = ("scheduled", "queued", "running")

@@ -36,7 +36,7 @@ def kill_in_build(ground: Ground, district: str) -> Outcome:
 def kill_all(ground: Ground, district: str) -> Outcome:
     """The machine loses power: every service is gone at once."""
     night = ground.begin(district, students=STUDENTS)
-    night.until_task("land", "running")
+    night.until_task("check", "running")
     since = time.monotonic()
     for service in (*AIRFLOW, "sftp", "postgres"):
         kill(service, ground.state_dir)
@@ -69,11 +69,11 @@ def _fault(service: str, told: str, *when: str) -> Fault:
 
 
 FAULTS = (
-    _fault("postgres", "PostgreSQL", "land", "running"),
+    _fault("postgres", "PostgreSQL", "check", "running"),
     _fault("sftp", "the SFTP server", "receive", "running"),
-    _fault("api-server", "Airflow's API server", "land", "running"),
-    _fault("scheduler", "the scheduler", "land", "running"),
-    _fault("dag-processor", "the DAG processor", "land", "running"),
+    _fault("api-server", "Airflow's API server", "check", "running"),
+    _fault("scheduler", "the scheduler", "check", "running"),
+    _fault("dag-processor", "the DAG processor", "check", "running"),
     _fault("triggerer", "the triggerer", "wait_for_delivery", "deferred"),
     Fault("kill_postgres_in_build", "PostgreSQL killed while dbt builds", kill_in_build),
     Fault("kill_everything", "every service killed at once, as when the power goes", kill_all),

@@ -27,6 +27,7 @@ DISTRICTS = (
     "ginkgo",
     "hazel",
     "juniper",
+    "rowan",
     "willow",
 )
 HELD_AT_FIRST = ("linden", "mulberry", "nutmeg", "olive")

@@ -64,7 +64,7 @@ class Desk:
         return str(self.api("GET", f"/api/v2/dags/roster__{district}/dagRuns/{run_id}")["state"])
 
     def tasks(self, district: str, run_id: str) -> dict[str, str]:
-        """The states of a run's tasks; a mapped one is named ``land[users]``."""
+        """The states of a run's tasks; a mapped one is named ``check[orgs, users]``."""
         listing = self.api(
             "GET", f"/api/v2/dags/roster__{district}/dagRuns/{run_id}/taskInstances", params={"limit": 100}
         )

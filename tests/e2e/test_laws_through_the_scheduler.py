@@ -50,7 +50,7 @@ def test_a_night_on_which_nothing_is_expected_is_skipped_and_green(desk: Desk) -
     desk.pause(f"roster__{PAUSED}", paused=True)
     assert desk.run_state(PAUSED, run) == "success"
     tasks = desk.tasks(PAUSED, run)
-    assert tasks["wait_for_delivery"] == tasks["accept"] == tasks["await_publication"] == "skipped"
+    assert tasks["wait_for_delivery"] == tasks["decide"] == tasks["await_publication"] == "skipped"
     assert tasks["report"] == "success"
     outcome, message = desk.sql("select outcome, message from rollcall.night where district_id = %s", PAUSED)[0]
     assert outcome == "not_expected"

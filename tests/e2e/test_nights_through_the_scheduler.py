@@ -46,19 +46,20 @@ def test_two_districts_at_once_and_the_same_again(desk: Desk, tmp_path: Path) ->
     for district, run in runs.items():
         assert desk.roster_rows(district) == first[district].expected.roster_rows
         tasks = desk.tasks(district, run)
-        for name in FILE_NAMES:
-            assert tasks[f"land[{name}]"] == tasks[f"gate[{name}]"] == "success"
+        assert tasks[f"check[{', '.join(FILE_NAMES)}]"] == "success"
         assert tasks["hold"] == "skipped"
-        gate_log = desk.task_log(district, run, "gate")
-        assert "came with the scheduler" in gate_log
-        assert "is imported by this task" not in gate_log
+        check_log = desk.task_log(district, run, "check")
+        assert "came with the scheduler" in check_log
+        assert "is imported by this task" not in check_log
+        for name in FILE_NAMES:
+            assert f"{name}.csv: accept" in check_log
 
     again = desk.start("alder", NIGHT_2)
     desk.upload("alder", first["alder"].files)
     assert desk.ended("alder", again) == "success"
     assert desk.night("alder", NIGHT_2) == "unchanged"
     assert desk.published("alder")[2] == NIGHT_2  # type: ignore[index]
-    assert desk.tasks("alder", again)["accept"] == "skipped"
+    assert desk.tasks("alder", again)["decide"] == "skipped"
 
 
 def test_held_then_approved_by_the_cli(desk: Desk, tmp_path: Path) -> None:
@@ -207,7 +208,7 @@ def test_clearing_an_old_run_changes_nothing(desk: Desk, tmp_path: Path) -> None
 
     desk.clear("hazel", old)
     assert desk.ended("hazel", old) == "success"
-    desk.clear("hazel", newer, "gate_delivery")
+    desk.clear("hazel", newer, "decide")
     assert desk.ended("hazel", newer) == "success"
     assert desk.published("hazel") == before
     assert history(desk) == content

@@ -10,13 +10,14 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException, TaskDeferred
+from airflow.triggers.base import TaskSuccessEvent, TriggerEvent
 from helpers.deliveries import query
 from helpers.inbox import Server, district, everything_in, put, sftp_server
 
-from rollcall.airflow.sensors.delivery import DeliverySensor
 from rollcall.airflow.triggers.arrival_watch import ArrivalWatch, arrival_asset
+from rollcall.airflow.triggers.night import NightTrigger
 from rollcall.archive.receive import receive
+from rollcall.arrival.night import Ending, NightRun, Wait, begin, end
 from rollcall.ledger import open_delivery, record_district, record_night
 from rollcall.settings import settings
 from rollcall.warehouse import connect
@@ -187,24 +188,36 @@ def test_the_triggerer_rebuilds_the_same_watch_and_the_asset_names_the_district(
     assert arrival_asset(district()).name == "arrival__maple"
 
 
-def context(run_type: str, run_id: str = "later") -> dict[str, Any]:
-    moment = datetime(2026, 11, 24, 15, tzinfo=UTC)
-    return {
-        "params": {"service_date": None, "source": "inbox", "wait_seconds": None},
-        "run_id": run_id,
-        "dag_run": SimpleNamespace(run_type=run_type, logical_date=None, run_after=moment),
-    }
+def night_run(run_type: str) -> NightRun:
+    return NightRun("later", run_type, TODAY)
 
 
 NOTHING = {"status": "deadline", "found": [], "missing": ["orgs", "users"], "trouble": None}
 
 
-def ends(run_type: str, event: dict[str, Any]) -> tuple[type[Exception], str]:
-    """How the sensor's task ends when its trigger says something."""
-    sensor = DeliverySensor(task_id="wait_for_delivery", district=district())
-    with pytest.raises((AirflowSkipException, AirflowFailException)) as caught:
-        sensor.execute_complete(context(run_type), event)
-    return caught.type, str(caught.value)
+def ends(run_type: str, event: dict[str, Any]) -> tuple[str, str]:
+    """How the wait ends when the one that looks into the inbox says something."""
+    ending = end(district(), night_run(run_type), event)
+    return ending.state, ending.message
+
+
+def ends_in_the_triggerer() -> TriggerEvent:
+    """The one event of the task's trigger, for a run that a person started."""
+    context = {
+        "params": {"service_date": str(TODAY), "source": "inbox", "wait_seconds": 20},
+        "run_id": "later",
+        "dag_run": SimpleNamespace(run_type="manual", logical_date=None, run_after=datetime.now(UTC)),
+    }
+
+    async def run() -> list[TriggerEvent]:
+        trigger = NightTrigger("maple")
+        trigger.task_instance = SimpleNamespace(  # type: ignore[assignment]  # it asks for no more
+            task_id="wait_for_delivery", get_template_context=lambda: context
+        )
+        return [event async for event in trigger.run()]
+
+    (only,) = asyncio.run(run())
+    return only
 
 
 def night(url: str) -> list[tuple[Any, ...]]:
@@ -223,14 +236,12 @@ def served(server: Server, inbox: Path) -> int:
 
 def test_a_cleared_run_waits_anew_where_its_delivery_was_left_in_the_inbox(server: Server, inbox: Path) -> None:
     put(inbox, FILES)
-    sensor = DeliverySensor(task_id="wait_for_delivery", district=district())
     os.truncate(inbox / "orgs.csv", 5 * 1024**3)
     receive(district(), server.account(), service_date=TODAY, run_id="later", log=print)
-    with pytest.raises(TaskDeferred):
-        sensor.execute(context("manual"))
+    assert isinstance(begin(district(), night_run("manual")), Wait)
     put(inbox, FILES)
     receive(district(), server.account(), service_date=TODAY, run_id="later", log=print)
-    sensor.execute(context("manual"))  # now it has one
+    assert begin(district(), night_run("manual")).state == "success", "now it has one"  # type: ignore[union-attr]
 
 
 def test_law_1_a_run_that_begins_to_wait_has_what_an_interrupted_one_set_aside_in_the_inbox(inbox: Path) -> None:
@@ -240,15 +251,15 @@ def test_law_1_a_run_that_begins_to_wait_has_what_an_interrupted_one_set_aside_i
         number = open_delivery(connection, district(), TODAY, "killed").delivery_id
     (inbox / ".rollcall" / str(number)).mkdir(parents=True)
     put(inbox / ".rollcall" / str(number), FILES)
-    with pytest.raises(TaskDeferred):
-        DeliverySensor(task_id="wait_for_delivery", district=district()).execute(context("manual"))
+    ended = ends_in_the_triggerer()
     assert everything_in(inbox) == FILES
+    assert isinstance(ended, TaskSuccessEvent)
 
 
 @pytest.mark.parametrize("run_type", ["scheduled", "asset_triggered"])
 def test_a_run_for_a_night_that_is_served_skips(served: int, run_type: str, warehouse_url: str) -> None:
     kind, message = ends(run_type, NOTHING)
-    assert kind is AirflowSkipException
+    assert kind == "skipped"
     assert message == f"The night of {TODAY} has delivery {served}; nothing new has come since."
     assert night(warehouse_url) == [("received", served)]
 
@@ -257,7 +268,7 @@ def test_a_run_that_an_arrival_started_skips_when_the_files_are_gone(warehouse_u
     with connect() as connection:
         record_district(connection, district())
     kind, message = ends("asset_triggered", NOTHING)
-    assert kind is AirflowSkipException
+    assert kind == "skipped"
     assert "It is taken when it is whole again" in message
     assert night(warehouse_url) == [("not_expected", None)]
 
@@ -266,7 +277,7 @@ def test_it_does_not_write_over_what_the_night_says(warehouse_url: str) -> None:
     with connect() as connection:
         record_district(connection, district())
         record_night(connection, "maple", TODAY, "missing", message="nothing came")
-    assert ends("asset_triggered", NOTHING)[0] is AirflowSkipException
+    assert ends("asset_triggered", NOTHING)[0] == "skipped"
     assert night(warehouse_url) == [("missing", None)]
 
 
@@ -274,7 +285,7 @@ def test_a_scheduled_run_fails_as_ever_when_nothing_came(warehouse_url: str) -> 
     with connect() as connection:
         record_district(connection, district())
     kind, message = ends("scheduled", NOTHING)
-    assert kind is AirflowFailException
+    assert kind == "failed"
     assert f"sent nothing for {TODAY}" in message
     assert night(warehouse_url) == [("missing", None)]
 
@@ -288,18 +299,20 @@ def test_a_workbook_alone_is_named(warehouse_url: str) -> None:
 
 def test_a_refused_password_fails_every_run(served: int, warehouse_url: str) -> None:
     kind, _ = ends("asset_triggered", {"status": "refused", "message": "No."})
-    assert kind is AirflowFailException
+    assert kind == "failed"
     assert night(warehouse_url) == [("refused", served)]
 
 
 def test_a_delivery_on_an_unexpected_weekday_is_taken_and_one_in_a_pause_is_not(warehouse_url: str) -> None:
     tuesday_off = district(expected_weekdays=("monday",))
-    assert DeliverySensor(task_id="a", district=tuesday_off)._not_waited_for(TODAY, "asset_triggered") is None
-    assert DeliverySensor(task_id="b", district=tuesday_off)._not_waited_for(TODAY, "scheduled") is not None
+    assert isinstance(begin(tuesday_off, night_run("asset_triggered")), Wait)
+    assert isinstance(begin(tuesday_off, night_run("scheduled")), Ending)
     pause = {"first_night": TODAY, "last_night": TODAY + timedelta(days=1)}
     pausing = district(pauses=(pause,))
-    with pytest.raises(AirflowSkipException, match="paused"):
-        DeliverySensor(task_id="c", district=pausing).execute(context("asset_triggered"))
+    ending = begin(pausing, night_run("asset_triggered"))
+    assert isinstance(ending, Ending)
+    assert ending.state == "skipped"
+    assert "paused" in ending.message
     assert night(warehouse_url) == [("not_expected", None)]
 
 

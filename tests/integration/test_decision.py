@@ -828,7 +828,7 @@ def test_law_2_nothing_is_decided_on_before_the_gate_has_finished(url: str, prog
     """`gate_delivery` was marked as success by hand, and 100 broken references came as far as the audit."""
     delivery_id = deliver(url)
     gated(url, delivery_id, progress)
-    with pytest.raises(GateUnfinishedError, match=r"the gate has not finished with users\.csv\. Clear `gate`"):
+    with pytest.raises(GateUnfinishedError, match=r"the gate has not finished with users\.csv\. Clear `check`"):
         decide(district(), delivery_id)
     assert state_of(url, delivery_id) == "received"
     assert accept(delivery_id).sequence is None

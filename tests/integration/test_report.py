@@ -312,16 +312,16 @@ def test_a_night_without_a_delivery_ends_as_the_sensor_said(
 def test_a_task_that_failed_is_named_with_what_readers_see(
     warehouse_url: str, delivery: Delivery, close_night: Callable[..., str]
 ) -> None:
-    assert close_night("gate", "land") == "failed"
+    assert close_night("check", "decide") == "failed"
     assert night(warehouse_url)[1] == (
-        "gate, land failed. Read the task's log, then clear it. Nothing was ever published."
+        "check, decide failed. Read the task's log, then clear it. Nothing was ever published."
     )
     execute(
         warehouse_url,
         "insert into rollcall.publication values ('maple', 1, %s, '2026-11-20', now(), null)",
         delivery.delivery_id,
     )
-    close_night("gate")
+    close_night("check")
     assert str(night(warehouse_url)[1]).endswith("Readers still see the roster of 2026-11-20.")
 
 

@@ -6,17 +6,16 @@ import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from airflow.sdk.exceptions import AirflowFailException, ParamValidationError
+from airflow.sdk.exceptions import ParamValidationError
 from helpers.deliveries import execute, query
 from helpers.inbox import Server, district, everything_in, put, sftp_server
 
 from rollcall import ledger
-from rollcall.airflow.sensors.delivery import DeliverySensor
 from rollcall.archive.receive import NightServedError, receive
+from rollcall.arrival.night import Ending, NightRun, begin
 from rollcall.cli import main
 from rollcall.conform import CannotCorrectNightError, correct_night
 from rollcall.conform.ledger import waiting_deliveries
@@ -127,12 +126,11 @@ def test_law_10_a_first_night_that_has_not_come_is_a_mistake_and_keeps_no_real_n
         assert ledger.delivery(connection, delivery_id).service_date == END_OF_TIME
 
 
-def context(service_date: str | None, source: str = "inbox") -> dict[str, Any]:
-    return {
-        "params": {"service_date": service_date, "source": source, "wait_seconds": None},
-        "run_id": "by hand",
-        "dag_run": SimpleNamespace(run_type="manual", logical_date=None, run_after=datetime.now(UTC)),
-    }
+def begun(night: date, source: str = "inbox") -> tuple[str, str]:
+    """How the wait of a run that a person started ends before it begins."""
+    ending = begin(district(), NightRun("by hand", "manual", night, source))
+    assert isinstance(ending, Ending)
+    return ending.state, ending.message
 
 
 @pytest.mark.parametrize("source", ["inbox", "archive/1"])
@@ -141,9 +139,9 @@ def test_law_10_a_run_for_a_night_to_come_fails_before_anything_is_written(
     warehouse_url: str, server: Server, night: date, source: str
 ) -> None:
     before = rows(warehouse_url)
-    sensor = DeliverySensor(task_id="wait_for_delivery", district=district())
-    with pytest.raises(AirflowFailException, match=f"The night of {night} has not come"):
-        sensor.execute(context(str(night), source))
+    state, message = begun(night, source)
+    assert state == "failed"
+    assert f"The night of {night} has not come" in message
     said: list[str] = []
     failed = ("wait_for_delivery",)
     assert report(district(), night, "by hand", server.account(), failed_tasks=failed, log=said.append) == "failed"
@@ -154,9 +152,9 @@ def test_law_10_a_run_for_a_night_to_come_fails_before_anything_is_written(
 def test_law_10_a_run_for_a_night_before_the_first_fails_before_anything_is_written(warehouse_url: str) -> None:
     accepted(warehouse_url, NIGHT)
     before = rows(warehouse_url)
-    sensor = DeliverySensor(task_id="wait_for_delivery", district=district())
-    with pytest.raises(AirflowFailException, match="lies before the first one of maple"):
-        sensor.execute(context(str(NIGHT - timedelta(days=1))))
+    state, message = begun(NIGHT - timedelta(days=1))
+    assert state == "failed"
+    assert "lies before the first one of maple" in message
     assert rows(warehouse_url) == before
 
 

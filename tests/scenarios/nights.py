@@ -218,8 +218,8 @@ MEANING = {
     "moves": "select sequence, effective_date from rollcall.publication_event where district_id = %s order by 1, 2",
 }
 
-Step = Literal["receive", "land", "gate", "gate_delivery", "decide", "accept"]
-STEPS: tuple[Step, ...] = ("receive", "land", "gate", "gate_delivery", "decide", "accept")
+Step = Literal["receive", "check", "decide"]
+STEPS: tuple[Step, ...] = ("receive", "check", "decide")
 
 
 @dataclass
@@ -253,17 +253,15 @@ class Run:
         return self.world.district(self.district_id)
 
     def judge(self, steps: Sequence[Step] = STEPS) -> None:
-        """Every task up to ``accept``; a failed or skipped one ends the run, as in the DAG."""
+        """Every task up to ``decide``; a failed or skipped one ends the run, as in the DAG."""
         for step in steps:
             if not self.failed and not self.left_to_another_run:
                 self.step(step)
 
     def step(self, name: str) -> None:
         """One task, with the looks into the ledger that the DAG's function has before it."""
-        skipped = name not in ("receive", "accept", "report") and (
-            not self.files or not DeliveryState(self.delivery_state).is_in_work
-        )
-        if not skipped:
+        has_files = name not in ("check", "decide") or bool(self.files)
+        if has_files and (name != "check" or DeliveryState(self.delivery_state).is_in_work):
             getattr(self, name)()
 
     def receive(self) -> None:
@@ -289,32 +287,21 @@ class Run:
         if receipt.delivery.state == "rejected" and not receipt.files:
             self.failed["receive"] = receipt.delivery.state_reason or ""
 
-    def land(self) -> None:
-        from rollcall.landing import land
+    def check(self) -> None:
+        from rollcall.steps import check
 
-        for name in self.files:
-            land(self.delivery_id, name, log=nothing_to_say)
-
-    def gate(self) -> None:
-        from rollcall.gate import gate_file
-
-        for name in self.files:
-            gate_file(self.world.url, self.delivery_id, name, self.district.limits.of("set_aside", name))
-
-    def gate_delivery(self) -> None:
-        from rollcall.gate import gate_delivery
-
-        gate_delivery(self.world.url, self.delivery_id, self.district.limits)
+        check(self.district, self.delivery_id, self.files, log=nothing_to_say)
 
     def decide(self) -> None:
-        from rollcall.decision.decide import decide
+        from rollcall.steps import check_together, judge
 
-        decision = decide(self.district, self.delivery_id)
-        if decision.verdict == "reject":
-            self.failed["decide"] = " ".join(decision.sentences)
+        check_together(self.district, self.delivery_id, log=nothing_to_say)
+        judgement = judge(self.district, self.delivery_id, log=nothing_to_say)
+        if judgement.verdict == "rejected":
+            self.failed["decide"] = judgement.why
 
     def accept(self) -> None:
-        """The DAG parks before it while a hold is open; then it would say no, and does so here at once."""
+        """What `hold` does once it is answered."""
         from rollcall.decision.acceptance import accept
 
         accept(self.delivery_id)

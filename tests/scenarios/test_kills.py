@@ -2,15 +2,18 @@
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import psycopg
-from nights import STEPS, Run, World, records, rewrite, small_district, write
+from nights import STEPS, Run, World, nothing_to_say, records, rewrite, small_district, write
 from processes import kill, moments_of, spread, started, wait_until
 
-KILLS = {"receive": 12, "land": 7, "gate": 4, "gate_delivery": 5, "decide": 8, "accept": 8, "report": 6}
+from rollcall.steps import check
+
+KILLS = {"receive": 12, "check": 12, "decide": 20, "report": 6}
 """How often each step is killed, at moments spread from its first statement to its last."""
 
 
@@ -66,6 +69,44 @@ def _kill_again_and_again(twins: Twins, name: str) -> None:
     for at in spread(moments_of(peaceful), KILLS[name]):
         kill(disturbed, at)
     moments_of(disturbed)
+
+
+def test_law_04_units_may_be_checked_side_by_side_in_any_order_and_again(world: World) -> None:
+    """As one unit, or as a unit each; and one of them cleared while a person is asked."""
+    world.settle_in("units-one", "units-many", first_delivery="hold")
+    profile = small_district("units", students=30)
+    files = write(profile, 1, world.work / "units", with_rows_to_set_aside).files
+    one, many = (Run(world, name) for name in ("units-one", "units-many"))
+    for run in (one, many):
+        world.send(run.district_id, files)
+        run.receive()
+    one.check()
+    with ExitStack() as at_once:
+        for name in reversed(many.files):
+            at_once.enter_context(started(partial(_check, many, [name])))
+        wait_until(lambda: _gated(many) == set(many.files), "every file is through its own gate")
+    for run in (one, many):
+        run.decide()
+    assert world.meaning("units-many") == world.meaning("units-one")
+    _check(many, ["users"])
+    assert _gated(many) == {"users"}, "it alone is to be judged with the others anew"
+    many.decide()
+    assert world.meaning("units-many") == world.meaning("units-one")
+    for run in (one, many):
+        assert run.settle("approved").outcome == "settled"
+    world.conform()
+    for look in (world.meaning, world.history, world.shown):
+        assert look("units-many") == look("units-one")
+
+
+def _check(run: Run, files: list[str]) -> None:
+    check(run.district, run.delivery_id, files, log=nothing_to_say)
+
+
+def _gated(run: Run) -> set[str]:
+    """The files that went through the gate alone, and wait to be judged with the others."""
+    found = "select file from rollcall.delivery_file where delivery_id = %s and gated = 'alone'"
+    return {str(file) for (file,) in run.world.query(found, run.delivery_id)}
 
 
 def test_a_build_may_be_killed_at_any_statement_and_run_again(world: World) -> None:

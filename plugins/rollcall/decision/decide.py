@@ -87,7 +87,7 @@ def _must_be_gated(connection: Connection, delivery: Delivery) -> None:
     if unfinished:
         raise GateUnfinishedError(
             f"Delivery {delivery.delivery_id} is not decided on: the gate has not finished with "
-            f"{', '.join(unfinished)}. Clear `gate` of these files and what follows; to mark a task as success checks "
+            f"{', '.join(unfinished)}. Clear `check` of these files and what follows; to mark a task as success checks "
             "nothing."
         )
 

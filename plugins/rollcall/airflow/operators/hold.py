@@ -7,6 +7,7 @@ from airflow.sdk import Param
 from airflow.sdk.exceptions import AirflowSkipException
 
 from rollcall import ledger
+from rollcall.decision.acceptance import accept
 from rollcall.decision.change_list import largest_changes, where_it_lies
 from rollcall.decision.holds import Answer, Hold, hold_of
 from rollcall.decision.requests import APPROVE, DISCARD, answer_of, is_echo
@@ -22,10 +23,10 @@ WHY = Param("", source="task", type="string", title="Why?", description="Goes in
 
 
 class HoldOperator(HITLOperator):
-    """Asks a person whether a held delivery counts; skips when there is nothing to ask.
+    """Asks a person whether a held delivery counts; succeeds when it is accepted, and is skipped when it is not.
 
     The task parks without a worker. Whoever settles the hold first, here, by the CLI or by a newer delivery, is
-    obeyed, and an approved delivery accepted with it; the task ``accept`` reads the ledger, not this task's answer.
+    obeyed: what counts is the ledger, not the answer that this task was given.
 
     Args:
         district_id: Whose delivery.
@@ -45,7 +46,7 @@ class HoldOperator(HITLOperator):
             raise AirflowSkipException("Nothing to hold: the delivery is within the district's limits.")
         if not hold.is_open:
             self.log.info("The hold is settled: %s by %s.", hold.settlement, hold.settled_by)
-            return None
+            return self._go_on(delivery_id)
         self._tell_the_district(delivery_id)
         self.subject = f"{self.district_id}: delivery {delivery_id} is held"
         self.body = _body(delivery_id, hold)
@@ -68,14 +69,21 @@ class HoldOperator(HITLOperator):
         delivery_id, hold = self._hold(context["run_id"])
         if hold is None or is_echo(hold, answer):
             self.log.info("The hold was settled elsewhere; the ledger's decision stands.")
-            return None
+            return self._go_on(delivery_id)
         with connect() as connection:
             ruling = settle(connection, delivery_id, answer)
         if ruling.outcome == "settled":
             self.log.info("Delivery %s: %s by %s.", delivery_id, answer.settlement, answer.by)
         else:
             self._tell_too_late(delivery_id, answer, ruling)
-        return None
+        return self._go_on(delivery_id)
+
+    def _go_on(self, delivery_id: int) -> None:
+        """Let the run go on with a delivery that was approved."""
+        acceptance = accept(delivery_id)
+        if acceptance.sequence is None:
+            raise AirflowSkipException(acceptance.reason)
+        self.log.info("Accepted as sequence %s.", acceptance.sequence)
 
     def _tell_too_late(self, delivery_id: int, answer: Answer, ruling: Ruling) -> None:
         """Airflow shows an answer that does not count: whoever gave it has to be told, and by other means."""

@@ -1,53 +1,62 @@
-"""What ``await_publication`` waits for: the state of a delivery in the ledger."""
+"""What ``await_publication`` is: it begins and ends in the triggerer, and never comes to a worker."""
 
 import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
-import psycopg
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
-from rollcall.warehouse import warehouse_url
+from rollcall import ledger
+from rollcall.airflow.triggers.ending import ended
+from rollcall.ledger import Delivery
+from rollcall.settings import settings
+from rollcall.states import DeliveryState
+from rollcall.warehouse import WarehouseError, connect
 
 
 class PublicationTrigger(BaseTrigger):
-    """Fires when a delivery is no longer ``accepted``; a warehouse that is away for a while is waited for.
+    """Waits until the build of a run's delivery has ended, whichever way, and ends the run's task.
+
+    A warehouse that is away for a while is waited for.
 
     Args:
-        delivery_id: The delivery.
-        poll_interval: Seconds between two looks into the ledger.
+        district_id: Whose delivery; which one, the run knows.
     """
 
-    def __init__(self, delivery_id: int, poll_interval: float) -> None:
+    def __init__(self, district_id: str) -> None:
         super().__init__()  # type: ignore[no-untyped-call]  # Airflow has not typed it
-        self.delivery_id = delivery_id
-        self.poll_interval = poll_interval
+        self.district_id = district_id
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """How the triggerer finds and rebuilds this trigger."""
-        return (
-            "rollcall.airflow.triggers.publication.PublicationTrigger",
-            {"delivery_id": self.delivery_id, "poll_interval": self.poll_interval},
-        )
+        return ("rollcall.airflow.triggers.publication.PublicationTrigger", {"district_id": self.district_id})
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
-        """Ask the ledger until the state has moved on."""
+        """Ask the ledger until the delivery is no longer ``accepted``."""
         while True:
-            state = await self._state()
-            if state is not None and state != "accepted":
-                yield TriggerEvent({"state": state})
-                return
-            await asyncio.sleep(self.poll_interval)
+            try:
+                delivery = await asyncio.to_thread(self._delivery)
+            except WarehouseError as error:
+                self.log.warning("The warehouse cannot be asked now (%s); asking again.", type(error).__name__)
+            else:
+                if delivery is None or delivery.state is not DeliveryState.ACCEPTED:
+                    yield self._ended(delivery)
+                    return
+            await asyncio.sleep(settings().publication_poll_seconds)
 
-    async def _state(self) -> str | None:
-        """The delivery's state; None when the warehouse cannot be asked now."""
-        try:
-            async with await psycopg.AsyncConnection.connect(warehouse_url(), autocommit=True) as connection:
-                cursor = await connection.execute(
-                    "select state from rollcall.delivery where delivery_id = %s", (self.delivery_id,)
-                )
-                row = await cursor.fetchone()
-        except psycopg.OperationalError as error:
-            self.log.warning("The warehouse cannot be asked now (%s); asking again.", type(error).__name__)
-            return None
-        return str(row[0]) if row else None
+    def _delivery(self) -> Delivery | None:
+        run_id = self.task_instance.run_id  # type: ignore[union-attr]  # a trigger of a task has one
+        with connect() as connection:
+            return ledger.delivery_of_run(connection, self.district_id, run_id)
+
+    def _ended(self, delivery: Delivery | None) -> TriggerEvent:
+        """Say how the build ended."""
+        if delivery is None:
+            return ended(self.log, "failed", "This run received no delivery.")
+        named = f"Delivery {delivery.delivery_id}"
+        if delivery.state in (DeliveryState.CONFORM_FAILED, DeliveryState.AUDIT_FAILED):
+            message = f"{named} was not published: {delivery.state_reason} Readers still see the last good roster."
+            return ended(self.log, "failed", message)
+        if delivery.state is DeliveryState.PUBLISHED:
+            return ended(self.log, "success", f"{named} is published.")
+        return ended(self.log, "skipped", f"{named} is {delivery.state}; there is no build to wait for.")
