@@ -10,7 +10,7 @@ INSTALL = ins() { $(UV) pip install --quiet --system-certs --python .venv/bin/py
 SIDE_BY_SIDE = --numprocesses logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up down test properties lint types rules docs lock bench bench-nights chaos clean
+.PHONY: help demo up down test properties lint types rules docs lock bench bench-nights bench-fleet chaos clean
 
 help: ## What can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 8
@@ -71,6 +71,9 @@ bench: .venv/.installed ## What a night costs, against a bare COPY of its files:
 
 bench-nights: .venv/.installed ## What 90 nights of changes do to tables and queries: about half an hour
 	.venv/bin/python -m benchmarks nights
+
+bench-fleet: .venv/.installed ## What 5, 20 and 60 districts at once cost, and 1,000 that wait: about an hour
+	.venv/bin/python -m benchmarks fleet --districts 5 --districts 20 --districts 60 --waits 1000
 
 chaos: .venv/.installed-dev ## Faults on the real stack, and how they end: about half an hour; docs/chaos.md has the table
 	.venv/bin/python -m tests.chaos --write docs/chaos.md

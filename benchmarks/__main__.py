@@ -10,6 +10,7 @@ import typer
 from benchmarks import builds as conform_builds
 from benchmarks import churn
 from benchmarks import district as large_district
+from benchmarks import fleet as many_districts
 from benchmarks.chart import write_chart
 from benchmarks.files import note_down
 from benchmarks.tables import write_tables
@@ -63,6 +64,21 @@ def nights(
     result = churn.measure(nights, students, _work(work), say)
     results.mkdir(parents=True, exist_ok=True)
     write_chart(result, results / "nights.svg")
+    _keep(result | {"note": note}, results)
+
+
+@app.command()
+def fleet(
+    districts: Annotated[list[int] | None, typer.Option(min=1, help="How many at once; give several.")] = None,
+    students: Annotated[int, typer.Option(min=20, help="How many students each has.")] = 1_000,
+    waits: Annotated[int, typer.Option(min=0, help="How many runs wait at once; 0 measures none.")] = 50,
+    files: Annotated[int, typer.Option(min=0, help="How many district files are parsed; 0 measures none.")] = 1_000,
+    results: Results = HERE / "results",
+    work: Work = None,
+    note: Note = "",
+) -> None:
+    """Measure nights of many small districts through the real scheduler, against DAGs that do nothing."""
+    result = many_districts.measure(districts or [5], students, waits, files, _work(work), say)
     _keep(result | {"note": note}, results)
 
 

@@ -131,8 +131,72 @@ def nights_table(result: Mapping[str, Any]) -> str:
     return f"{intro}\n\n![The curve](results/nights.svg)\n\n{_table(head, rows)}"
 
 
+def fleet_table(result: Mapping[str, Any]) -> str:
+    """Runs down, numbers of districts across: processor seconds per district; then the slope, parsing and waits."""
+    fleets, slopes = result["fleets"], result["slopes"]
+    intro = (
+        f"Districts of {result['students']:,} students ({result['bytes'] / 1e6:.1f} MB) each."
+        f" {_circumstances(result)} The stack alone takes {result['idle_cpu_per_second']:.2f} of a core."
+    )
+    head = ["processor seconds per district (and the clock's, in all)", "processes"]
+    head += [f"{fleet['districts']} districts" for fleet in fleets]
+    head += ["one district more", f"1,000 on two cores (aim {result['aim_minutes']} min)"] if slopes else []
+    rows = [[what, *_fleet_row(fleets, slopes.get(what), what)] for what in fleets[0]["runs"]]
+    parts = [intro, _table(head, rows)]
+    if result["parsing"]:
+        parts.append(_parsing(result["parsing"]))
+    if result["waits"]:
+        parts.append(_waits(result["waits"]))
+    return "\n\n".join(parts)
+
+
+def _fleet_row(fleets: list[Mapping[str, Any]], slope: Mapping[str, float] | None, what: str) -> list[str]:
+    runs = [fleet["runs"][what] for fleet in fleets]
+    row = [f"{runs[-1]['processes_per_district']:g}"]
+    row += [f"{run['cpu_seconds_per_district']:.1f} s ({run['seconds']:.0f} s)" for run in runs]
+    if slope:
+        row += [f"{slope['cpu_seconds_per_district']:.1f} s", f"{slope['minutes_for_1000_on_two_cores']:.0f} min"]
+    return row
+
+
+def _parsing(found: Mapping[str, Any]) -> str:
+    every, one = found["all_dags"], found["one_task"]
+    return (
+        f"Parsing `dags/district_roster.py` with {found['files']:,} district files: {every['seconds']:.1f} s for all"
+        f" DAGs ({every['cpu_seconds']:.1f} s of processor time), {1000 * one['seconds']:.0f} ms for the one that a"
+        " task wants."
+    )
+
+
+def _waits(found: Mapping[str, Any]) -> str:
+    waiting, quiet = found["waiting"], found["quiet"]
+    intro = (
+        f"{found['waits']:,} runs that wait, each looking into its inbox every {found['poll_seconds']} s: the stack"
+        f" was up after {found['up_after_seconds']} s and knew all DAGs after {found['dags_known_after_seconds']} s;"
+        f" all of them waited {found['waiting_after_seconds']} s after the first was started."
+    )
+    head = ["", "nobody waits", f"{found['waits']:,} wait"]
+    rows = [
+        ["triggerer, memory", f"{quiet['triggerer_mb']} MB", f"{waiting['triggerer_mb']} MB"],
+        *(
+            [f"{name}, of a core", f"{quiet['cores'][name]:.2f}", f"{waiting['cores'][name]:.2f}"]
+            for name in ("triggerer", "sftp", "postgres")
+        ),
+        *(
+            [what, f"{quiet[key]:g}", f"{waiting[key]:g}"]
+            for what, key in (
+                ("SFTP connections at once, at most", "sftp_connections_most"),
+                ("SFTP connections at once, on average", "sftp_connections_mean"),
+                ("PostgreSQL connections at once, at most", "postgres_connections_most"),
+            )
+        ),
+    ]
+    return f"{intro}\n\n{_table(head, rows)}"
+
+
 TABLES: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "district": district_table,
     "builds": builds_table,
     "nights": nights_table,
+    "fleet": fleet_table,
 }
