@@ -261,7 +261,7 @@ def test_a_run_for_a_night_that_is_served_skips(served: int, run_type: str, ware
     kind, message = ends(run_type, NOTHING)
     assert kind == "skipped"
     assert message == f"The night of {TODAY} has delivery {served}; nothing new has come since."
-    assert night(warehouse_url) == [("received", served)]
+    assert night(warehouse_url) == [("in_progress", served)], "the other run is at work on it"
 
 
 def test_a_run_that_an_arrival_started_skips_when_the_files_are_gone(warehouse_url: str) -> None:

@@ -126,7 +126,7 @@ def end(district: District, run: NightRun, event: dict[str, Any]) -> Ending:
             run.service_date,
             outcome,
             message=message,
-            missing_files=event.get(NightOutcome.MISSING, ()),
+            missing_files=event.get("missing", ()),
             run_id=run.run_id,
         )
     return Ending("failed", message)
@@ -172,7 +172,7 @@ def _nothing_lost(connection: Connection, district: District, run: NightRun, out
             connection,
             district.district_id,
             run.service_date,
-            served.state,
+            NightOutcome(served.state) if served.state.is_judged else NightOutcome.IN_PROGRESS,
             message=served.state_reason,
             delivery_id=served.delivery_id,
             run_id=served.run_id,
