@@ -5,6 +5,7 @@ imported where it is used: this file is parsed often.
 """
 
 import logging
+from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any
 
@@ -236,9 +237,18 @@ def run_params() -> dict[str, Param]:
     }
 
 
-wanted = get_parsing_context().dag_id
-for found in load_districts(settings().districts_dir):
+def districts(dag_id: str | None) -> Iterable[District | DistrictFileError]:
+    """Every district; in a task's process that of its DAG alone: to read a thousand files takes seconds."""
+    folder = settings().districts_dir
+    if dag_id is None:
+        return load_districts(folder)
+    try:
+        return [load_district(folder / f"{dag_id.removeprefix('roster__')}.yaml")]
+    except DistrictFileError as error:
+        return [error]
+
+
+for found in districts(get_parsing_context().dag_id):
     # A broken district file is reported by district_files.py, so that it takes down no other district.
-    # A task's process needs its own DAG only: building a thousand costs seconds at every start.
-    if not isinstance(found, DistrictFileError) and wanted in (None, found.dag_id):
+    if not isinstance(found, DistrictFileError):
         globals()[found.dag_id] = district_dag(found)

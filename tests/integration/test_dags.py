@@ -1,7 +1,12 @@
 """The DAGs as Airflow reads them: how soon what was killed or failed is tried again."""
 
 import importlib.util
+import os
+import shutil
+import subprocess
+import sys
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -37,6 +42,48 @@ def test_a_task_that_was_killed_is_tried_again_within_seconds(file: str) -> None
         assert task.retries >= 3, task.task_id
         assert task.retry_delay <= timedelta(seconds=5), task.task_id
         assert task.max_retry_delay <= timedelta(minutes=1), task.task_id
+
+
+READ_BY_A_TASK = """
+import os, sys
+read = []
+sys.addaudithook(lambda event, found: read.append(str(found[0])) if event == "open" else None)
+import district_roster
+from airflow.sdk import DAG
+print(sorted(value.dag_id for value in vars(district_roster).values() if isinstance(value, DAG)))
+folder, names = os.environ["ROLLCALL_DISTRICTS_DIR"], (path.rpartition("/") for path in read)
+print(sorted({name for parent, _, name in names if parent == folder}))
+"""
+
+
+@pytest.mark.parametrize(
+    ("wanted", "dags", "files"),
+    [
+        ("roster__elm", ["roster__elm"], ["_defaults.yaml", "elm.yaml"]),
+        ("roster__gone", [], ["_defaults.yaml", "gone.yaml"]),
+        ("", ["roster__elm", "roster__fir"], ["_defaults.yaml", "broken.yaml", "elm.yaml", "fir.yaml"]),
+    ],
+)
+def test_a_task_reads_the_file_of_its_own_district_and_no_other(
+    tmp_path: Path, wanted: str, dags: list[str], files: list[str]
+) -> None:
+    """To read a thousand costs two seconds of a core, at the start of every task."""
+    shutil.copy(PROJECT_ROOT / "dags" / "districts" / "_defaults.yaml", tmp_path)
+    for name in ("elm", "fir"):
+        (tmp_path / f"{name}.yaml").write_text(f"name: {name.title()}\n")
+    (tmp_path / "broken.yaml").write_text("name: [")
+    environment = {
+        "ROLLCALL_DISTRICTS_DIR": str(tmp_path),
+        "AIRFLOW_HOME": str(tmp_path / "airflow"),
+        "PYTHONPATH": str(PROJECT_ROOT / "dags"),
+        "PATH": os.defpath,
+    }
+    if wanted:  # as the process that starts a task says it
+        environment |= {"_AIRFLOW_PARSING_CONTEXT_DAG_ID": wanted, "_AIRFLOW_PARSING_CONTEXT_TASK_ID": "check"}
+    done = subprocess.run(
+        [sys.executable, "-c", READ_BY_A_TASK], env=environment, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.splitlines()[-2:] == [str(dags), str(files)]
 
 
 def test_a_dead_process_is_noticed_in_half_a_minute_on_the_local_stack_and_on_a_server() -> None:

@@ -18,10 +18,15 @@ _HEAVY = (
     "dbt.adapters.postgres",
     "airflow.providers.sftp.hooks.sftp",
     "airflow.providers.postgres.hooks.postgres",
+    # What the DAG files import, which each task's process parses anew.
+    "airflow.sdk.definitions.decorators",
+    "airflow.providers.standard.decorators.branch_python",
+    "airflow.timetables.assets",
+    "airflow.timetables.trigger",
 )
 _ROOMS = (
     *("arrival", "archive", "landing", "gate", "decision", "conform", "publish", "report"),
-    *("airflow.sensors", "airflow.triggers", "airflow.operators"),
+    *("airflow", "airflow.sensors", "airflow.triggers", "airflow.operators"),
 )
 
 _log = logging.getLogger("rollcall.preload")
