@@ -18,11 +18,11 @@ def accept_folder(stack: BenchStack, district: District, folder: Path, service_d
         The delivery.
     """
     from rollcall.archive.injected import SOURCE, keep_injected
-    from rollcall.archive.receive import receive
     from rollcall.archive.store import Archive
     from rollcall.decision.acceptance import accept
     from rollcall.landing import land
     from rollcall.settings import settings
+    from rollcall.steps import receive
     from rollcall.who import person
 
     source = SOURCE + keep_injected(

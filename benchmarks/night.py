@@ -147,7 +147,7 @@ def read_inbox(account: SftpAccount) -> int:
 
 def receive(district: District, account: SftpAccount, service_date: date) -> tuple[int, list[str]]:
     """The task ``receive``: the delivery and the files to be landed."""
-    from rollcall.archive.receive import receive as receive_delivery
+    from rollcall.steps import receive as receive_delivery
 
     receipt = receive_delivery(
         district, account, service_date=service_date, run_id=f"bench__{service_date}", log=lambda _: None
@@ -172,7 +172,7 @@ def gate(url: str, district: District, delivery_id: int, name: str) -> str:
 def gate_delivery(url: str, district: District, delivery_id: int) -> str:
     """What the task ``decide`` begins with."""
     from rollcall.gate import gate_delivery as check_delivery
-    from rollcall.landing import make_whole
+    from rollcall.gate.again import make_whole
 
     make_whole(delivery_id, district.limits, log=lambda _: None)
     return check_delivery(url, delivery_id, district.limits).verdict
@@ -185,7 +185,7 @@ def decide(district: District, delivery_id: int) -> str:
         ValueError: the delivery is not accepted: then there is nothing to measure.
     """
     from rollcall.decision.decide import decide as decide_on
-    from rollcall.landing import make_whole
+    from rollcall.gate.again import make_whole
 
     make_whole(delivery_id, district.limits, log=lambda _: None)
     decision = decide_on(district, delivery_id)
@@ -204,7 +204,7 @@ def accept(delivery_id: int) -> int | None:
 def conform(url: str) -> tuple[float, list[tuple[str, float]]]:
     """The task ``build`` of the DAG ``conform``: the seconds of publishing, and of each dbt model and audit."""
     from rollcall.conform import conform as build
-    from rollcall.landing import land_again
+    from rollcall.gate.again import land_again
 
     loop: Any = importlib.import_module("rollcall.conform.loop")
     seconds, move_pointer = 0.0, loop.publish

@@ -51,7 +51,7 @@ def build() -> list[dict[str, Any]]:
     from functools import partial
 
     from rollcall.conform import conform
-    from rollcall.landing import land_again
+    from rollcall.gate.again import land_again
     from rollcall.warehouse import warehouse_url
 
     outcomes = conform(warehouse_url(), reland=partial(land_again, log=log.info), log=log.info)

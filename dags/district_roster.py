@@ -52,11 +52,11 @@ def receive(district_id: str) -> list[list[str]]:
     """Archive the delivery; says which files are to be checked, in units of a task: none when it is known already."""
     from rollcall.archive.inbox import IncompleteInboxError
     from rollcall.archive.receive import NightServedError
-    from rollcall.archive.receive import receive as receive_delivery
     from rollcall.landing.units import units_of
     from rollcall.ledger import UnknownDeliveryError
     from rollcall.nights import ImpossibleNightError
     from rollcall.sftp import SftpRefusedError, airflow_account
+    from rollcall.steps import receive as receive_delivery
 
     context = get_current_context()
     district = district_of(district_id)

@@ -1,18 +1,39 @@
-"""What happens to a delivery between the archive and its build: the steps that the tasks of its run take."""
+"""What happens to a delivery between the inbox and its build: the steps that the tasks of its run take."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import Literal
 
 from rollcall import ledger
+from rollcall.archive.receive import receive as archive_delivery
 from rollcall.decision.acceptance import accept
 from rollcall.decision.decide import decide
 from rollcall.decision.holds import hold_of
+from rollcall.decision.recognition import is_to_be_judged, recognize
 from rollcall.districts import District
-from rollcall.landing import land, land_all, make_whole
+from rollcall.gate.again import land_all, make_whole
+from rollcall.landing import land
+from rollcall.ledger import Delivery
+from rollcall.names import named
+from rollcall.oneroster import LANDED_FILE_NAMES
+from rollcall.sftp import SftpAccount
 from rollcall.warehouse import connect, warehouse_url
 
 Log = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """What a run received.
+
+    Attributes:
+        delivery: As the ledger has it now.
+        files: What is to be landed, by the standard's names; empty when there is nothing to do.
+    """
+
+    delivery: Delivery
+    files: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -27,6 +48,24 @@ class Judgement:
 
     verdict: Literal["accepted", "held", "rejected", "settled"]
     why: str
+
+
+def receive(
+    district: District, account: SftpAccount, *, service_date: date, run_id: str, source: str = "inbox", log: Log
+) -> Receipt:
+    """Archive the delivery, see whether it is new, and say which files are to be landed.
+
+    Arguments and errors are those of `rollcall.archive.receive.receive`. Killed anywhere, it goes on where it stopped.
+    """
+    archived = archive_delivery(district, account, service_date=service_date, run_id=run_id, source=source, log=log)
+    delivery = recognize(archived.delivery_id)
+    with connect() as connection:
+        files = [file.file for file in ledger.files_of(connection, delivery.delivery_id)]
+        if not is_to_be_judged(connection, delivery):
+            log(f"Delivery {delivery.delivery_id} is {delivery.state}. {delivery.state_reason or ''}".strip())
+            return Receipt(delivery, ())
+    log(f"Delivery {delivery.delivery_id} lies in the archive: {named(files)}.")
+    return Receipt(delivery, tuple(name for name in LANDED_FILE_NAMES if name in files))
 
 
 def check(district: District, delivery_id: int, files: Sequence[str], *, log: Log) -> None:

@@ -15,14 +15,15 @@ from helpers.deliveries import query
 
 from rollcall import ledger
 from rollcall.archive.inbox import TakenFile
-from rollcall.archive.receive import _compare, record_delivered
+from rollcall.archive.receive import record_delivered
 from rollcall.archive.store import Archive
 from rollcall.arrival.listing import InboxFile, assess
 from rollcall.conform import BuildOutcome, conform
 from rollcall.decision.acceptance import accept
 from rollcall.decision.decide import decide
+from rollcall.decision.recognition import recognize
 from rollcall.districts import District
-from rollcall.landing import land_again, land_all
+from rollcall.gate.again import land_again, land_all
 from rollcall.oneroster import FILE_BY_NAME, FILES
 from rollcall.settings import settings
 from rollcall.warehouse import connect
@@ -96,11 +97,7 @@ class SmallWorld:
             delivery = ledger.open_delivery(connection, district, service_date, f"run__{service_date}", "inbox")
         archive = Archive(settings().archive_root, district.district_id)
         record_delivered(archive, district, delivery, self._taken(archive, district, files))
-        with connect() as connection:
-            delivery = ledger.delivery(connection, delivery.delivery_id)
-            if delivery.state == "received":
-                _compare(connection, delivery)
-                delivery = ledger.delivery(connection, delivery.delivery_id)
+        delivery = recognize(delivery.delivery_id)
         if delivery.state not in ("received", "held"):
             return self._outcome(delivery.delivery_id, delivery.state, ())
         said: list[str] = []

@@ -16,10 +16,10 @@ from helpers.inbox import Server, district, everything_in, put, sftp_server
 
 from rollcall.airflow.triggers.arrival_watch import ArrivalWatch, arrival_asset
 from rollcall.airflow.triggers.night import NightTrigger
-from rollcall.archive.receive import receive
 from rollcall.arrival.night import Ending, NightRun, Wait, begin, end
 from rollcall.ledger import open_delivery, record_district, record_night
 from rollcall.settings import settings
+from rollcall.steps import receive
 from rollcall.warehouse import connect
 
 FILES = {"orgs.csv": b"sourcedId\n1\n", "users.csv": b"sourcedId\n7\n"}

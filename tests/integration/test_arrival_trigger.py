@@ -17,8 +17,8 @@ from helpers.inbox import PASSWORD, Server, district, everything_in, put, sftp_s
 
 from rollcall.airflow.triggers import delivery as trigger_module
 from rollcall.airflow.triggers.delivery import DeliveryTrigger
-from rollcall.archive.receive import receive
 from rollcall.settings import settings
+from rollcall.steps import receive
 
 FILES = {"orgs.csv": b"sourcedId\n1\n", "users.csv": b"sourcedId\n7\n"}
 STABLE_AFTER = 0.6

@@ -11,9 +11,10 @@ import pytest
 from helpers.deliveries import execute, query
 from helpers.inbox import Server, district, everything_in, put, sftp_server
 
-from rollcall.archive.receive import Receipt, put_claims_back, receive
+from rollcall.archive.receive import put_claims_back
 from rollcall.ledger import has_broken_off
 from rollcall.settings import settings
+from rollcall.steps import Receipt, receive
 from rollcall.warehouse import connect
 
 NIGHT = 1_763_900_000

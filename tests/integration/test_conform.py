@@ -27,7 +27,7 @@ from rollcall.conform import (
 from rollcall.conform.dbt_build import profile_variables, run_dbt
 from rollcall.conform.session import CONFORM_LOCK
 from rollcall.oneroster import FILES
-from rollcall.publish import move_effective_date
+from rollcall.publication import move_effective_date
 from rollcall.warehouse import WarehouseError
 
 SECOND_NIGHT = FIRST_NIGHT + timedelta(days=1)

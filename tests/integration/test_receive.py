@@ -23,7 +23,7 @@ from rollcall import sftp as sftp_module
 from rollcall.archive import inbox as inbox_module
 from rollcall.archive.inbox import IncompleteInboxError, empty, take
 from rollcall.archive.injected import InjectError, keep_injected
-from rollcall.archive.receive import NightServedError, Receipt, receive
+from rollcall.archive.receive import NightServedError
 from rollcall.archive.store import Archive, ArchiveError
 from rollcall.arrival import look as look_module
 from rollcall.arrival.listing import InboxFile
@@ -32,6 +32,7 @@ from rollcall.ledger import UnknownDeliveryError
 from rollcall.settings import settings
 from rollcall.sftp import SftpError, SftpRefusedError
 from rollcall.stack import sftp_server as server_module
+from rollcall.steps import Receipt, receive
 from rollcall.who import Person
 
 NIGHT = date(2026, 11, 16)

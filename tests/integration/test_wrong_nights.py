@@ -14,16 +14,17 @@ from helpers.deliveries import execute, query
 from helpers.inbox import Server, district, everything_in, put, sftp_server
 
 from rollcall import ledger
-from rollcall.archive.receive import NightServedError, receive
+from rollcall.archive.receive import NightServedError
 from rollcall.arrival.night import Ending, NightRun, begin
 from rollcall.cli import main
 from rollcall.conform import CannotCorrectNightError, correct_night
 from rollcall.conform.ledger import waiting_deliveries
 from rollcall.nights import ImpossibleNightError, impossible_because
-from rollcall.publish import publish as publish_delivery
+from rollcall.publication import publish as publish_delivery
 from rollcall.report.report import report
 from rollcall.settings import PROJECT_ROOT, settings
 from rollcall.states import DeliveryState
+from rollcall.steps import receive
 from rollcall.warehouse import WarehouseError, connect
 from rollcall.who import Person
 

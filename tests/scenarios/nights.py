@@ -119,7 +119,7 @@ class World:
     def conform(self, log: Callable[[str], None] = nothing_to_say) -> list[Any]:
         """The DAG ``conform``; what it returns."""
         from rollcall.conform import conform
-        from rollcall.landing import land_again
+        from rollcall.gate.again import land_again
 
         built = conform(self.url, reland=partial(land_again, log=log), log=log)
         assert self.query(WRONGLY_FORECAST) == [], "a forecast and what conform then did"
@@ -265,9 +265,10 @@ class Run:
             getattr(self, name)()
 
     def receive(self) -> None:
-        from rollcall.archive.receive import NightServedError, receive
+        from rollcall.archive.receive import NightServedError
         from rollcall.nights import ImpossibleNightError
         from rollcall.sftp import SftpRefusedError
+        from rollcall.steps import receive
 
         try:
             receipt = receive(

@@ -2,7 +2,7 @@
 
 import pytest
 
-from rollcall.archive.manifest import REQUIRED, disagreements, read_manifest, with_modes
+from rollcall.arrival.manifest import REQUIRED, disagreements, read_manifest, with_modes
 from rollcall.ledger import DeliveryFile
 
 PLAIN = b"propertyName,value\r\nmanifest.version,1.0\r\nfile.users,bulk\r\nfile.orgs,delta\r\nfile.classes,absent\r\n"

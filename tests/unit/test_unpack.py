@@ -15,10 +15,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from rollcall.archive.inbox import TakenFile
-from rollcall.archive.notes import UnusableDeliveryError
 from rollcall.archive.store import Archive
 from rollcall.archive.unpack import Delivered, delivered_files
 from rollcall.arrival.listing import InboxFile
+from rollcall.arrival.notes import UnusableDeliveryError
 from rollcall.districts import UploadLimits
 from rollcall.ledger import DeliveryFile
 

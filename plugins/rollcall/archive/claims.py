@@ -11,11 +11,11 @@ from dataclasses import dataclass, replace
 import asyncssh
 
 from rollcall.archive.inbox import CANNOT_RENAME, CLAIMS, TakenFile, archive_file, exists, remove_empty
-from rollcall.archive.notes import Note, add_note
 from rollcall.archive.store import Archive
 from rollcall.archive.unpack import as_sent
 from rollcall.arrival.listing import InboxFile, canonical_name, is_standard
 from rollcall.arrival.look import list_folder
+from rollcall.arrival.notes import Note, add_note
 from rollcall.districts import District, UploadLimits
 from rollcall.ledger import add_files, files_of, files_of_deliveries
 from rollcall.names import is_text, named

@@ -1,11 +1,11 @@
-"""The step ``receive``: take the night's delivery into the archive and the ledger, and see whether it is new."""
+"""Take the night's delivery from the inbox into the archive and the ledger."""
 
 import asyncio
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date
 from pathlib import PurePosixPath
 
@@ -13,20 +13,18 @@ from rollcall import ledger
 from rollcall.archive.claims import archive_overtaken, put_back
 from rollcall.archive.inbox import TakenFile, empty, overrun, take
 from rollcall.archive.injected import SOURCE, injected
-from rollcall.archive.manifest import MOST_BYTES, Manifest, disagreements, read_manifest, with_modes
-from rollcall.archive.notes import Note, UnusableDeliveryError, add_note, record_notes
 from rollcall.archive.store import Archive
 from rollcall.archive.unpack import Delivered, as_sent, delivered_files
 from rollcall.arrival.formats import foreign_format
 from rollcall.arrival.known import is_news, read_before
 from rollcall.arrival.listing import InboxFile, assess, is_standard, of_another_night
 from rollcall.arrival.look import list_folder
-from rollcall.decision.holds import supersede_holds
+from rollcall.arrival.manifest import MOST_BYTES, Manifest, disagreements, read_manifest, with_modes
+from rollcall.arrival.notes import NO_CHANGES, Note, UnusableDeliveryError, add_note, record_notes
 from rollcall.districts import District
 from rollcall.ledger import Delivery, DeliveryFile
 from rollcall.names import is_text, named
 from rollcall.oneroster import FILE_NAMES, LANDED_FILE_NAMES, MANIFEST
-from rollcall.publish import move_effective_date
 from rollcall.settings import settings
 from rollcall.sftp import SftpAccount, SftpError
 from rollcall.states import DeliveryState
@@ -34,32 +32,15 @@ from rollcall.warehouse import Connection, connect
 
 Log = Callable[[str], None]
 
-NO_CHANGES = "no_changes"
-FOLLOWED = (DeliveryState.HELD, DeliveryState.DISCARDED, DeliveryState.REJECTED)
-"""States whose verdict a delivery of the same content takes over."""
-
 
 class NightServedError(Exception):
     """Another run received the night's delivery, and nothing lies in the inbox beside it; the message says so."""
 
 
-@dataclass(frozen=True)
-class Receipt:
-    """What a run received.
-
-    Attributes:
-        delivery: As the ledger has it now.
-        files: What is to be landed, by the standard's names; empty when there is nothing to do.
-    """
-
-    delivery: Delivery
-    files: tuple[str, ...]
-
-
 def receive(
     district: District, account: SftpAccount, *, service_date: date, run_id: str, source: str = "inbox", log: Log
-) -> Receipt:
-    """Archive the delivery, write it into the ledger, and say which files are to be landed.
+) -> Delivery:
+    """Archive the delivery and write it into the ledger; what it is worth, nobody has looked at yet.
 
     A run that received a delivery before gets the same one, from the archive. Two runs of one district wait for
     each other, and of several for one night those that find nothing left say so. Killed anywhere, it goes on where it
@@ -101,18 +82,8 @@ def receive(
             with connect() as connection:
                 files_known = ledger.files_of(connection, delivery.delivery_id)
             _empty_inbox(district, account, delivery, files_known)  # a killed predecessor may not have come to it
-        with connect() as connection:
-            delivery = ledger.delivery(connection, delivery.delivery_id)
-            if delivery.state == "received":
-                _compare(connection, delivery)
     with connect() as connection:
-        delivery = ledger.delivery(connection, delivery.delivery_id)
-        files = [file.file for file in ledger.files_of(connection, delivery.delivery_id)]
-        if not delivery.state.is_in_work or _is_settled(connection, delivery):
-            log(f"Delivery {delivery.delivery_id} is {delivery.state}. {delivery.state_reason or ''}".strip())
-            return Receipt(delivery, ())
-    log(f"Delivery {delivery.delivery_id} lies in the archive: {named(files)}.")
-    return Receipt(delivery, tuple(name for name in LANDED_FILE_NAMES if name in files))
+        return ledger.delivery(connection, delivery.delivery_id)
 
 
 @contextmanager
@@ -397,76 +368,6 @@ def _missing(district: District, names: set[str], manifest: Manifest | None) -> 
         Note("file_missing", name, severity="info" if manifest and manifest.modes.get(name) == "absent" else None)
         for name in sorted(set(district.files) - names)
     ]
-
-
-def _compare(connection: Connection, delivery: Delivery) -> None:
-    """Finish a delivery at once when its content is known: published already, held, discarded or rejected."""
-    ledger.lock_acceptance(connection, delivery.district_id)  # what is published stays so while we look
-    if _says_no_changes(connection, delivery):
-        _nothing_changed(connection, delivery)
-        return
-    if ledger.deliveries_in_state(connection, delivery.district_id, [DeliveryState.ACCEPTED]):
-        return  # what will be published next is not what is published now: let it take the whole way
-    published = ledger.published_delivery(connection, delivery.district_id)
-    if published and published.content_hash == delivery.content_hash:
-        if delivery.service_date >= published.service_date:
-            move_effective_date(connection, delivery.district_id, delivery.delivery_id, delivery.service_date)
-        supersede_holds(connection, delivery)
-        reason = f"Its content equals delivery {published.delivery_id}, which is published."
-        ledger.set_state(
-            connection, delivery.delivery_id, DeliveryState.UNCHANGED, reason, same_as=published.delivery_id
-        )
-        return
-    for known in ledger.deliveries_in_state(connection, delivery.district_id, [*FOLLOWED, DeliveryState.PUBLISHED]):
-        if known.content_hash == delivery.content_hash and known.delivery_id != delivery.delivery_id:
-            if known.state != "published":  # a roster of old that comes back is judged like any other
-                _follow(connection, delivery, known)
-            return
-
-
-def _says_no_changes(connection: Connection, delivery: Delivery) -> bool:
-    row = connection.execute(
-        "select exists (select from rollcall.check_result where delivery_id = %s and code = %s)",
-        (delivery.delivery_id, NO_CHANGES),
-    ).fetchone()
-    return bool(row and row[0])
-
-
-def _nothing_changed(connection: Connection, delivery: Delivery) -> None:
-    """A manifest alone: what is published, or accepted and about to be, counts for this night too."""
-    published = ledger.published_delivery(connection, delivery.district_id)
-    accepted = ledger.deliveries_in_state(connection, delivery.district_id, [DeliveryState.ACCEPTED])
-    if published is None and not accepted:
-        note = Note("no_changes_to_nothing")
-        add_note(connection, delivery.delivery_id, note)
-        ledger.set_state(connection, delivery.delivery_id, DeliveryState.REJECTED, note.sentence)
-        return
-    if published and not accepted and delivery.service_date >= published.service_date:
-        move_effective_date(connection, delivery.district_id, delivery.delivery_id, delivery.service_date)
-    ledger.set_state(connection, delivery.delivery_id, DeliveryState.UNCHANGED, Note(NO_CHANGES).sentence)
-
-
-def _follow(connection: Connection, delivery: Delivery, known: Delivery) -> None:
-    """Give a delivery the verdict of an equal one."""
-    state = DeliveryState.SAME_AS_HELD if known.state is DeliveryState.HELD else known.state
-    reason = {
-        "held": f"Its content equals delivery {known.delivery_id}, which waits for approval.",
-        "discarded": f"Its content equals delivery {known.delivery_id}, which was discarded.",
-        "rejected": f"Its content equals delivery {known.delivery_id}, which was rejected: {known.state_reason}",
-    }[known.state]
-    if state is DeliveryState.REJECTED:
-        add_note(
-            connection, delivery.delivery_id, Note("equals_rejected", detail=f"It was delivery {known.delivery_id}.")
-        )
-    ledger.set_state(connection, delivery.delivery_id, state, reason, same_as=known.delivery_id)
-
-
-def _is_settled(connection: Connection, delivery: Delivery) -> bool:
-    """Whether landing again would change nothing: the verdict was taken over from an equal delivery."""
-    if delivery.state == "rejected" and delivery.same_as_delivery_id is not None:
-        return True
-    files = ledger.files_of(connection, delivery.delivery_id)
-    return not any(file.file in FILE_NAMES for file in files)
 
 
 def _empty_inbox(district: District, account: SftpAccount, delivery: Delivery, files: Sequence[DeliveryFile]) -> None:

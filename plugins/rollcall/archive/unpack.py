@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 from typing import IO
 
 from rollcall.archive.inbox import TakenFile
-from rollcall.archive.notes import Note, UnusableDeliveryError
 from rollcall.archive.store import Archive, Incoming, StoredBytes
 from rollcall.archive.zips import BLOCK_BYTES, BROKEN, look_into, member_name, open_zip
 from rollcall.arrival.listing import canonical_name
+from rollcall.arrival.notes import Note, UnusableDeliveryError
 from rollcall.districts import UploadLimits
 from rollcall.ledger import DeliveryFile
 from rollcall.names import named

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import IO
 
-from rollcall.archive.notes import Note, UnusableDeliveryError
 from rollcall.arrival.limits import told
 from rollcall.arrival.listing import canonical_name, is_finished, is_standard
+from rollcall.arrival.notes import Note, UnusableDeliveryError
 from rollcall.districts import UploadLimits
 from rollcall.names import named, shown
 

@@ -14,7 +14,7 @@ from rollcall.check.sent import blocks_of, receive_from
 from rollcall.conform.history import HISTORY_TABLES
 from rollcall.decision.acceptance import accept
 from rollcall.districts import District, Limit, Limits
-from rollcall.landing import land_all
+from rollcall.gate.again import land_all
 from rollcall.ledger import Delivery, DeliveryFile
 from rollcall.states import DeliveryState
 from rollcall.warehouse import Connection, connect, warehouse_url

@@ -15,7 +15,7 @@ from rollcall.check.verdict import CheckVerdict, verdict_on
 from rollcall.decision.decide import decide
 from rollcall.districts import DEFAULTS_FILE, DISTRICT_ID, District, load_district
 from rollcall.gate import GateError
-from rollcall.landing import land_all
+from rollcall.gate.again import land_all
 from rollcall.oneroster import FILE_NAMES
 from rollcall.settings import settings
 from rollcall.warehouse import WarehouseError, warehouse_url

@@ -8,11 +8,11 @@ from typing import IO
 
 from rollcall import ledger
 from rollcall.archive.inbox import TakenFile
-from rollcall.archive.notes import UnusableDeliveryError
 from rollcall.archive.receive import record_delivered, record_refusal
 from rollcall.archive.store import Archive, StoredBytes
 from rollcall.arrival.limits import excess
 from rollcall.arrival.listing import InboxFile, assess
+from rollcall.arrival.notes import UnusableDeliveryError
 from rollcall.districts import District, UploadLimits
 from rollcall.ledger import Delivery
 from rollcall.names import LONGEST_PATH, shown

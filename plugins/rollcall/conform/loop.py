@@ -19,7 +19,7 @@ from rollcall.conform.ledger import (
 from rollcall.conform.outcomes import BuildImpossibleError, BuildOutcome, LandedRowsLostError, NodeOutcome
 from rollcall.conform.redaction import is_data_error
 from rollcall.conform.session import conforming
-from rollcall.publish import publish
+from rollcall.publication import publish
 from rollcall.warehouse import Connection
 
 Log = Callable[[str], None]

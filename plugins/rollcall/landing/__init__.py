@@ -1,6 +1,5 @@
 """Landing: a file's records as raw text in the delivery's own schema, with the line on which each starts."""
 
-from rollcall.landing.again import land_again, land_all, make_whole
 from rollcall.landing.land import land
 
-__all__ = ["land", "land_again", "land_all", "make_whole"]
+__all__ = ["land"]

@@ -9,6 +9,8 @@ from rollcall.warehouse import Connection
 DELIVERY = "delivery"
 """The ``file`` of what concerns the delivery as a whole."""
 CODES: dict[str, Code] = codes_on("arrival")
+NO_CHANGES = "no_changes"
+"""The code of a manifest that comes alone, and calls every file absent."""
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
-from rollcall.archive.notes import Note
+from rollcall.arrival.notes import Note
 from rollcall.ledger import DeliveryFile
 from rollcall.names import named
 from rollcall.oneroster import FILE_NAMES, LANDED_FILE_NAMES, MANIFEST, MODES, OTHER_FILES

@@ -4,6 +4,9 @@ from collections.abc import Callable
 
 from rollcall import ledger
 from rollcall.districts import DistrictFileError, Limit, Limits, load_district
+from rollcall.gate.gate import gate_delivery, gate_file
+from rollcall.gate.inspection import LandedRowsGoneError
+from rollcall.gate.landed import lock_landed_files
 from rollcall.landing.land import land
 from rollcall.oneroster import LANDED_FILE_NAMES
 from rollcall.settings import settings
@@ -20,8 +23,6 @@ def land_all(delivery_id: int, limits: Limits, *, log: Log) -> None:
         UnknownDeliveryError: the ledger has no such delivery.
         FileNotFoundError: the archive does not hold what the ledger says.
     """
-    from rollcall.gate import gate_delivery, gate_file
-
     with connect() as connection:
         held = {file.file for file in ledger.files_of(connection, delivery_id)}
     names = [name for name in LANDED_FILE_NAMES if name in held]
@@ -34,9 +35,6 @@ def land_all(delivery_id: int, limits: Limits, *, log: Log) -> None:
 
 def make_whole(delivery_id: int, limits: Limits, *, log: Log) -> None:
     """Land and gate a delivery once more if a crash of the database has emptied its unlogged tables."""
-    from rollcall.gate.inspection import LandedRowsGoneError
-    from rollcall.gate.landed import lock_landed_files
-
     try:
         with connect() as connection:
             lock_landed_files(connection, delivery_id, LANDED_FILE_NAMES)
