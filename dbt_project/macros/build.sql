@@ -1,6 +1,6 @@
 {# What the running build is frozen to, read from the ledger while the build runs: no --vars, so partial parsing stays
    valid from night to night. Empty while parsing and at a deploy. `files_set_aside` are the files of which a row is set
-   aside, separated by commas. #}
+   aside, `files_evident` those of which what they do not name is to be removed (law 5), separated by commas. #}
 {% macro deliveries_in_build() %}
     {%- if not execute -%}
         {{ return([]) }}
@@ -12,10 +12,14 @@
             current_build.sequence,
             current_build.service_date,
             current_build.landing_schema,
-            coalesce(string_agg(delivery_file.file, ','), '') as files_set_aside
+            coalesce(
+                string_agg(delivery_file.file, ',') filter (where delivery_file.rows_set_aside > 0), ''
+            ) as files_set_aside,
+            coalesce(
+                string_agg(delivery_file.file, ',') filter (where delivery_file.absence_is_evidence), ''
+            ) as files_evident
         from rollcall.current_build
-        left join rollcall.delivery_file
-            on current_build.delivery_id = delivery_file.delivery_id and delivery_file.rows_set_aside > 0
+        left join rollcall.delivery_file on current_build.delivery_id = delivery_file.delivery_id
         group by 1, 2, 3, 4, 5
         order by 1
     {%- endset -%}

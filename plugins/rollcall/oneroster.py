@@ -6,7 +6,7 @@ Source of every rule here: 1EdTech, OneRoster 1.1 CSV Tables; for what 1.2 moved
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Literal, get_args
 
@@ -19,6 +19,15 @@ NEVER_LANDED = frozenset({"password"})
 RENAMED = {"primary": "is_primary"}
 """Names that SQL reserves, and what they are called in the warehouse."""
 
+ATTRIBUTES = {"enabledUser": "is_enabled"}
+"""Columns whose attribute is called otherwise than the column, beyond that it speaks of a ``source_id``."""
+
+NO_CONTENT = frozenset({"sourcedId", "status", "dateLastModified", "schoolYear"})
+"""Columns that are no content of a record: its key, and what the row says of itself."""
+
+TO_BE_DELETED = ("tobedeleted", "inactive")
+"""What a row's status says, in lower case, when its record is to be deleted; the second is 1.0's word."""
+
 
 @dataclass(frozen=True)
 class Column:
@@ -28,16 +37,23 @@ class Column:
         name: The header cell, as the standard spells it (``classSourcedId``).
         kind: How its cells are read.
         required: Whether a bulk row must fill it.
+        values: Of an enumeration: the values of 1.1 and 1.2, as the standard spells them.
     """
 
     name: str
     kind: Kind = "text"
     required: bool = False
+    values: tuple[str, ...] = ()
 
     @cached_property
     def column_name(self) -> str:
         """The column's name in the warehouse (``class_sourced_id``)."""
         return RENAMED.get(self.name, snake_case(self.name))
+
+    @cached_property
+    def attribute(self) -> str:
+        """What the attribute that is read from it is called, as in history (``class_source_id``, ``is_enabled``)."""
+        return ATTRIBUTES.get(self.name, self.column_name.replace("sourced_id", "source_id"))
 
 
 @dataclass(frozen=True)
@@ -67,6 +83,26 @@ class File:
         """The columns that landing keeps."""
         return tuple(column for column in self.columns if column.name not in NEVER_LANDED)
 
+    @cached_property
+    def content(self) -> tuple[Column, ...]:
+        """The columns of which a difference makes a record a changed one."""
+        return tuple(column for column in self.landed_columns if column.name not in NO_CONTENT)
+
+    @property
+    def is_of_a_school_year(self) -> bool:
+        """Whether its records are keyed by the school year as well (law 9)."""
+        return self.name in OF_A_SCHOOL_YEAR
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        """The attributes that tell a district's records apart."""
+        return ("source_id", "school_year") if self.is_of_a_school_year else ("source_id",)
+
+    @property
+    def school(self) -> str | None:
+        """The school of a record as an expression on its attributes; of several the first counts; None without one."""
+        return SCHOOLS.get(self.name)
+
 
 def snake_case(name: str) -> str:
     """The snake_case form of one of the standard's camelCase names: ``userSourcedId`` → ``user_sourced_id``."""
@@ -80,7 +116,7 @@ def _file(name: str, header: str) -> File:
         name: The standard's name.
         header: The column names in order, ``:kind`` behind those that are not text, ``*`` behind the required ones.
     """
-    return File(name, tuple(_column(cell) for cell in f"{LEADING_COLUMNS} {header}".split()))
+    return _with_values(File(name, tuple(_column(cell) for cell in f"{LEADING_COLUMNS} {header}".split())))
 
 
 def _column(cell: str) -> Column:
@@ -88,6 +124,38 @@ def _column(cell: str) -> Column:
     known: dict[str, Kind] = {known: known for known in get_args(Kind)}
     return Column(name, known[kind or "text"], required=cell.endswith("*"))
 
+
+def _with_values(file: File) -> File:
+    """The file, with the values of its enumerations."""
+    values = VALUES.get(file.name, {})
+    return File(file.name, tuple(replace(column, values=values.get(column.name, ())) for column in file.columns))
+
+
+OF_A_SCHOOL_YEAR = frozenset({"academicSessions", "classes", "enrollments"})
+"""Files whose records are keyed by the school year as well: Aeries uses their ids again each year."""
+
+SCHOOLS: Mapping[str, str] = {
+    "classes": "school_source_id",
+    "enrollments": "school_source_id",
+    "users": "org_source_ids[1]",
+}
+"""For each file whose records belong to a school: which it is."""
+
+PEOPLE = (
+    "administrator", "aide", "counselor", "districtAdministrator", "guardian", "parent", "principal", "proctor",
+    "relative", "siteAdministrator", "student", "systemAdministrator", "teacher",
+)  # fmt: skip
+
+VALUES: Mapping[str, Mapping[str, tuple[str, ...]]] = {
+    "orgs": {"type": ("department", "school", "district", "local", "state", "national")},
+    "academicSessions": {"type": ("gradingPeriod", "semester", "schoolYear", "term")},
+    "users": {"role": PEOPLE},
+    "roles": {"role": PEOPLE, "roleType": ("primary", "secondary")},
+    "classes": {"classType": ("homeroom", "scheduled")},
+    "enrollments": {"role": ("administrator", "proctor", "student", "teacher")},
+    "demographics": {"sex": ("male", "female", "other", "unspecified")},
+}
+"""The values of enumerations, of 1.1 and of 1.2, per file and column."""
 
 LEADING_COLUMNS = "sourcedId:id* status:enumeration dateLastModified:datetime"
 """The columns with which every file begins."""

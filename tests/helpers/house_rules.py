@@ -13,7 +13,6 @@ Complaints = Iterator[str]
 
 LAYERS = {
     "staging": r"stg_oneroster__\w+",
-    "intermediate": r"int_\w+",
     "history": r"hist_\w+",
     "marts": r"(dim|fct|agg|rpt)_\w+|roster",
 }
@@ -21,7 +20,6 @@ LAYERS = {
 
 SCHEMAS = {
     "staging": "staging",
-    "intermediate": "staging",
     "history": "history",
     "marts": "roster",
     "marts.restricted": "roster_restricted",
@@ -29,8 +27,7 @@ SCHEMAS = {
 """The folders, from ``models/`` on, and the schemas that their models lie in."""
 
 MAY_READ = {
-    "staging": {"staging", "intermediate", "landing", "published"},
-    "intermediate": {"staging", "intermediate", "published", "rollcall.current_build"},
+    "staging": set(),
     "history": {"staging"},
     "marts": {"history", "rollcall.published", "rollcall.published_night", "marts.roster"},
 }
@@ -42,15 +39,13 @@ SYNONYMS = {"orgs": "organisations", "current_build": "deliveries", "published":
 """What stands for a name that reads badly in a query."""
 
 EXCEPTIONS = {
-    ("imports_are_named_after_what_they_read", "int_accepted_rows"): "a loop over all files",
-    ("imports_are_named_after_what_they_read", "stg_oneroster__enrollments"): "asked for unknown classes only",
     ("imports_are_named_after_what_they_read", "history"): "one line, no CTE",
 }
 """(rule, model or layer): why it is let off."""
 
 
 def models_are_named_after_their_layer(manifest: Manifest) -> Complaints:
-    """``stg_``, ``int_``, ``hist_``, ``dim_``, ``fct_``, ``agg_``, ``rpt_``; audits are ``audit_``."""
+    """``stg_``, ``hist_``, ``dim_``, ``fct_``, ``agg_``, ``rpt_``; audits are ``audit_``."""
     for model in models(manifest):
         if not re.fullmatch(LAYERS.get(layer(model), ""), model["name"]):
             yield f"{model['name']} is no name for a model of {layer(model)}"
@@ -140,7 +135,7 @@ def marts_keep_a_contract(manifest: Manifest) -> Complaints:
 
 
 def layers_read_what_they_may(manifest: Manifest) -> Complaints:
-    """Marts read history through the pointer, history reads staging, staging what was landed."""
+    """Marts read history through the pointer, history reads staging, staging what the deliveries' schemas hold."""
     everything = {**manifest["nodes"], **manifest["sources"]}
     for model in models(manifest):
         for name in model["depends_on"]["nodes"]:
@@ -236,6 +231,6 @@ def _is_let_off(rule: str, model: Node) -> bool:
 
 def _is_named_after(name: str, read: str) -> bool:
     """Whether a CTE has the name of what it reads, or its last word: sessions, published_sessions."""
-    entity = re.sub(r"^(stg_oneroster__|hist_|int_)", "", read).removesuffix("s") + "s"
+    entity = re.sub(r"^(stg_oneroster__|hist_)", "", read).removesuffix("s") + "s"
     last_word = entity.rpartition("_")[2]
     return name in (entity, last_word, SYNONYMS.get(read), SYNONYMS.get(entity)) or name.endswith(f"_{last_word}")

@@ -19,8 +19,10 @@ from sqlalchemy import create_engine
 from typer.testing import CliRunner
 
 import rollcall.migrations
+from rollcall import ledger
 from rollcall.cli import app
 from rollcall.conform import conform
+from rollcall.decision.changes import write_changes
 from rollcall.migrations import migrate
 from rollcall.readers import ensure_reader, remove_reader
 from rollcall.stack.state import READER
@@ -321,7 +323,9 @@ def login_as(url: str, role: str) -> Iterator[str]:
 
 
 def test_conform_needs_no_more_than_its_role_and_its_role_no_more_than_conform(url: str) -> None:
-    accept(url, "cove", 1, _named_after("cove"))
+    delivery_id = accept(url, "cove", 1, _named_after("cove"))
+    with connect(url) as connection:  # as the decision leaves it
+        write_changes(connection, ledger.delivery(connection, delivery_id))
     with login_as(url, "rollcall_dbt") as own:
         (outcome,) = conform(own, reland=reland_nothing, log=print)
         assert outcome.published == ["cove"]
@@ -399,8 +403,9 @@ def test_an_older_warehouse_is_handed_over_to_the_roles(postgres: Postgres, ware
                 " where relkind in ('r', 'v') and relnamespace >= 16384",
             )
         )
-        for relation in ("history.hist_orgs", "staging.stg_oneroster__orgs", "audit.audit_x", "roster.dim_school"):
+        for relation in ("history.hist_orgs", "audit.audit_x", "roster.dim_school"):
             assert owners[relation] == "rollcall_dbt"
+        assert "staging.stg_oneroster__orgs" not in owners, "builds copy nothing any more"
         assert owners["delivery_1.orgs"] == owners["delivery_1.known_orgs"] == "rollcall_loader"
         assert owners["staging.orgs"] == owners["rollcall.delivery"] == "keeper"
         with connect(own) as connection:

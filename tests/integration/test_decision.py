@@ -8,7 +8,7 @@ from typing import Any
 
 import psycopg
 import pytest
-from helpers.deliveries import ENDED, execute, land, land_file, put_aside, query
+from helpers.deliveries import ENDED, execute, hash_versions, land, land_file, put_aside, query
 from helpers.inbox import district
 
 from rollcall import ledger
@@ -122,6 +122,7 @@ def publish(url: str, users: Mapping[str, int]) -> list[str]:
             " values ('maple', %s, 1, gen_random_uuid(), %s)",
             [(one, [one.split("-")[0]]) for one in ids],
         )
+        hash_versions(connection, "users")
     return ids
 
 

@@ -250,7 +250,11 @@ def test_a_build_that_fails_between_two_history_models_undoes_its_own_half(lake:
         """
         create function history.refuse() returns trigger language plpgsql as $$
         begin
-            if (select count(*) from history.hist_orgs where valid_from_seq > 1) = 0 then
+            for _ in 1..200 loop
+                exit when exists (select from history.hist_orgs where valid_from_seq > 1);
+                perform pg_sleep(0.05);
+            end loop;
+            if not exists (select from history.hist_orgs where valid_from_seq > 1) then
                 raise exception 'the orgs of this build should be there' using errcode = 'internal_error';
             end if;
             raise exception 'refused' using errcode = 'data_exception';

@@ -16,10 +16,11 @@ from rollcall.settings import PROJECT_ROOT
 
 MODELS = PROJECT_ROOT / "dbt_project" / "models"
 
-WITHOUT_LOGIC = {"dim_district"} | {f"hist_{entity}" for entity in (
+WITHOUT_LOGIC = {"dim_district"} | {f"{layer}_{entity}" for layer in ("stg_oneroster_", "hist") for entity in (
     "orgs", "academic_sessions", "courses", "users", "classes", "enrollments", "demographics",
 )}  # fmt: skip
-"""Models that only name another one: what writes the history is its materialization, tested on nights."""
+"""Models that only name another relation: what is typed and what changes is Python's to say (test_typed, test_changes),
+and what writes the history is its materialization, tested on nights."""
 
 PLACES = {
     "roster.dim_district": {"none"},

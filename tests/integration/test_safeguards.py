@@ -9,7 +9,7 @@ from typing import Any
 import psycopg
 import pytest
 from helpers.deliveries import accept as accepted
-from helpers.deliveries import execute, land, put_aside, query, reland_nothing
+from helpers.deliveries import execute, hash_versions, land, put_aside, query, reland_nothing
 from helpers.inbox import district
 from helpers.schools import Rows, record, school_district
 from markdown_it import MarkdownIt
@@ -61,6 +61,7 @@ def publish(url: str, files: Mapping[str, Sequence[Row]], night: date = NIGHT - 
                     f" values ('maple', 1, gen_random_uuid(){', %s' * len(one)})",
                     list(one.values()),
                 )
+        hash_versions(connection, *files)
 
 
 def deliver(url: str, files: Mapping[str, Sequence[Row]], *, night: date = NIGHT, mode: str = "bulk") -> int:

@@ -75,7 +75,7 @@ def nights(world: World, caplog: pytest.LogCaptureFixture) -> Iterator[Nights]:
         yield Nights(world, Told())
 
 
-DISTRICTS = ("good", "headless", "copy", "gate", "unzippable", "cast", "unique", "audit")
+DISTRICTS = ("good", "headless", "copy", "gate", "unzippable", "check", "unique", "audit")
 
 
 def test_law_07_personal_data_stays_in_the_warehouse(
@@ -92,22 +92,18 @@ def test_law_07_personal_data_stays_in_the_warehouse(
         _break_a_rule(world, patch)
         failed_gate = nights.judge("law-7-gate")
     unzippable = nights.judge("law-7-unzippable", _as_a_broken_zip)
-    cast, unique, audit = (nights.judge(f"law-7-{name}") for name in ("cast", "unique", "audit"))
-    world.execute(
-        f"update delivery_{cast.delivery_id}.demographics set birth_date = city_of_birth where city_of_birth = %s",
-        BIRTH_PLACE,
-    )
-    world.execute(f"update delivery_{audit.delivery_id}.enrollments set user_sourced_id = %s", FAMILY_NAME)
-    with _no_name_twice(world, "law-7-unique"):
+    check, unique, audit = (nights.judge(f"law-7-{name}") for name in ("check", "unique", "audit"))
+    world.execute(f"update delivery_{audit.delivery_id}.typed_enrollments set user_source_id = %s", FAMILY_NAME)
+    with _no_name_twice(world, "law-7-unique"), _no_birth_place(world, "law-7-check"):
         nights.conform()
-    for run in (good, headless, failed_copy, failed_gate, unzippable, cast, unique, audit):
+    for run in (good, headless, failed_copy, failed_gate, unzippable, check, unique, audit):
         nights.told.answer(f"{run.district_id} reported", run.report)
 
     states = {run.district_id.removeprefix("law-7-"): run.delivery_state for run in (good, headless, unzippable)}
     assert states == {"good": "published", "headless": "rejected", "unzippable": "rejected"}
-    assert (cast.delivery_state, unique.delivery_state) == ("conform_failed", "conform_failed")
+    assert (check.delivery_state, unique.delivery_state) == ("conform_failed", "conform_failed")
     assert audit.delivery_state == "audit_failed"
-    assert "SQLSTATE" in cast.reason
+    assert "23514" in check.reason, "a check violation, which quotes the row"
     assert "23505" in unique.reason, "a unique violation"
     said = dict(nights.told.texts)
     assert "23514" in said["law-7-copy judged"], "the COPY failed"
@@ -204,6 +200,19 @@ def _no_name_twice(world: World, district_id: str) -> Iterator[None]:
         yield
     finally:
         world.execute("drop index history.law_7")
+
+
+@contextmanager
+def _no_birth_place(world: World, district_id: str) -> Iterator[None]:
+    """A constraint that the planted birth place violates."""
+    world.execute(
+        "alter table history.hist_demographics add constraint law_7"
+        f" check (district_id <> '{district_id}' or city_of_birth <> '{BIRTH_PLACE}')"
+    )
+    try:
+        yield
+    finally:
+        world.execute("alter table history.hist_demographics drop constraint law_7")
 
 
 def test_the_search_for_personal_data_finds_it(tmp_path: Path) -> None:

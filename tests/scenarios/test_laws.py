@@ -106,8 +106,9 @@ def test_law_02_a_bad_night_changes_nothing(world: World) -> None:
 
     assert bad_night(2, _without_a_column) == "rejected"
     assert bad_night(3, truncate) == "held"
-    assert bad_night(4, tamper="update {schema}.demographics set birth_date = 'no day'") == "conform_failed"
-    ghost = "update {schema}.enrollments set user_sourced_id = 'ghost' where role = 'student'"
+    unhashed = "insert into {schema}.change_demographics (kind, source_id) values ('added', 'nobody')"
+    assert bad_night(4, tamper=unhashed) == "conform_failed", "history refuses it"
+    ghost = "update {schema}.change_enrollments set user_source_id = 'ghost' where role = 'student'"
     assert bad_night(5, _with_another_name, tamper=ghost) == "audit_failed"
     assert world.publication("law-2") == (1, FIRST_NIGHT)
 
@@ -369,7 +370,10 @@ def test_law_06_districts_are_isolated(world: World) -> None:
     world.send("law-6-bad", nights[1].files)
     bad, good = Run(world, "law-6-bad", 2), Run(world, "law-6-good", 2)
     bad.judge()
-    world.execute(f"update delivery_{bad.delivery_id}.enrollments set begin_date = 'no day'")
+    world.execute(
+        f"insert into delivery_{bad.delivery_id}.change_enrollments (kind, source_id, school_year)"
+        " values ('added', 'nobody', 2027)"
+    )
     world.send("law-6-good", nights[1].files)
     with ThreadPoolExecutor(1) as pool, _stuck_in_the_middle_of_everything(world, "law-6-bad"):
         pool.submit(good.judge).result(timeout=LONGEST_WAIT)

@@ -1,4 +1,1 @@
-select
-    ctid as staged_row,
-    *
-from {{ ref('stg_oneroster__classes') }}
+select * from {{ ref('stg_oneroster__classes') }}

@@ -1,4 +1,1 @@
-select
-    ctid as staged_row,
-    *
-from {{ ref('stg_oneroster__orgs') }}
+select * from {{ ref('stg_oneroster__orgs') }}

@@ -1,12 +1,17 @@
--- Accepted classes whose school is not in the candidate.
+-- Classes of the candidate whose school is not in it. Versions that are kept because tonight's row was set aside may
+-- outlive their school: they are not counted.
 with
 
 classes as (
-    select * from {{ ref('stg_oneroster__classes') }}
+    {{ open_versions(ref('hist_classes')) }}
 ),
 
 organisations as (
     {{ open_versions(ref('hist_orgs')) }}
+),
+
+accepted as (
+    {{ accepted_rows('classes', 'classes') }}
 )
 
 select
@@ -14,6 +19,14 @@ select
     count(*) as failures
 from classes
 left join organisations
-    on classes.district_id = organisations.district_id and classes.school_source_id = organisations.source_id
-where not classes.is_to_be_deleted and organisations.source_id is null
+    on
+        classes.district_id = organisations.district_id
+        and classes.school_source_id = organisations.source_id
+where
+    organisations.source_id is null
+    and exists (
+        select
+        from accepted
+        where accepted.district_id = classes.district_id and accepted.source_id = classes.source_id
+    )
 group by classes.district_id

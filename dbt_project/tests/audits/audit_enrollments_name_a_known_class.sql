@@ -1,13 +1,17 @@
--- Accepted enrollments whose class is not in the candidate. Versions that are kept because tonight's row was set aside
--- may outlive their class: they are not counted.
+-- Enrollments of the candidate whose class is not in it. Versions that are kept because tonight's row was set aside may
+-- outlive their class: they are not counted.
 with
 
 enrollments as (
-    select * from {{ ref('stg_oneroster__enrollments') }}
+    {{ open_versions(ref('hist_enrollments')) }}
 ),
 
 classes as (
     {{ open_versions(ref('hist_classes')) }}
+),
+
+accepted as (
+    {{ accepted_rows('enrollments', 'enrollments') }}
 )
 
 select
@@ -19,5 +23,11 @@ left join classes
         enrollments.district_id = classes.district_id
         and enrollments.school_year = classes.school_year
         and enrollments.class_source_id = classes.source_id
-where not enrollments.is_to_be_deleted and classes.source_id is null
+where
+    classes.source_id is null
+    and exists (
+        select
+        from accepted
+        where accepted.district_id = enrollments.district_id and accepted.source_id = enrollments.source_id
+    )
 group by enrollments.district_id

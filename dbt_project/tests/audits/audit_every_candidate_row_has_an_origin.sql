@@ -11,7 +11,7 @@ change_counts as (
 ),
 
 accepted as (
-    select * from {{ ref('int_accepted_rows') }}
+    {{ accepted_counts() }}
 ),
 
 candidate as (

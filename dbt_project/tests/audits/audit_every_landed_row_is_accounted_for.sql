@@ -22,7 +22,7 @@ set_aside as (
 ),
 
 accepted as (
-    select * from {{ ref('int_accepted_rows') }}
+    {{ accepted_counts() }}
 ),
 
 balance as (

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 
+from rollcall.conform.against import compare_anew
 from rollcall.conform.audits import record_findings
 from rollcall.conform.dbt_build import NIGHTLY, run_dbt
 from rollcall.conform.history import undo_unpublished
@@ -52,6 +53,7 @@ def conform(warehouse_url: str, *, reland: Callable[[int], None], log: Log) -> l
             newly_lost = make_whole(session, waiting, reland, log)
             lost += newly_lost
             if not newly_lost:
+                compare_anew(session, warehouse_url, waiting, log)
                 outcomes += _build(session, warehouse_url, waiting, None, log)
     if lost:
         raise LandedRowsLostError([each.delivery_id for each in lost])

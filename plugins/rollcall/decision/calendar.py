@@ -1,33 +1,12 @@
-"""The school year that sessions put a night in, and whether a delivery brings a new one."""
+"""Whether a delivery brings a new school year, and whether one is to be expected."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from psycopg import sql
-
-from rollcall.decision.differences import Comparison
-from rollcall.decision.readings import IS_TO_BE_DELETED, SOURCE_ID, reading
+from rollcall.decision.changes import Comparison, says_something
+from rollcall.decision.school_years import Session, delivered_sessions, published_sessions, school_year_on
 from rollcall.ledger import DeliveryFile
-from rollcall.oneroster import FILE_BY_NAME
 from rollcall.warehouse import Connection
-
-SESSIONS = FILE_BY_NAME["academicSessions"]
-FIRST_MONTH = 7
-"""A school year that no session tells begins on July 1, and is named after the year in which it ends."""
-
-
-@dataclass(frozen=True)
-class Session:
-    """One academic session.
-
-    Attributes:
-        school_year: The year in which its school year ends.
-    """
-
-    school_year: int
-    start: date
-    end: date
 
 
 @dataclass(frozen=True)
@@ -58,23 +37,6 @@ class SchoolYears:
         if self.published is None or self.delivered is None or self.first_expected is None:
             return False
         return self.delivered > self.published and self.first_expected <= night <= (self.last_expected or night)
-
-
-def school_year_on(night: date, sessions: Iterable[Session]) -> int | None:
-    """The school year of a night, by the rule of the model ``int_district_school_years``.
-
-    The session that contains the night decides, else the one that started last, else the first to come.
-    """
-    ranked = sorted(
-        sessions,
-        key=lambda session: (
-            not session.start <= night <= session.end,
-            session.start > night,
-            abs((night - session.start).days),
-            -session.school_year,
-        ),
-    )
-    return ranked[0].school_year if ranked else None
 
 
 def compare_school_years(
@@ -113,53 +75,11 @@ def school_years(
     """
     if comparison.sequence is None:
         return SchoolYears()
+    delivery, publication = comparison.delivery, comparison.publication
     return compare_school_years(
-        comparison.night,
-        comparison.published_night,
+        delivery.service_date,
+        publication.night or delivery.service_date,
         roll_over_days,
-        _published_sessions(connection, comparison),
-        _delivered_sessions(connection, comparison, sent),
+        published_sessions(connection, publication),
+        delivered_sessions(connection, delivery, publication, sent.mode if sent and says_something(sent) else None),
     )
-
-
-def _published_sessions(connection: Connection, comparison: Comparison) -> list[Session]:
-    """The sessions that readers of the district see."""
-    rows = connection.execute(
-        sql.SQL("select version.school_year, version.start_date, version.end_date {}").format(
-            comparison.published(SESSIONS)
-        )
-    ).fetchall()
-    return _sessions(rows)
-
-
-def _delivered_sessions(connection: Connection, comparison: Comparison, sent: DeliveryFile | None) -> list[Session]:
-    """The sessions as the delivery leaves them: its own, and what it does not name where it need not name all."""
-    if sent is None or not sent.rows_landed:
-        return _published_sessions(connection, comparison)
-    columns = {column.name: reading(column) for column in SESSIONS.columns}
-    rows = connection.execute(
-        sql.SQL("select {year}, {start}, {end} {delivered} and not {is_to_be_deleted}").format(
-            year=columns["schoolYear"],
-            start=columns["startDate"],
-            end=columns["endDate"],
-            delivered=comparison.delivered(SESSIONS),
-            is_to_be_deleted=IS_TO_BE_DELETED,
-        )
-    ).fetchall()
-    if sent.mode != "bulk":
-        rows += connection.execute(
-            sql.SQL(
-                "select version.school_year, version.start_date, version.end_date {published}"
-                " and version.source_id not in (select {id} {delivered})"
-            ).format(published=comparison.published(SESSIONS), id=SOURCE_ID, delivered=comparison.delivered(SESSIONS))
-        ).fetchall()
-    return _sessions(rows)
-
-
-def _sessions(rows: list[tuple[object, ...]]) -> list[Session]:
-    """Those that have dates. One without a school year has that in which it starts."""
-    return [
-        Session(int(str(year)) if year is not None else start.year + (start.month >= FIRST_MONTH), start, end)
-        for year, start, end in rows
-        if isinstance(start, date) and isinstance(end, date)
-    ]

@@ -92,7 +92,7 @@ def _lines(found: Forecast) -> sql.Composed:
         sql.SQL(
             "select distinct file, 'set_aside' as change, null::text as school, btrim(sourced_id) as sourced_id,"
             " null::text as new_sourced_id from {} where btrim(sourced_id) <> ''"
-        ).format(sql.Identifier(comparison.delivery.landing_schema, "row_set_aside"))
+        ).format(comparison.table("row_set_aside"))
     ]
     for each in found.files:
         file = FILE_BY_NAME[each.sent.file]
@@ -100,14 +100,14 @@ def _lines(found: Forecast) -> sql.Composed:
             continue
         parts.append(
             sql.SQL(
-                "select {file}, case when change in ('tobedeleted', 'absent') then 'removed' else change end,"
-                " school_source_id, source_id, null from {change}"
-            ).format(file=sql.Literal(file.name), change=comparison.table("change_", file))
+                "select {file}, case when kind in ('tobedeleted', 'absent') then 'removed' else kind end,"
+                " school, source_id, null from {change} where kind <> 'aside'"
+            ).format(file=sql.Literal(file.name), change=comparison.change(file))
         )
         if each.district.rekeyed:
             parts.append(
-                sql.SQL("select {file}, 'rekeyed', school_source_id, source_id, new_source_id from {rekeyed}").format(
-                    file=sql.Literal(file.name), rekeyed=comparison.table("rekeyed_", file)
+                sql.SQL("select {file}, 'rekeyed', school, source_id, new_source_id from {rekeyed}").format(
+                    file=sql.Literal(file.name), rekeyed=comparison.rekeyed(file)
                 )
             )
     return sql.SQL(" union all ").join(parts)

@@ -12,8 +12,8 @@ from psycopg import sql
 
 from rollcall import ledger
 from rollcall.archive.store import Archive
-from rollcall.decision.differences import Comparison
-from rollcall.decision.forecast import WORK_MEMORY, FileForecast, Forecast
+from rollcall.decision.changes import AS_EVER, Comparison
+from rollcall.decision.forecast import FileForecast, Forecast
 from rollcall.decision.reasons import Reason
 from rollcall.decision.safeguards import Safeguards
 from rollcall.landing.places import copy_places
@@ -172,11 +172,11 @@ def _is_named(connection: Connection, comparison: Comparison, file: File, source
 def _named_ids(comparison: Comparison, file: File) -> sql.Composed:
     """Every id that tonight's file names."""
     return sql.SQL(
-        "select btrim(sourced_id) as source_id from {landed} where sourced_id is not null"
+        "select source_id from {typed} where source_id is not null"
         " union all select btrim(first_cell) from {ragged} where file = {name} and first_cell is not null"
     ).format(
-        landed=comparison.table("", file),
-        ragged=sql.Identifier(comparison.delivery.landing_schema, "ragged_row"),
+        typed=comparison.typed(file),
+        ragged=comparison.table("ragged_row"),
         name=sql.Literal(file.name),
     )
 
@@ -187,12 +187,12 @@ def _tail(connection: Connection, found: Forecast, file: File, before: DeliveryF
     Records whose time was over are no sign, and not counted; nor are those that were never published. Where tonight's
     file names none at all, it is another file rather than a part.
     """
-    connection.execute(f"set local work_mem = '{WORK_MEMORY}'; set local jit = off")
+    connection.execute("set local work_mem = '96MB'; set local jit = off")
     connection.execute("create temporary table earlier (_row bigint, sourced_id text) on commit drop")
     copy_places(connection, sql.Identifier("earlier"), archive, before)
     connection.execute("analyze earlier")
     row = connection.execute(_count_tail(found, file)).fetchone()
-    connection.execute("drop table earlier; reset work_mem; reset jit")
+    connection.execute(f"drop table earlier; {AS_EVER}")
     return Tail(*(int(str(number)) for number in row)) if row else Tail(0, 0, 0)
 
 
@@ -209,7 +209,7 @@ def _count_tail(found: Forecast, file: File) -> sql.Composed:
             from earlier
             inner join {change} as change on btrim(earlier.sourced_id) = change.source_id
             cross join kept
-            where earlier._row > kept.last_row and change.change = 'absent' and not change.has_ended
+            where earlier._row > kept.last_row and change.kind = 'absent' and not change.has_ended
         ),
         gone as ({gone})
         select count(distinct version.source_id), {together},
@@ -218,7 +218,7 @@ def _count_tail(found: Forecast, file: File) -> sql.Composed:
         """
     ).format(
         named=_named_ids(comparison, file),
-        change=comparison.table("change_", file),
+        change=comparison.change(file),
         gone=_gone(comparison, file),
         together=sql.SQL("least(count(distinct version.leaver), count(distinct version.goes_with))"),
         is_spoken_of=_is_spoken_of(found, file),
@@ -266,18 +266,20 @@ def _staying(comparison: Comparison, name: str, column: str) -> sql.Composed:
     return sql.SQL(
         "select {column} from (select version.* {published}) as staying where not exists ("
         "select from {change} as gone"
-        " where gone.source_id = staying.source_id and gone.change in ('absent', 'tobedeleted'))"
+        " where gone.valid_from_seq = staying.valid_from_seq and {same_key} and gone.kind in ('absent', 'tobedeleted'))"
     ).format(
         column=sql.SQL(column),
+        same_key=sql.SQL(" and ").join(
+            sql.SQL("gone.{0} = staying.{0}").format(sql.Identifier(name)) for name in file.key
+        ),
         published=comparison.published(file),
-        change=comparison.table("change_", file),
+        change=comparison.change(file),
     )
 
 
 def _gets_no_new_place(comparison: Comparison, file: File) -> sql.Composed:
     """Whether the user of a version is in no enrollment that nobody has seen."""
     return sql.SQL(
-        "not exists (select from {landed} as landed"
-        " inner join {change} as change on btrim(landed.sourced_id) = change.source_id and change.change = 'added'"
-        " where btrim(landed.user_sourced_id) = version.user_source_id)"
-    ).format(landed=comparison.table("", file), change=comparison.table("change_", file))
+        "not exists (select from {change} as change"
+        " where change.kind = 'added' and change.user_source_id = version.user_source_id)"
+    ).format(change=comparison.change(file))

@@ -6,22 +6,12 @@ from dataclasses import dataclass, fields, replace
 from psycopg import sql
 
 from rollcall import ledger
-from rollcall.decision.differences import (
-    SCHOOL_COLUMNS,
-    Comparison,
-    delivered_school,
-    has_ended,
-    published_school,
-    write_differences,
-)
+from rollcall.decision.changes import AS_EVER, PLANNING, Comparison, has_ended, school_of, write_changes
 from rollcall.decision.evidence import has_doubtful_rows, names_all_it_has
-from rollcall.decision.readings import IS_TO_BE_DELETED, SOURCE_ID
 from rollcall.decision.rekeying import ALIKE, write_rekeyings
 from rollcall.ledger import Delivery, DeliveryFile
 from rollcall.oneroster import FILE_BY_NAME, FILE_NAMES, File
 from rollcall.warehouse import Connection
-
-WORK_MEMORY = "96MB"
 
 
 @dataclass(frozen=True)
@@ -102,27 +92,18 @@ class Forecast:
 def forecast(connection: Connection, delivery: Delivery) -> Forecast:
     """Compare a gated delivery with what its district has published.
 
-    Leaves, in the delivery's schema, the ids of what would change (``change_<file>``) and of what seems to be re-keyed
+    Leaves, in the delivery's schema, what would change (``change_<file>``) and what seems to be re-keyed
     (``rekeyed_<file>``). Forecasting again replaces them.
     """
-    connection.execute(f"set local work_mem = '{WORK_MEMORY}'; set local enable_nestloop = off; set local jit = off")
-    comparison = comparison_of(connection, delivery)
+    comparison = write_changes(connection, delivery)
+    connection.execute(PLANNING)
     sent = {file.file: file for file in ledger.files_of(connection, delivery.delivery_id)}
     known = _known_schools(connection, comparison, sent)
     files = tuple(_of_file(connection, comparison, sent[name], known) for name in FILE_NAMES if name in sent)
     gone = any(each.sent.file == "orgs" and each.is_compared for each in files)
     found = Forecast(comparison, files, _orgs_gone(connection, comparison) if gone else frozenset())
-    connection.execute("reset work_mem; reset enable_nestloop; reset jit")
+    connection.execute(AS_EVER)
     return found
-
-
-def comparison_of(connection: Connection, delivery: Delivery) -> Comparison:
-    """A delivery, and the sequence that readers of its district see now."""
-    row = connection.execute(
-        "select sequence, effective_date from rollcall.publication where district_id = %s", (delivery.district_id,)
-    ).fetchone()
-    sequence, night = row or (None, delivery.service_date)
-    return Comparison(delivery, sequence, night)  # type: ignore[arg-type]  # as the table is declared
 
 
 def record_forecast(connection: Connection, found: Forecast, *, approved: bool) -> None:
@@ -159,7 +140,6 @@ def _of_file(connection: Connection, comparison: Comparison, sent: DeliveryFile,
     known = known | {school for school in found if school is not None}
     _count_landed(connection, comparison, file, known, found)
     if any(counts.published for counts in found.values()) and sent.rows_landed:
-        write_differences(connection, comparison, sent)
         _count_differences(connection, comparison, file, known, found)
         if sent.file in ALIKE and _both_ways(found):
             write_rekeyings(connection, comparison, sent.file)
@@ -186,7 +166,7 @@ def _known_schools(connection: Connection, comparison: Comparison, sent: dict[st
     if comparison.sequence:
         queries.append(sql.SQL("select version.source_id {}").format(comparison.published(orgs)))
     if "orgs" in sent:
-        queries.append(sql.SQL("select {} {}").format(SOURCE_ID, comparison.delivered(orgs)))
+        queries.append(sql.SQL("select delivered.source_id {}").format(comparison.accepted(orgs)))
     if not queries:
         return set()
     return {str(row[0]) for row in connection.execute(sql.SQL(" union ").join(queries)).fetchall()}
@@ -194,8 +174,8 @@ def _known_schools(connection: Connection, comparison: Comparison, sent: dict[st
 
 def _orgs_gone(connection: Connection, comparison: Comparison) -> frozenset[str]:
     rows = connection.execute(
-        sql.SQL("select source_id from {} where change in ('tobedeleted', 'absent')").format(
-            comparison.table("change_", FILE_BY_NAME["orgs"])
+        sql.SQL("select source_id from {} where kind in ('tobedeleted', 'absent')").format(
+            comparison.change(FILE_BY_NAME["orgs"])
         )
     ).fetchall()
     return frozenset(str(row[0]) for row in rows)
@@ -208,7 +188,7 @@ def _count_published(
         return
     rows = connection.execute(
         sql.SQL("select {school}, count(*), count(*) filter (where not ({ended})) {published} group by 1").format(
-            school=published_school(file), ended=has_ended(comparison, file), published=comparison.published(file)
+            school=school_of(file, "version"), ended=has_ended(comparison, file), published=comparison.published(file)
         )
     ).fetchall()
     _note(found, rows, ("published", "running"))
@@ -221,7 +201,7 @@ def _count_landed(
 
     Each school is looked up among the known ones once, not for each of its rows.
     """
-    if file.name not in SCHOOL_COLUMNS and any(counts.published for counts in found.values()):
+    if file.school is None and any(counts.published for counts in found.values()):
         return
     is_first = not any(counts.published for counts in found.values())
     rows = connection.execute(
@@ -232,12 +212,11 @@ def _count_landed(
                 select school, count(*) as landed, count(*) filter (where is_set_aside) as set_aside,
                     count(*) filter (where {is_first} and not is_set_aside and not is_to_be_deleted) as added
                 from (
-                    select {school} as school, aside.row_number is not null as is_set_aside,
-                        {is_to_be_deleted} as is_to_be_deleted
-                    from {landed} as landed
-                    left join (select distinct row_number from ({set_aside}) as found) as aside
-                        on aside.row_number = landed._row
-                ) as landed
+                    select {school} as school, aside.row_number is not null as is_set_aside, is_to_be_deleted
+                    from {typed} as delivered
+                    left join (select distinct row_number from {set_aside} where file = {file}) as aside
+                        on aside.row_number = delivered._row
+                ) as delivered
                 group by school
             ) as of_school
             group by 1
@@ -245,10 +224,10 @@ def _count_landed(
         ).format(
             known=sql.Literal(sorted(known)),
             is_first=sql.Literal(is_first),
-            school=delivered_school(file),
-            is_to_be_deleted=IS_TO_BE_DELETED,
-            landed=comparison.table("", file),
-            set_aside=comparison.set_aside(file),
+            school=school_of(file, "delivered"),
+            typed=comparison.typed(file),
+            set_aside=comparison.table("row_set_aside"),
+            file=sql.Literal(file.name),
         )
     ).fetchall()
     _note(found, rows, ("landed", "set_aside", "added"))
@@ -260,15 +239,15 @@ def _count_differences(
     rows = connection.execute(
         sql.SQL(
             """
-            select case when school_source_id = any({known}) then school_source_id end,
-                count(*) filter (where change = 'added'),
-                count(*) filter (where change = 'changed'),
-                count(*) filter (where change = 'tobedeleted'),
-                count(*) filter (where change = 'absent'),
-                count(*) filter (where change in ('tobedeleted', 'absent') and has_ended)
+            select case when school = any({known}) then school end,
+                count(*) filter (where kind = 'added'),
+                count(*) filter (where kind = 'changed'),
+                count(*) filter (where kind = 'tobedeleted'),
+                count(*) filter (where kind = 'absent'),
+                count(*) filter (where kind in ('tobedeleted', 'absent') and has_ended)
             from {change} group by 1
             """
-        ).format(known=sql.Literal(sorted(known)), change=comparison.table("change_", file))
+        ).format(known=sql.Literal(sorted(known)), change=comparison.change(file))
     ).fetchall()
     _note(found, rows, ("added", "changed", "marked", "absent", "ended"))
 
@@ -277,7 +256,7 @@ def _count_rekeyings(
     connection: Connection, comparison: Comparison, file: File, found: dict[str | None, Counts]
 ) -> None:
     rows = connection.execute(
-        sql.SQL("select school_source_id, count(*) from {} group by 1").format(comparison.table("rekeyed_", file))
+        sql.SQL("select school, count(*) from {} group by 1").format(comparison.rekeyed(file))
     ).fetchall()
     _note(found, rows, ("rekeyed",))
 

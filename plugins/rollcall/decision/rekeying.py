@@ -2,8 +2,7 @@
 
 from psycopg import sql
 
-from rollcall.decision.differences import Comparison
-from rollcall.decision.readings import SOURCE_ID, content_of
+from rollcall.decision.changes import Comparison
 from rollcall.oneroster import FILE_BY_NAME, File
 from rollcall.warehouse import Connection
 
@@ -23,52 +22,54 @@ def write_rekeyings(connection: Connection, comparison: Comparison, file_name: s
     A value counts only if one vanished and one new record have it; nothing of a value leaves the database.
     """
     file = FILE_BY_NAME[file_name]
-    target = comparison.table("rekeyed_", file)
-    connection.execute(sql.SQL("drop table if exists {}").format(target))
+    connection.execute(sql.SQL("drop table if exists {}").format(comparison.rekeyed(file)))
     connection.execute(
         sql.SQL(
             """
-            create unlogged table {target} as
+            create unlogged table {rekeyed} as
             with vanished as (
-                select change.source_id, change.school_source_id, {published_values}
-                {published} and change.change in ('absent', 'tobedeleted')
+                select change.source_id, change.school, {published_values}
+                {published} and change.kind in ('absent', 'tobedeleted')
             ),
             appeared as (
-                select change.source_id, {delivered_values}
-                {delivered} and change.change = 'added'
+                select change.source_id, {delivered_values} from {change} as change where change.kind = 'added'
             ),
             alike as ({matches}),
             once as (
                 select distinct on (new_source_id) * from alike order by new_source_id, sureness, source_id
             )
-            select distinct on (source_id) source_id, new_source_id, school_source_id
+            select distinct on (source_id) source_id, new_source_id, school
             from once order by source_id, sureness, new_source_id
             """
         ).format(
-            target=target,
-            published_values=_values(file_name, of="published"),
-            published=comparison.published(file, _changes(comparison, file, sql.SQL("version.source_id"))),
-            delivered_values=_values(file_name, of="delivered"),
-            delivered=comparison.delivered(file, _changes(comparison, file, SOURCE_ID)),
+            rekeyed=comparison.rekeyed(file),
+            published_values=_values(file_name, "version"),
+            published=comparison.published(file, _changes(comparison, file)),
+            delivered_values=_values(file_name, "change"),
+            change=comparison.change(file),
             matches=sql.SQL(" union all ").join(_match(number) for number in range(len(ALIKE[file_name]))),
         )
     )
 
 
-def _changes(comparison: Comparison, file: File, id_of_row: sql.Composable) -> sql.Composed:
-    """A join with what changes of a file."""
-    return sql.SQL("inner join {table} as change on change.source_id = {id}").format(
-        table=comparison.table("change_", file), id=id_of_row
+def _changes(comparison: Comparison, file: File) -> sql.Composed:
+    """A join of the published versions with what changes of them."""
+    return sql.SQL(
+        "inner join {change} as change on version.valid_from_seq = change.valid_from_seq and {same_key}"
+    ).format(
+        change=comparison.change(file),
+        same_key=sql.SQL(" and ").join(
+            sql.SQL("version.{0} = change.{0}").format(sql.Identifier(name)) for name in file.key
+        ),
     )
 
 
-def _values(file_name: str, *, of: str) -> sql.Composed:
+def _values(file_name: str, alias: str) -> sql.Composed:
     """For each line of `ALIKE` one text, null unless all its attributes are filled."""
-    contents = {each.name: getattr(each, of) for each in content_of(FILE_BY_NAME[file_name])}
     return sql.SQL(", ").join(
         sql.SQL("{value} as {name}").format(
             value=sql.SQL(" || chr(31) || ").join(
-                sql.SQL("nullif(lower(({})::text), '')").format(contents[attribute]) for attribute in line
+                sql.SQL("nullif(lower({}::text), '')").format(sql.Identifier(alias, attribute)) for attribute in line
             ),
             name=sql.Identifier(f"value_{number}"),
         )
@@ -80,9 +81,9 @@ def _match(number: int) -> sql.Composed:
     """The pairs that one line of `ALIKE` gives."""
     return sql.SQL(
         """
-        select {number} as sureness, vanished.source_id, appeared.source_id as new_source_id, vanished.school_source_id
+        select {number} as sureness, vanished.source_id, appeared.source_id as new_source_id, vanished.school
         from (
-            select {value}, min(source_id) as source_id, min(school_source_id) as school_source_id
+            select {value}, min(source_id) as source_id, min(school) as school
             from vanished where {value} is not null group by {value} having count(*) = 1
         ) as vanished
         inner join (

@@ -4,8 +4,10 @@ from collections.abc import Sequence
 
 from psycopg import sql
 
+from rollcall import ledger
 from rollcall.gate.landed import LandedFile, landing_schema, lock_landed_files
 from rollcall.gate.published import published_people
+from rollcall.landing.typed import make_typed
 from rollcall.oneroster import ROLES
 from rollcall.warehouse import connect
 
@@ -129,7 +131,7 @@ def fold_roles(warehouse_url: str, delivery_id: int) -> None:
             return
         torn = connection.execute("select exists (select from ragged_row where file = %s)", (ROLES.name,)).fetchone()
         is_whole = _is_whole(roles) and not (torn and torn[0])
-        connection.execute(
+        folded = connection.execute(
             sql.SQL(FOLD).format(
                 names=sql.Literal(list(ROLES_BY_WEIGHT)),
                 lower_names=sql.Literal([role.lower() for role in ROLES_BY_WEIGHT]),
@@ -137,6 +139,8 @@ def fold_roles(warehouse_url: str, delivery_id: int) -> None:
                 is_whole=sql.Literal(is_whole),
             )
         )
+        if folded.rowcount:
+            make_typed(connection, ledger.delivery(connection, delivery_id), users.file)
 
 
 def _is_whole(roles: LandedFile) -> bool:

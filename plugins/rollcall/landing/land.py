@@ -18,6 +18,7 @@ from rollcall.landing.people import merge_rows_per_school
 from rollcall.landing.ragged import clear_ragged_rows, ragged_rows, ragged_table
 from rollcall.landing.records import FileEnd, LineTooLongError, RecordReader, TornFileError, first_line
 from rollcall.landing.schema import clear_set_aside, make_schema
+from rollcall.landing.typed import make_typed
 from rollcall.ledger import Delivery, DeliveryFile
 from rollcall.oneroster import FILE_BY_NAME, ROLES, Column, File
 from rollcall.settings import settings
@@ -91,6 +92,7 @@ def land(delivery_id: int, file_name: str, *, log: Log) -> int:
             landing.refuse(foreign)
         else:
             _land(landing, archive)
+        make_typed(connection, landing.delivery, landing.file)
         _record(landing)
     log(f"Landed {landing.rows:,} records of {landing.file.file_name} ({landing.format}, {landing.encoding}).")
     return landing.rows

@@ -1,0 +1,17 @@
+-- Accepted rows of which a cell is filled and its attribute null: nobody could read it, and no rule set the row aside.
+with
+
+unread as (
+    {%- for entity in conformed_entities() %}
+    select accepted.district_id
+    from ({{ accepted_rows(entity.table, entity.file) }}) as accepted
+    where {{ has_unread_cell('accepted', entity.table) }}
+    {{ 'union all' if not loop.last }}
+    {%- endfor %}
+)
+
+select
+    district_id,
+    count(*) as failures
+from unread
+group by district_id

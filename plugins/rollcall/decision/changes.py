@@ -1,0 +1,374 @@
+"""What a delivery changes, computed once: a relation ``change_<file>`` per file in the delivery's own schema.
+
+The forecast counts it, the safeguards judge it, and conform applies it. It holds against one published sequence; where
+another one was published since, it is computed anew (`stand`).
+"""
+
+from dataclasses import dataclass
+
+from psycopg import sql
+
+from rollcall import ledger
+from rollcall.decision.school_years import CLASS_YEARS, own_sessions, school_year_of, write_class_years
+from rollcall.landing.typed import NOTHING, accepted_rows, make_missing_typed, typed_table
+from rollcall.ledger import Delivery, DeliveryFile
+from rollcall.oneroster import FILE_BY_NAME, FILES, File
+from rollcall.published import Publication, history_table, publication_of
+from rollcall.warehouse import Connection
+
+GONE = ("tobedeleted", "absent")
+"""The kinds of change that may end a record."""
+
+PLANNING = "set local work_mem = '96MB'; set local enable_nestloop = off; set local jit = off"
+"""Deliveries are looked through whole: a nested loop is always a misjudgment. Undone by `AS_EVER`."""
+AS_EVER = "reset work_mem; reset enable_nestloop; reset jit"
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What is compared: a delivery with what its district's readers see.
+
+    Attributes:
+        default_year: The school year of what does not say of which it is: that in which the sessions put the night.
+    """
+
+    delivery: Delivery
+    publication: Publication
+    default_year: int
+
+    @property
+    def sequence(self) -> int | None:
+        """The published sequence; None when nothing is published."""
+        return self.publication.sequence
+
+    def typed(self, file: File) -> sql.Identifier:
+        """The delivery's typed relation of a file."""
+        return typed_table(self.delivery, file)
+
+    def change(self, file: File) -> sql.Identifier:
+        """What changes of a file."""
+        return self.table(f"change_{file.table_name}")
+
+    def rekeyed(self, file: File) -> sql.Identifier:
+        """Which records of a file seem to come back under a new id."""
+        return self.table(f"rekeyed_{file.table_name}")
+
+    def table(self, name: str) -> sql.Identifier:
+        """A table of the delivery's schema."""
+        return sql.Identifier(self.delivery.landing_schema, name)
+
+    def published(self, file: File, joined: sql.Composable = NOTHING) -> sql.Composed:
+        """``from … where …`` for the published versions of a file, by the alias ``version``."""
+        return self.publication.versions(file, joined)
+
+    def accepted(self, file: File, joined: sql.Composable = NOTHING) -> sql.Composed:
+        """``from … where …`` for the rows of a file that count, by the alias ``delivered``."""
+        return accepted_rows(self.delivery, file, joined)
+
+    def ids_set_aside(self, file: File) -> sql.Composed:
+        """The ids under which rows of a file are set aside."""
+        return sql.SQL(
+            "select btrim(sourced_id) as source_id from {} where file = {} and sourced_id is not null"
+        ).format(self.table("row_set_aside"), sql.Literal(file.name))
+
+
+def write_changes(connection: Connection, delivery: Delivery) -> Comparison:
+    """Compare a gated delivery with what its district has published, and keep what differs.
+
+    Leaves ``change_<file>`` for each file: a row per record that begins a version or may end one. Its columns are
+    ``kind`` (``added``, ``changed``, ``tobedeleted``; ``absent``: not named by a bulk file; ``aside``: named by a row
+    that is set aside only), ``valid_from_seq`` of the published version, ``school``, ``has_ended``, ``_row`` of the
+    delivered one, and what a version takes over from it. And a table ``compared``, which says against what.
+
+    Args:
+        connection: A transaction with the rights of landing.
+        delivery: The delivery, landed and gated.
+    """
+    sent = {each.file: each for each in ledger.files_of(connection, delivery.delivery_id) if says_something(each)}
+    publication = publication_of(connection, delivery.district_id)
+    connection.execute(PLANNING)
+    make_missing_typed(connection, delivery)
+    default_year = school_year_of(delivery.service_date, own_sessions(connection, delivery))
+    comparison = Comparison(delivery, publication, default_year)
+    write_class_years(connection, delivery, publication, comparison.default_year)
+    compared = {file.name: _write_file(connection, comparison, file, sent.get(file.name)) for file in FILES}
+    _record(connection, comparison, compared)
+    connection.execute(AS_EVER)
+    return comparison
+
+
+def says_something(sent: DeliveryFile) -> bool:
+    """Whether a file holds records; one that does not counts as not sent."""
+    return sent.mode != "absent" and bool(sent.rows_landed)
+
+
+def _record(connection: Connection, comparison: Comparison, unnamed: dict[str, int]) -> None:
+    """Note what the comparison is against, and of each file how many published versions it does not name."""
+    table = comparison.table("compared")
+    connection.execute(
+        sql.SQL(
+            "drop table if exists {0}; create unlogged table {0} (file text, against_sequence integer, unnamed bigint)"
+        ).format(table)
+    )
+    with connection.cursor() as cursor:
+        cursor.executemany(
+            sql.SQL("insert into {} values (%s, %s, %s)").format(table),
+            [(file, comparison.sequence, count) for file, count in unnamed.items()],
+        )
+
+
+def was_compared(connection: Connection, delivery: Delivery) -> bool:
+    """Whether a delivery's changes were computed, against whatever readers saw then."""
+    name = f"{delivery.landing_schema}.compared"
+    row = connection.execute("select to_regclass(%s) is not null", (name,)).fetchone()
+    return bool(row and row[0])
+
+
+def stand(connection: Connection, delivery: Delivery) -> bool:
+    """Whether what was computed of a delivery's changes is all there, and against what readers see now."""
+    row = connection.execute(
+        sql.SQL("select count(*) filter (where against_sequence is not distinct from %s) from {}").format(
+            sql.Identifier(delivery.landing_schema, "compared")
+        ),
+        (publication_of(connection, delivery.district_id).sequence,),
+    ).fetchone()
+    return row == (len(FILES),)
+
+
+def _write_file(connection: Connection, comparison: Comparison, file: File, sent: DeliveryFile | None) -> int:
+    """What changes of a file; answers how many published versions no row of the delivery names."""
+    for kind in ("view", "table"):
+        connection.execute(_drop(kind, comparison.change(file)))
+    if comparison.sequence is None:
+        connection.execute(_all_is_new(comparison, file))
+        return 0
+    if sent is None:
+        connection.execute(_nothing_changes(comparison, file))
+        return _count(connection, sql.SQL("select count(*) {}").format(comparison.published(file)))
+    connection.execute(_differing(comparison, file, is_bulk=sent.mode == "bulk"))
+    connection.execute("analyze differing; set local enable_nestloop = on")
+    connection.execute(_filled_in(comparison, file))
+    connection.execute("drop table differing; set local enable_nestloop = off")
+    connection.execute(sql.SQL("analyze {}").format(comparison.change(file)))
+    return _count(
+        connection,
+        sql.SQL("select count(*) from {} where kind in ('absent', 'aside')").format(comparison.change(file))
+        if sent.mode == "bulk"
+        else _unnamed(comparison, file),
+    )
+
+
+def _count(connection: Connection, query: sql.Composed) -> int:
+    row = connection.execute(query).fetchone()
+    return row[0] if row else 0  # type: ignore[return-value]  # a count
+
+
+def _drop(kind: str, relation: sql.Identifier) -> sql.Composed:
+    """Drop a relation, if it is of a kind."""
+    return sql.SQL(
+        "do $$ begin drop {kind} if exists {relation} cascade; exception when wrong_object_type then null; end $$"
+    ).format(kind=sql.SQL(kind), relation=relation)
+
+
+def _all_is_new(comparison: Comparison, file: File) -> sql.Composed:
+    """A first delivery: all that counts is new. A view, because nothing is to be compared."""
+    return sql.SQL(
+        "create view {change} as select 'added' as kind, null::integer as valid_from_seq, {school} as school,"
+        " false as has_ended, {row} {accepted} and not delivered.is_to_be_deleted"
+    ).format(
+        change=comparison.change(file),
+        school=school_of(file, "delivered"),
+        row=_row(comparison, file),
+        accepted=comparison.accepted(file, _with_years(comparison, file)),
+    )
+
+
+def _nothing_changes(comparison: Comparison, file: File) -> sql.Composed:
+    """A file that was not sent, or says nothing."""
+    return sql.SQL(
+        "create unlogged table {change} as select null::text as kind, null::integer as valid_from_seq,"
+        " null::text as school, false as has_ended, {row} from {typed} as delivered {years} where false"
+    ).format(
+        change=comparison.change(file),
+        row=_row(comparison, file),
+        typed=comparison.typed(file),
+        years=_with_years(comparison, file),
+    )
+
+
+def _differing(comparison: Comparison, file: File, *, is_bulk: bool) -> sql.Composed:
+    """Which records differ: no more than their keys, places and hashes goes through the join.
+
+    A row that says that its record is to be deleted ends what is published under its id, of whatever school year.
+    """
+    return sql.SQL(
+        """
+        create temporary table differing on commit drop as
+        select {key}, living._row, published.valid_from_seq,
+            case
+                when published.row_hash is null then 'added'
+                when living.row_hash is not null then 'changed'
+                when source_id in ({tombstones}) then 'tobedeleted'
+                when source_id in ({ids_set_aside}) then 'aside'
+                else 'absent'
+            end as kind
+        from (
+            select version.source_id {version_year}, version.valid_from_seq, version.row_hash {published}
+        ) as published
+        full join (
+            select delivered._row, delivered.source_id {year}, delivered.row_hash
+            {accepted} and not delivered.is_to_be_deleted
+        ) as living using ({key})
+        where published.row_hash is distinct from living.row_hash
+            and ({is_bulk} or living.row_hash is not null or source_id in ({tombstones}))
+        """
+    ).format(
+        key=sql.SQL(", ").join(map(sql.Identifier, file.key)),
+        version_year=sql.SQL(", version.school_year") if file.is_of_a_school_year else NOTHING,
+        published=comparison.published(file),
+        year=sql.SQL(", {} as school_year").format(_year(comparison, file)) if file.is_of_a_school_year else NOTHING,
+        accepted=comparison.accepted(file, _with_years(comparison, file)),
+        tombstones=_tombstones(comparison, file),
+        ids_set_aside=comparison.ids_set_aside(file),
+        is_bulk=sql.Literal(is_bulk),
+    )
+
+
+def _filled_in(comparison: Comparison, file: File) -> sql.Composed:
+    """What differs, with what the versions and the rows say."""
+    return sql.SQL(
+        """
+        create unlogged table {change} as
+        select differing.kind, differing.valid_from_seq,
+            case when differing.valid_from_seq is null then {delivered_school} else {version_school} end as school,
+            coalesce({has_ended}, false) as has_ended,
+            {place_and_key}, {attributes}
+        from differing
+        left join {typed} as delivered on delivered._row = differing._row
+        left join {history} as version
+            on version.district_id = {district} and version.valid_from_seq = differing.valid_from_seq and {same_key}
+        """
+    ).format(
+        change=comparison.change(file),
+        delivered_school=school_of(file, "delivered"),
+        version_school=school_of(file, "version"),
+        has_ended=has_ended(comparison, file),
+        place_and_key=sql.SQL(", ").join(sql.Identifier("differing", name) for name in ("_row", *file.key)),
+        attributes=sql.SQL(", ").join(sql.Identifier("delivered", name) for name in _attributes(file)),
+        typed=comparison.typed(file),
+        history=history_table(file),
+        district=sql.Literal(comparison.delivery.district_id),
+        same_key=sql.SQL(" and ").join(
+            sql.SQL("version.{0} = differing.{0}").format(sql.Identifier(name)) for name in file.key
+        ),
+    )
+
+
+def _unnamed(comparison: Comparison, file: File) -> sql.Composed:
+    """How many published versions no row of a delta names, but for rows that are set aside."""
+    return sql.SQL(
+        """
+        select count(*) {published}
+            and version.source_id not in ({tombstones})
+            and not exists (
+                select from (select {key} {accepted} and not delivered.is_to_be_deleted) as named where {same_key}
+            )
+        """
+    ).format(
+        published=comparison.published(file),
+        tombstones=_tombstones(comparison, file),
+        key=sql.SQL(", ").join(_key(comparison, file)),
+        accepted=comparison.accepted(file, _with_years(comparison, file)),
+        same_key=sql.SQL(" and ").join(
+            sql.SQL("named.{0} = version.{0}").format(sql.Identifier(name)) for name in file.key
+        ),
+    )
+
+
+def _tombstones(comparison: Comparison, file: File) -> sql.Composed:
+    """The ids of the records that the delivery says are to be deleted."""
+    return sql.SQL("select delivered.source_id {} and delivered.is_to_be_deleted").format(comparison.accepted(file))
+
+
+def has_ended(comparison: Comparison, file: File) -> sql.Composable:
+    """Whether a version's time was over before the night: all of a class's sessions, or an enrollment's own dates.
+
+    Such records drop out of an export when a term ends, and nobody is to be asked about it.
+    """
+    night = sql.Literal(comparison.delivery.service_date)
+    if file.name == "classes":
+        return sql.SQL(
+            "coalesce(version.term_source_ids <> '{{}}' and version.term_source_ids <@ ({ended}), false)"
+        ).format(ended=_ended_sessions(comparison))
+    if file.name == "enrollments":
+        classes = FILE_BY_NAME["classes"]
+        return sql.SQL(
+            "coalesce(version.end_date < {night}, false)"
+            " or version.class_source_id in (select version.source_id {classes} and {class_has_ended})"
+        ).format(night=night, classes=comparison.published(classes), class_has_ended=has_ended(comparison, classes))
+    return sql.SQL("false")
+
+
+def _ended_sessions(comparison: Comparison) -> sql.Composed:
+    """The published sessions whose last day lies before the night, as an array."""
+    return sql.SQL(
+        "select array_agg(ended.source_id) from ("
+        "select version.source_id {sessions} group by 1 having max(version.end_date) < {night}) as ended"
+    ).format(
+        sessions=comparison.published(FILE_BY_NAME["academicSessions"]),
+        night=sql.Literal(comparison.delivery.service_date),
+    )
+
+
+def _with_years(comparison: Comparison, file: File) -> sql.Composable:
+    """The join that tells a delivered row's school year, where the file needs one."""
+    if file.name == "classes":
+        on = "source_id"
+    elif file.name == "enrollments":
+        on = "class_source_id"
+    else:
+        return NOTHING
+    return sql.SQL("left join {years} as class_year on class_year.source_id = {id}").format(
+        years=comparison.table(CLASS_YEARS), id=sql.Identifier("delivered", on)
+    )
+
+
+def _year(comparison: Comparison, file: File) -> sql.Composable:
+    """A delivered row's school year, with the join of `_with_years`.
+
+    The subquery runs only for enrollments whose class nobody knows: they keep the year that they were first seen with.
+    """
+    if file.name == "academicSessions":
+        return sql.SQL("delivered.school_year")
+    default = sql.Literal(comparison.default_year)
+    if comparison.sequence is None or file.name == "classes":
+        return sql.SQL("coalesce(class_year.school_year, {})").format(default)
+    return sql.SQL(
+        "coalesce(class_year.school_year,"
+        " (select max(version.school_year) {published} and version.source_id = delivered.source_id), {default})"
+    ).format(published=comparison.published(file), default=default)
+
+
+def _key(comparison: Comparison, file: File) -> list[sql.Composable]:
+    """The key of a delivered row."""
+    year = sql.SQL("{} as school_year")
+    return [
+        year.format(_year(comparison, file)) if name == "school_year" else sql.Identifier("delivered", name)
+        for name in file.key
+    ]
+
+
+def _row(comparison: Comparison, file: File) -> sql.Composed:
+    """A delivered row's place, key and attributes."""
+    attributes = (sql.Identifier("delivered", name) for name in _attributes(file))
+    return sql.SQL(", ").join([sql.Identifier("delivered", "_row"), *_key(comparison, file), *attributes])
+
+
+def _attributes(file: File) -> tuple[str, ...]:
+    """What a version takes over from a row, besides its key."""
+    return (*(column.attribute for column in file.content), "metadata", "row_hash")
+
+
+def school_of(file: File, alias: str) -> sql.Composable:
+    """The school of a record, as an expression by the alias of its version or row."""
+    return sql.SQL(f"{alias}.{file.school}" if file.school else "null::text")
