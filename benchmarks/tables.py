@@ -139,7 +139,7 @@ def fleet_table(result: Mapping[str, Any]) -> str:
         f" {_circumstances(result)} The stack alone takes {result['idle_cpu_per_second']:.2f} of a core."
     )
     head = ["processor seconds per district (and the clock's, in all)", "processes"]
-    head += [f"{fleet['districts']} districts" for fleet in fleets]
+    head += [f"{fleet['districts']} district{'s' * (fleet['districts'] > 1)}" for fleet in fleets]
     head += ["one district more", f"1,000 on two cores (aim {result['aim_minutes']} min)"] if slopes else []
     rows = [[what, *_fleet_row(fleets, slopes.get(what), what)] for what in fleets[0]["runs"]]
     parts = [intro, _table(head, rows)]

@@ -86,6 +86,12 @@ class Ground:
             time.sleep(every)
         return found
 
+    def until_known(self, dag_ids: Sequence[str]) -> None:
+        """Wait until Airflow can start these DAGs: it writes down what a DAG is after that there is one."""
+        known = "select count(distinct dag_id) from serialized_dag inner join dag using (dag_id)"
+        wanted = f"{known} where dag_id = any(%s) and not is_stale"
+        self.until("the DAGs", lambda: self.airflow(wanted, list(dag_ids)) == [(len(dag_ids),)])
+
     def until_ended(self, run_ids: Sequence[str]) -> dict[str, int]:
         """Wait until runs have ended; how many did how."""
         unended = "select count(*) from dag_run where run_id = any(%s) and state in ('queued', 'running')"

@@ -42,7 +42,7 @@ def measure(counts: Sequence[int], students: int, waits: int, files: int, work: 
     tuning = {"stable_after_seconds": 2, "poll_interval_seconds": 2, "publication_poll_seconds": 2}
     with fleet_ground(work, every, shapes=max(counts), **tuning) as ground:
         dag_ids = [f"roster__{district}" for district in every]
-        _until_known(ground, [*dag_ids, *(f"{prefix}__{max(counts) - 1}" for prefix in SHAPES.values())])
+        ground.until_known([*dag_ids, *(f"{prefix}__{max(counts) - 1}" for prefix in SHAPES.values())])
         idle = _idle(ground, say)
         _warm_up(ground, say)
         fleets = [_fleet(ground, group, profile, work, say) for group in districts]
@@ -123,12 +123,6 @@ def _published(ground: Ground, districts: Sequence[str], night: date) -> int:
         night,
     )
     return int(rows[0][0])
-
-
-def _until_known(ground: Ground, dag_ids: Sequence[str]) -> None:
-    """Wait until Airflow can start these DAGs."""
-    known = "select count(*) from dag where dag_id = any(%s) and not is_stale and not is_paused"
-    ground.until("the DAGs", lambda: ground.airflow(known, list(dag_ids)) == [(len(dag_ids),)])
 
 
 def _idle(ground: Ground, say: Say) -> float:

@@ -31,8 +31,7 @@ def measure_waits(waits: int, work: Path, say: Callable[[str], None]) -> dict[st
     began = time.monotonic()
     with fleet_ground(work, districts, poll_interval_seconds=POLL_SECONDS) as ground:
         up_after = time.monotonic() - began
-        known = "select count(*) from dag where dag_id like 'roster\\_\\_wait%%' and not is_stale"
-        ground.until("the DAGs", lambda: ground.airflow(known) == [(waits,)])
+        ground.until_known([f"roster__{district}" for district in districts])
         known_after = time.monotonic() - began
         say(f"{waits} districts: up after {up_after:.0f} s, all DAGs known after {known_after:.0f} s")
         quiet = _look(ground, POLL_SECONDS)
