@@ -24,8 +24,8 @@ FIRST_NIGHT = date(2025, 11, 17)
 NEIGHBOR = "neighbor"
 """A district that nothing is done to: it has to be published beside the hostile ones."""
 PATIENCE_SECONDS = 240
-SMALL_DISKS = {"archive": 64, "postgres": 640}
-"""MiB of the file systems that are filled up; only where we may mount some."""
+SMALL_DISKS = {"archive": 512, "postgres": 3072}
+"""MiB of the file systems that are filled up, with room for what all faults leave; only where we may mount some."""
 KEPT_FREE_MEBIBYTES = "8"
 """Of the archive's small disk."""
 # Nobody's night begins by itself: every run is a fault's own.
