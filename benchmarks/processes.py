@@ -18,7 +18,7 @@ from benchmarks.memory import MEGABYTE_IN_KIB, Peaks, Watch, resident_kib
 FORK = multiprocessing.get_context("fork")
 
 PRELOADED = ("great_expectations", "dbt.cli.main", "dbt.adapters.postgres", "asyncssh")
-STAGES = ("archive", "landing", "gate", "decision", "conform", "publish")
+STAGES = ("archive", "landing", "gate", "decision", "conform")
 
 
 def preload() -> None:

@@ -25,7 +25,7 @@ _HEAVY = (
     "airflow.timetables.trigger",
 )
 _ROOMS = (
-    *("arrival", "archive", "landing", "gate", "decision", "conform", "publish", "report"),
+    *("arrival", "archive", "landing", "gate", "decision", "conform", "report"),
     *("airflow", "airflow.sensors", "airflow.triggers", "airflow.operators"),
 )
 
