@@ -27,7 +27,7 @@ from helpers.gating import (
 from rollcall.districts import Limit, Limits
 from rollcall.gate import GateError, LandedRowsGoneError, findings, gate_delivery, gate_file
 from rollcall.gate.progress import files_not_gated
-from rollcall.gate.rules import all_rules
+from rollcall.gate.rules import all_rules, suite_rules
 from rollcall.oneroster import FILE_NAMES
 from rollcall.settings import settings
 from rollcall.suites import suite_path
@@ -460,23 +460,37 @@ def test_no_cell_leaves_the_warehouse(
     assert_untold(warehouse_url, caplog, capfd, outcome)
 
 
-@pytest.mark.parametrize("suite", ["users", "delivery"])
+STUMBLES = "given_name::integer > 0"
+
+
+@pytest.mark.parametrize(
+    ("suite", "type_", "judged"),
+    [
+        ("users", "expect_no_rows_where", {"condition": STUMBLES}),
+        (
+            "users",
+            "expect_no_rows_from",
+            {"unexpected_rows_query": f"select _row, sourced_id from {{batch}} where {STUMBLES}"},
+        ),
+        (
+            "delivery",
+            "expect_no_rows_from",
+            {"unexpected_rows_query": f"select _row, sourced_id from {{batch}} where {STUMBLES}"},
+        ),
+    ],
+)
 def test_no_cell_leaves_the_warehouse_when_a_rule_stumbles_over_it(
     warehouse_url: str,
     suites: Path,
     suite: str,
+    type_: str,
+    judged: dict[str, str],
     caplog: pytest.LogCaptureFixture,
     capfd: pytest.CaptureFixture[str],
 ) -> None:
     """Law 7: PostgreSQL's own message quotes the cell that it cannot cast."""
     caplog.set_level(logging.DEBUG)
-    add_rule(
-        suite,
-        "unexpected_rows_expectation",
-        "critical",
-        "users_stumbles",
-        unexpected_rows_query="select _row, sourced_id from {batch} where given_name::integer > 0",
-    )
+    add_rule(suite, type_, "critical", "users_stumbles", **judged)
     delivery_id = deliver(warehouse_url, {"users": [personal("users")]})
     with pytest.raises(GateError) as raised:
         gate_all(warehouse_url, delivery_id)
@@ -545,9 +559,34 @@ def test_great_expectations_fetches_no_row(warehouse_url: str) -> None:
         gate_all(warehouse_url, deliver(warehouse_url, bad_night()))
     finally:
         event.remove(Engine, "after_cursor_execute", count)
-    assert any("as failing limit 0" in statement for statement in fetched)
     assert any("name IS NULL" in statement for statement in fetched)
     assert {statement for statement, rows in fetched.items() if rows} == set()
+
+
+def test_rules_of_columns_and_rows_are_asked_in_one_scan(warehouse_url: str) -> None:
+    """However many they are; the library scans the table anew for each query, and would for each row condition."""
+    from sqlalchemy import Engine, event
+
+    from rollcall.gate.inspection import inspect
+
+    asked: list[str] = []
+
+    def note(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        if "FROM users" in statement and "LIMIT" not in statement:
+            asked.append(statement)
+
+    delivery_id = deliver(warehouse_url, {"users": [good("users")]})
+    rules = [rule for rule in suite_rules("users") if rule.own_query is None]
+    own = [rule for rule in rules if rule.expectation["type"] == "expect_no_rows_where"]
+    event.listen(Engine, "before_cursor_execute", note)
+    try:
+        with inspect(warehouse_url, f"delivery_{delivery_id}") as inspection:
+            assert not any(evaluation.rows_failed for evaluation in inspection.evaluate("users", rules))
+    finally:
+        event.remove(Engine, "before_cursor_execute", note)
+    # One to count the table's rows, one for the lengths of cells, one for everything else.
+    assert len(asked) == 3
+    assert max(statement.count('"rows.where.unexpected_count') for statement in asked) == len(own) > 15
 
 
 def test_a_password_with_every_special_character(warehouse_url: str) -> None:

@@ -46,8 +46,12 @@ def test_a_column_of_a_kind_is_asked_unless_its_file_leaves_it_out(rules: Path) 
 
 
 def test_braces_of_sql_reach_the_database_as_they_are_written(rules: Path) -> None:
+    shape = "'^[ ,]*([{][^:{},]+:[^{},]+[}] *(,[ ,]*|$))+$'"
+    assert shape in rule_of(suites(rules)["users"], "users_user_ids_shape")["kwargs"]["condition"]
+    edit(rules / "users.yaml", 'rows: "btrim(user_ids)', 'among_rows: "btrim(user_ids)')
     query = rule_of(suites(rules)["users"], "users_user_ids_shape")["kwargs"]["unexpected_rows_query"]
-    assert "'^[ ,]*([{][^:{},]+:[^{},]+[}] *(,[ ,]*|$))+$'" in query.format(batch="users")
+    assert query.startswith("select _row, sourced_id from {batch} where")
+    assert shape in query.format(batch="users")
 
 
 @pytest.mark.parametrize(

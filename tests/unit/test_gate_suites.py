@@ -23,6 +23,8 @@ RULES = [pytest.param(suite, rule, id=f"{suite}-{rule.code}") for suite in SUITE
 def test_great_expectations_reads_the_suite(suite: str) -> None:
     from great_expectations.core import ExpectationSuite
 
+    import rollcall.gate.expectations  # noqa: F401 -- so that the library knows them
+
     document = json.loads(suite_path(suite).read_text(encoding="utf-8"))
     read = ExpectationSuite(**document)
     assert read.name == suite

@@ -11,7 +11,6 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, TemplateError
 
 from rollcall.authoring.source import TEXTS, ColumnRules, FileRules, Rule, RuleError, Rules, Source, refuse_unknown
-from rollcall.gate.rules import FAILING_ROWS
 from rollcall.oneroster import FILE_BY_NAME, LANDED_FILES, LEADING_COLUMNS, Column, File, snake_case
 from rollcall.settings import PROJECT_ROOT
 from rollcall.suites import DELIVERY_SUITE
@@ -20,10 +19,10 @@ FOLDER = PROJECT_ROOT / "expectations"
 SOURCE = FOLDER / "rules"
 MACROS = "macros.sql.j2"
 
+FAILING_ROWS = "select _row, sourced_id from {batch} where "
 FAILING_FILE = "select 1 as _row, null::text as sourced_id where "
 FORM = {"great_expectations_version": version("great-expectations")}
 ACROSS = "Across files, in the order in which errors are best fixed. Each rule says in meta.file whose rows it judges."
-OWN_QUERY = "unexpected_rows_expectation"
 LISTS = ("list", "ids")
 
 
@@ -72,10 +71,9 @@ class Templates:
         return self._jinja.from_string(text).render(words)
 
     def sql(self, text: str, words: Mapping[str, Any]) -> str:
-        """A query in one line, in which Great Expectations finds no other braces than those of ``{batch}``."""
+        """SQL in one line."""
         lines = (line.strip() for line in self.fill(text, words).splitlines())
-        query = " ".join(line for line in lines if line)
-        return query.replace("{", "{{").replace("}", "}}").replace("{{batch}}", "{batch}")
+        return " ".join(line for line in lines if line)
 
 
 @dataclass(frozen=True)
@@ -194,9 +192,16 @@ class FileSuite:
         if rule.expect:
             arguments = {name: argument for name, argument in rule.expect.items() if name != "type"}
             return rule.expect["type"], {"column": words["cell"], **arguments}
-        queries = (FAILING_ROWS, rule.rows), (FAILING_FILE, rule.whole_file), ("", rule.query)
+        if rule.rows:
+            return "expect_no_rows_where", {"condition": self.templates.sql(rule.rows, words)}
+        queries = (FAILING_ROWS, rule.among_rows), (FAILING_FILE, rule.whole_file), ("", rule.query)
         query = next(start + said for start, said in queries if said)
-        return OWN_QUERY, {"unexpected_rows_query": self.templates.sql(query, words)}
+        return "expect_no_rows_from", {"unexpected_rows_query": braces_kept(self.templates.sql(query, words))}
+
+
+def braces_kept(query: str) -> str:
+    """A query in which Great Expectations finds no other braces to fill than those of ``{batch}``."""
+    return query.replace("{", "{{").replace("}", "}}").replace("{{batch}}", "{batch}")
 
 
 def _suite(name: str, expectations: Iterable[dict[str, Any]], notes: str) -> str:

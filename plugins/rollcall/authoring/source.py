@@ -17,7 +17,7 @@ Form = TypeVar("Form")
 TEXTS = ("message", "example", "fix", "why")
 """What a rule says to people."""
 
-JUDGED = ("expect", "rows", "whole_file", "query")
+JUDGED = ("expect", "rows", "among_rows", "whole_file", "query")
 """How a rule judges rows: in one of these ways."""
 
 
@@ -42,7 +42,8 @@ class Rule(_Strict):
         needs: The group of columns (``lists``) without which a file is not asked.
         names: The file whose records the column names; the rule then stands on `DeliveryRules.reference`.
         expect: An expectation of Great Expectations' own: its type, and its arguments but for the column.
-        rows: SQL, what a failing row fulfils.
+        rows: SQL, what a failing row fulfils, judged by its own cells.
+        among_rows: SQL, what a failing row fulfils beside other rows, or other files.
         whole_file: SQL, what is so when the file as a whole fails.
         query: SQL, the failing rows, where a condition cannot tell them.
         message: What is wrong and what to do about it, for a district's data manager.
@@ -59,6 +60,7 @@ class Rule(_Strict):
     names: str | None = None
     expect: dict[str, Any] | None = None
     rows: str | None = None
+    among_rows: str | None = None
     whole_file: str | None = None
     query: str | None = None
     message: str | None = None

@@ -5,15 +5,14 @@ import os
 import re
 import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from psycopg import errors
-from sqlalchemy import TextClause, event, make_url
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy import make_url
 
 from rollcall.gate.rules import Rule
 
@@ -32,7 +31,7 @@ COUNT_AND_QUERY = {
     "unexpected_index_column_names": ["_row", "sourced_id"],
     "return_unexpected_index_query": True,
 }
-"""What is asked of Great Expectations, and never a cell (law 7). A rule of its own SQL is counted at once. The others
+"""What is asked of Great Expectations, and never a cell (law 7). What a query finds is counted at once. The other rules
 are asked together, in one scan; those that fail are then counted."""
 
 FILE_MODE = "rollcall.file_mode"
@@ -90,41 +89,25 @@ class Inspection:
         Raises:
             GateError: a rule could not be evaluated.
         """
-        kept = {rule.code for rule in self._kept_by_every_row(table, rules)}
-        own_sql = [rule for rule in rules if rule.own_query is not None and rule.code not in kept]
+        queries = [rule for rule in rules if rule.own_query is not None]
         mapped = [rule for rule in rules if rule.own_query is None]
         failing = [rule for rule, result in self._validate(table, mapped, YES_OR_NO) if not result.success]
         found = {
             rule.code: _evaluation(rule, table, result)
             for rule, result in (
-                *self._validate(table, own_sql, COUNT),
+                *self._validate(table, queries, COUNT),
                 *self._validate(table, failing, COUNT_AND_QUERY),
             )
         }
         return [found.get(rule.code, Evaluation(rule, 0, None)) for rule in rules]
-
-    def _kept_by_every_row(self, table: str, rules: Sequence[Rule]) -> list[Rule]:
-        """The rules of their own SQL that no row breaks, of those that look at one row at a time: found in one scan.
-
-        Great Expectations would scan the table for each. What it says of the others is what counts; it is asked about
-        all of them when one cannot be evaluated, to tell which.
-        """
-        asked = [rule for rule in rules if rule.row_condition is not None]
-        if not asked:
-            return []
-        columns = ", ".join(f"coalesce(bool_or({rule.row_condition}), false)" for rule in asked)
-        with suppress(DBAPIError), self._datasource.get_engine().connect() as connection:
-            # The conditions are passed on as they stand: their percent signs and colons are no parameters.
-            plain = connection.execution_options(no_parameters=True)
-            broken = plain.exec_driver_sql(f"select {columns} from {table} as subselect").one()
-            return [rule for rule, is_broken in zip(asked, broken, strict=True) if not is_broken]
-        return []
 
     def _validate(
         self, table: str, rules: Sequence[Rule], result_format: "ResultFormatUnion"
     ) -> "list[tuple[Rule, ExpectationValidationResult]]":
         """Each rule with its result, in the order of the rules."""
         from great_expectations.core import ExpectationSuite
+
+        import rollcall.gate.expectations  # noqa: F401 -- so that the library knows them
 
         if not rules:
             return []
@@ -175,7 +158,6 @@ def _datasource(warehouse_url: str, schema: str, file_mode: str) -> Iterator["SQ
         kwargs={"hide_parameters": True},  # type: ignore[call-arg]
     )
     engines = [datasource.get_engine(), datasource.get_execution_engine().engine]
-    event.listen(engines[1], "before_cursor_execute", _fetch_nothing, retval=True)
     try:
         yield datasource
     finally:
@@ -211,19 +193,6 @@ def _connection_string(warehouse_url: str, schema: str, file_mode: str) -> str:
     options = " ".join([*url.normalized_query.get("options", ()), *own])
     url = url.update_query_dict({"options": options, "application_name": "rollcall gate"})
     return url.render_as_string(hide_password=False)
-
-
-def _fetch_nothing(
-    _connection: object, _cursor: object, statement: str, parameters: object, context: Any, _many: bool
-) -> tuple[str, object]:
-    """Let the query of an ``UnexpectedRowsExpectation`` return no rows.
-
-    Great Expectations runs it twice: to count its rows, which is what the gate asks for, and to keep some of them,
-    for which the driver would load all. The second is the only plain text that does not count.
-    """
-    if isinstance(context.invoked_statement, TextClause) and not statement.startswith("SELECT COUNT("):
-        statement = f"select * from ({statement}) as failing limit 0"
-    return statement, parameters
 
 
 def _evaluation(rule: Rule, table: str, result: "ExpectationValidationResult") -> Evaluation:

@@ -1,14 +1,11 @@
 """The rules as the gate asks them: the suites in ``expectations/``, which `make rules` renders."""
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from rollcall.codes import Severity
 from rollcall.suites import SUITES, expectations_of
-
-FAILING_ROWS = "select _row, sourced_id from {batch} where "
 
 
 @dataclass(frozen=True)
@@ -33,17 +30,9 @@ class Rule:
 
     @property
     def own_query(self) -> str | None:
-        """The SQL of an ``UnexpectedRowsExpectation``, with ``{batch}`` where the table goes; else None."""
+        """The SQL of a rule that looks at several rows or files, with ``{batch}`` where the table goes; else None."""
         query: str | None = self.expectation["kwargs"].get("unexpected_rows_query")
         return query
-
-    @property
-    def row_condition(self) -> str | None:
-        """What a failing row of such an expectation fulfils, where nothing but the row itself decides; else None."""
-        start, condition = FAILING_ROWS, self.own_query or ""
-        if not condition.startswith(start) or re.search(r"\bselect\b|{batch}", condition.removeprefix(start)):
-            return None
-        return condition.removeprefix(start)
 
 
 def suite_rules(suite: str) -> tuple[Rule, ...]:
