@@ -173,15 +173,12 @@ def _failing_copy(world: World) -> Iterator[None]:
 
 
 def _break_a_rule(world: World, patch: pytest.MonkeyPatch) -> None:
-    """A suite with a query on which PostgreSQL fails, quoting a cell."""
+    """A suite with a condition on which PostgreSQL fails, quoting a cell."""
     suite = json.loads(suites.suite_path("users").read_text())
-    broken = (
-        "select _row, sourced_id from {batch}"
-        f" where case family_name when '{FAMILY_NAME}' then family_name::integer end > 0"
-    )
+    broken = f"case family_name when '{FAMILY_NAME}' then family_name::integer end > 0"
     for expectation in suite["expectations"]:
         if expectation["meta"]["code"] == "users_name_missing":
-            expectation["kwargs"]["unexpected_rows_query"] = broken
+            expectation["kwargs"]["condition"] = broken
     folder = world.work / "expectations"
     folder.mkdir(parents=True)
     (folder / "users.json").write_text(json.dumps(suite))
