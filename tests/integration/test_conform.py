@@ -16,6 +16,7 @@ import pytest
 from helpers.deliveries import FIRST_NIGHT, accept, execute, land, put_aside, query, reland_nothing
 from helpers.schools import Rows, record, school_district, without
 
+from rollcall import ledger
 from rollcall.conform import (
     BuildImpossibleError,
     BuildOutcome,
@@ -26,9 +27,11 @@ from rollcall.conform import (
 )
 from rollcall.conform.dbt_build import profile_variables, run_dbt
 from rollcall.conform.session import CONFORM_LOCK
-from rollcall.oneroster import FILES
+from rollcall.decision.changes import write_changes
+from rollcall.landing.typed import make_typed
+from rollcall.oneroster import FILE_BY_NAME, FILES
 from rollcall.publication import move_effective_date
-from rollcall.warehouse import WarehouseError
+from rollcall.warehouse import WarehouseError, connect
 
 SECOND_NIGHT = FIRST_NIGHT + timedelta(days=1)
 LEDGER = ("build_node", "audit_finding", "change_count", "publication", "publication_event", "row_finding")
@@ -308,6 +311,17 @@ def test_rows_that_cannot_be_landed_again_wait_while_the_others_are_built(wareho
         conform(warehouse_url, reland=broken, log=lambda _: None)
     assert raised.value.delivery_ids == [lost]
     assert states(warehouse_url) == {"hill": "accepted", "lake": "published"}
+
+
+def test_law_4_what_is_landed_anew_is_compared_anew(warehouse_url: str) -> None:
+    """A first delivery's changes are a view on what was read: reading a file again takes it along."""
+    delivery_id = accept(warehouse_url, "hill", 1, school_district())
+    with connect(warehouse_url) as connection:  # as the decision leaves it
+        write_changes(connection, ledger.delivery(connection, delivery_id))
+    with connect(warehouse_url) as connection:
+        make_typed(connection, ledger.delivery(connection, delivery_id), FILE_BY_NAME["users"])
+    (outcome,) = build(warehouse_url)
+    assert outcome.published == ["hill"]
 
 
 def test_trouble_with_the_machine_condemns_no_district(warehouse_url: str) -> None:

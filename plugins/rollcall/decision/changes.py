@@ -7,17 +7,15 @@ another one was published since, it is computed anew (`stand`).
 from dataclasses import dataclass
 
 from psycopg import sql
+from psycopg.rows import scalar_row
 
 from rollcall import ledger
 from rollcall.decision.school_years import CLASS_YEARS, own_sessions, school_year_of, write_class_years
-from rollcall.landing.typed import NOTHING, accepted_rows, make_missing_typed, typed_table
+from rollcall.landing.typed import COMPARED, NOTHING, accepted_rows, make_missing_typed, typed_table
 from rollcall.ledger import Delivery, DeliveryFile
 from rollcall.oneroster import FILE_BY_NAME, FILES, File
 from rollcall.published import Publication, history_table, publication_of
 from rollcall.warehouse import Connection
-
-GONE = ("tobedeleted", "absent")
-"""The kinds of change that may end a record."""
 
 PLANNING = "set local work_mem = '96MB'; set local enable_nestloop = off; set local jit = off"
 """Deliveries are looked through whole: a nested loop is always a misjudgment. Undone by `AS_EVER`."""
@@ -104,7 +102,7 @@ def says_something(sent: DeliveryFile) -> bool:
 
 def _record(connection: Connection, comparison: Comparison, unnamed: dict[str, int]) -> None:
     """Note what the comparison is against, and of each file how many published versions it does not name."""
-    table = comparison.table("compared")
+    table = comparison.table(COMPARED)
     connection.execute(
         sql.SQL(
             "drop table if exists {0}; create unlogged table {0} (file text, against_sequence integer, unnamed bigint)"
@@ -119,7 +117,7 @@ def _record(connection: Connection, comparison: Comparison, unnamed: dict[str, i
 
 def was_compared(connection: Connection, delivery: Delivery) -> bool:
     """Whether a delivery's changes were computed, against whatever readers saw then."""
-    name = f"{delivery.landing_schema}.compared"
+    name = f"{delivery.landing_schema}.{COMPARED}"
     row = connection.execute("select to_regclass(%s) is not null", (name,)).fetchone()
     return bool(row and row[0])
 
@@ -128,7 +126,7 @@ def stand(connection: Connection, delivery: Delivery) -> bool:
     """Whether what was computed of a delivery's changes is all there, and against what readers see now."""
     row = connection.execute(
         sql.SQL("select count(*) filter (where against_sequence is not distinct from %s) from {}").format(
-            sql.Identifier(delivery.landing_schema, "compared")
+            sql.Identifier(delivery.landing_schema, COMPARED)
         ),
         (publication_of(connection, delivery.district_id).sequence,),
     ).fetchone()
@@ -159,8 +157,8 @@ def _write_file(connection: Connection, comparison: Comparison, file: File, sent
 
 
 def _count(connection: Connection, query: sql.Composed) -> int:
-    row = connection.execute(query).fetchone()
-    return row[0] if row else 0  # type: ignore[return-value]  # a count
+    with connection.cursor(row_factory=scalar_row) as cursor:
+        return int(cursor.execute(query).fetchone() or 0)
 
 
 def _drop(kind: str, relation: sql.Identifier) -> sql.Composed:

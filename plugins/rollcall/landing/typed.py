@@ -1,8 +1,8 @@
 """Each landed file, read: the relation ``typed_<file>`` in the delivery's schema, made from the raw rows in one pass.
 
 Beside every cell as it was sent (``sent_role``, ``sent_class_source_id``) stands the attribute that is read from it,
-under its name in history (``role``, ``class_source_id``). Whatever judges, compares or publishes a delivery reads this
-relation. Nobody else casts, trims, folds case, or knows how a row says that its record is to be deleted.
+under its name in history (``role``, ``class_source_id``). What compares and publishes a delivery reads this relation;
+the gate's suites and references still read the raw rows, and fold case and deletion marks themselves.
 """
 
 from collections.abc import Iterator
@@ -58,6 +58,9 @@ district adds to it (``ext:``) as it was sent, anything else in lower case."""
 
 NOTHING = sql.SQL("")
 
+COMPARED = "compared"
+"""The table of a delivery's schema that says against what its changes were computed (`rollcall.decision.changes`)."""
+
 SCHOOL_YEAR_OF = "extract(year from {date} + interval '6 months')::integer"
 """The school year that a day lies in when no session says otherwise: named after the year in which it ends, from July
 1 on."""
@@ -74,12 +77,15 @@ def make_typed(connection: Connection, delivery: Delivery, file: File) -> None:
     Its columns are ``_row``; ``sent_<attribute>`` for every cell; ``source_id``, ``is_to_be_deleted``, the attributes,
     ``metadata``; ``fingerprint``, a hash of the cells as sent; and ``row_hash``, one of what is read from them.
 
+    What was compared before is forgotten: the changes may be others now, and a view of them goes with the relation.
+
     Args:
         connection: A transaction with the rights of landing.
         delivery: The delivery.
         file: A file that has a table in the delivery's schema.
     """
-    connection.execute(sql.SQL("drop table if exists {} cascade").format(typed_table(delivery, file)))
+    for relation in (sql.Identifier(delivery.landing_schema, COMPARED), typed_table(delivery, file)):
+        connection.execute(sql.SQL("drop table if exists {} cascade").format(relation))
     connection.execute(
         sql.SQL(
             # The fence keeps PostgreSQL from reading each cell twice, for the row and for its hash. It fetches no less.
