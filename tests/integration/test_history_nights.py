@@ -223,6 +223,22 @@ def test_a_school_year_is_found_however_little_is_known(warehouse_url: str) -> N
     assert query(warehouse_url, year, "NEW") == [(2027,)], "a school year begins on July 1"
 
 
+def test_law_9_a_record_that_is_to_be_deleted_ends_in_whatever_school_year(warehouse_url: str) -> None:
+    """The id of its class is used again this year; the row cannot say that it means last year's enrollment."""
+    accept(warehouse_url, "lake", 1, school_district(end_year=2026), service_date=date(2025, 10, 1))
+    build(warehouse_url)
+    sessions_and_classes = {
+        name: rows for name, rows in school_district(end_year=2027).items() if name in ("academicSessions", "classes")
+    }
+    accept(warehouse_url, "lake", 2, sessions_and_classes, no_evidence=sessions_and_classes, service_date=FIRST_NIGHT)
+    build(warehouse_url)
+    gone = {**record(school_district(), "enrollments", "994_1000:994_1000_S0"), "status": "tobedeleted"}
+    accept(warehouse_url, "lake", 3, {"enrollments": [gone]}, no_evidence=["enrollments"], service_date=SECOND_NIGHT)
+    build(warehouse_url)
+    ended = "select school_year, end_reason from history.hist_enrollments where source_id = %s"
+    assert query(warehouse_url, ended, "994_1000:994_1000_S0") == [(2026, "tobedeleted")]
+
+
 def test_columns_that_the_standard_does_not_know_are_kept_and_count_as_content(lake: str, first_night: Rows) -> None:
     hashes = query(lake, "select row_hash from history.hist_orgs order by source_id")
     later = deepcopy(first_night)
