@@ -10,13 +10,15 @@
 
 
 {# The condition that a version of a history model, by its alias, belongs to the publication in `publications`: for a
-   mart that joins several models, and should ask the pointer once.
+   mart that joins several models, and should ask the pointer once. `beside` is the alias that the version is joined to
+   by an id, where that is not `publications` itself: in an outer or anti join PostgreSQL looks rows up by the columns of
+   that one alone.
 
    The second line says `valid_from_seq <= sequence`. PostgreSQL takes every such comparison of two columns for one
    that lets a third of the rows through; over the models of a mart that adds up to plans for a hundredth of the rows.
    Of `<>` it knows that nearly all pass, which here is the truth. #}
-{% macro published_in(version) -%}
-    publications.district_id = {{ version }}.district_id
+{% macro published_in(version, beside='publications') -%}
+    {{ beside }}.district_id = {{ version }}.district_id
     and greatest({{ version }}.valid_from_seq, publications.sequence + 1) <> {{ version }}.valid_from_seq
     and ({{ version }}.valid_to_seq is null or publications.sequence < {{ version }}.valid_to_seq)
 {%- endmacro %}
@@ -59,7 +61,7 @@
     from enrollments as teachings
     where
         teachings.role = 'teacher'
-        and {{ published_in('teachings') }}
+        and {{ published_in('teachings', beside=class) }}
         and teachings.school_year = {{ class }}.school_year
         and teachings.class_source_id = {{ class }}.source_id
     order by

@@ -18,6 +18,7 @@
         {%- endif -%}
     {%- else -%}
         {%- call statement('main') -%} select 'no build runs' {%- endcall -%}
+        {%- do run_query(history_table_statistics(target_relation, model.columns)) -%}
         {%- do persist_docs(target_relation, model) -%}
     {%- endif -%}
 

@@ -48,9 +48,9 @@ select
 from publications
 inner join classes on {{ published_in('classes') }}
 left join courses
-    on {{ published_in('courses') }} and classes.course_source_id = courses.source_id
+    on {{ published_in('courses', beside='classes') }} and classes.course_source_id = courses.source_id
 left join organisations as schools
-    on {{ published_in('schools') }} and classes.school_source_id = schools.source_id
+    on {{ published_in('schools', beside='classes') }} and classes.school_source_id = schools.source_id
 left join lateral ({{ primary_teaching('classes') }}) as primary_teaching on true
 left join users as teachers
-    on {{ published_in('teachers') }} and primary_teaching.user_source_id = teachers.source_id
+    on {{ published_in('teachers', beside='classes') }} and primary_teaching.user_source_id = teachers.source_id

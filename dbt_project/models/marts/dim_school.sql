@@ -33,7 +33,7 @@ left join lateral ( -- noqa: ST05
             array[schools.source_id, parents.source_id] as path
         from organisations as parents
         where
-            {{ published_in('parents') }}
+            {{ published_in('parents', beside='schools') }}
             and parents.source_id = schools.parent_source_id
             and parents.source_id <> schools.source_id
         union all
@@ -46,7 +46,7 @@ left join lateral ( -- noqa: ST05
             ancestors.path || parents.source_id as path
         from ancestors
         inner join organisations as parents
-            on {{ published_in('parents') }} and ancestors.parent_source_id = parents.source_id
+            on {{ published_in('parents', beside='schools') }} and ancestors.parent_source_id = parents.source_id
         where parents.source_id <> all(ancestors.path)
     )
 

@@ -23,7 +23,7 @@ select
         select
         from unnest(users.org_source_ids[:membership.place - 1]) as earlier (source_id)
         inner join organisations as earlier_schools
-            on {{ published_in('earlier_schools') }} and earlier.source_id = earlier_schools.source_id
+            on {{ published_in('earlier_schools', beside='users') }} and earlier.source_id = earlier_schools.source_id
         where earlier_schools.type = 'school'
     ) as is_primary_school,
     case when users.role = 'student' then users.grades[1] end as student_grade

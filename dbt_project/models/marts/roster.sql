@@ -64,9 +64,9 @@ inner join enrollments
 inner join users as students
     on {{ published_in('students') }} and enrollments.user_source_id = students.source_id
 left join organisations as schools
-    on {{ published_in('schools') }} and classes.school_source_id = schools.source_id
+    on {{ published_in('schools', beside='classes') }} and classes.school_source_id = schools.source_id
 left join courses
-    on {{ published_in('courses') }} and classes.course_source_id = courses.source_id
+    on {{ published_in('courses', beside='classes') }} and classes.course_source_id = courses.source_id
 left join lateral (
     -- The class's term that contains the effective date, else the first it names.
     select
@@ -75,7 +75,7 @@ left join lateral (
     from unnest(classes.term_source_ids) with ordinality as term (source_id, place)
     inner join sessions
         on
-            {{ published_in('sessions') }}
+            {{ published_in('sessions', beside='classes') }}
             and classes.school_year = sessions.school_year
             and term.source_id = sessions.source_id
     order by
@@ -85,7 +85,7 @@ left join lateral (
 ) as terms on true
 left join lateral ({{ primary_teaching('classes') }}) as primary_teaching on true
 left join users as teachers
-    on {{ published_in('teachers') }} and primary_teaching.user_source_id = teachers.source_id
+    on {{ published_in('teachers', beside='classes') }} and primary_teaching.user_source_id = teachers.source_id
 where
     enrollments.role = 'student'
     and {{ is_active('enrollments') }}
@@ -94,7 +94,7 @@ where
         select
         from enrollments as doubles
         where
-            {{ published_in('doubles') }}
+            {{ published_in('doubles', beside='enrollments') }}
             and doubles.school_year = enrollments.school_year
             and doubles.class_source_id = enrollments.class_source_id
             and doubles.user_source_id = enrollments.user_source_id

@@ -77,7 +77,7 @@ records as (
     from publications
     inner join rosters on publications.district_id = rosters.district_id
     left join demographics
-        on {{ published_in('demographics') }} and rosters.student_source_id = demographics.source_id
+        on {{ published_in('demographics', beside='rosters') }} and rosters.student_source_id = demographics.source_id
 )
 
 select
