@@ -14,6 +14,7 @@ from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 from airflow.timetables.assets import AssetOrTimeSchedule
 from airflow.timetables.trigger import CronTriggerTimetable
 
+from rollcall.airflow.answers import hear_people_first
 from rollcall.airflow.assets import ACCEPTED_AT_ONCE, ACCEPTED_DELIVERY
 from rollcall.airflow.operators.hold import HoldOperator
 from rollcall.airflow.retries import TRY_AGAIN
@@ -135,17 +136,6 @@ def report(district_id: str) -> str:
         failed_tasks=tuple(failed),
         log=log.info,
     )
-
-
-def hear_people_first(district_id: str) -> None:
-    """What somebody answered to an older hold counts before this delivery does, also when no task has read it yet."""
-    from rollcall.airflow_api import AirflowUnreachableError
-    from rollcall.decision.requests import hear_answers
-
-    try:
-        hear_answers(district_id, log=log.info)
-    except AirflowUnreachableError as error:
-        log.warning("%s. The ledger alone says what is decided.", error)
 
 
 def delivery_of_this_run(district_id: str) -> int:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+import psycopg
 
 from tests.e2e.conftest import NIGHT_1, Export
 from tests.e2e.operator_at_work import Desk
@@ -85,6 +86,25 @@ def test_law_8_the_answer_that_airflow_took_first_counts_though_no_task_has_read
     assert desk.tasks("nutmeg", run)["await_publication"] == "success"
 
 
+def test_law_8_an_answer_outlives_the_task_that_was_killed_while_it_took_it_down(desk: Desk, tmp_path: Path) -> None:
+    """The retry would ask once more, and Airflow then forgets what was answered."""
+    run, number = hold(desk, "plum", tmp_path)
+    with psycopg.connect(desk.state.warehouse_url) as blocker:
+        blocker.execute("select pg_advisory_xact_lock(hashtextextended('rollcall.accept.plum', 0))")
+        desk.answer("plum", run, "Approve", "looks right")
+        ((port,),) = desk.until(
+            "the task takes the answer down",
+            lambda: desk.sql(
+                "select client_port from pg_stat_activity where %s = any(pg_blocking_pids(pid))",
+                blocker.info.backend_pid,
+            ),
+        )
+        kill_the_client(port)
+    assert desk.ended("plum", run) == "success"
+    assert decisions(desk, number) == [("approved", "admin", "airflow", "settled")]
+    assert desk.published("plum") == (1, number, NIGHT_1)
+
+
 def test_a_killed_build_is_taken_over_in_seconds(desk: Desk, tmp_path: Path) -> None:
     """The build's process is killed in its middle; the retry, not the backstop, publishes the roster."""
     run, number = hold(desk, "olive", tmp_path)
@@ -110,7 +130,12 @@ def test_a_killed_build_is_taken_over_in_seconds(desk: Desk, tmp_path: Path) -> 
 
 
 def kill_the_build(desk: Desk) -> None:
-    """SIGKILL, as an out-of-memory killer does it, to the process that holds the conform lock."""
+    """Kill the process that holds the conform lock."""
     ((port,),) = desk.sql("select client_port from pg_stat_activity where application_name = 'rollcall-conform'")
+    kill_the_client(port)
+
+
+def kill_the_client(port: int) -> None:
+    """SIGKILL, as an out-of-memory killer does it, to the process that talks to the warehouse from a port."""
     (pid,) = {each.pid for each in psutil.net_connections("tcp") if each.laddr and each.laddr.port == port and each.pid}
     os.kill(pid, signal.SIGKILL)

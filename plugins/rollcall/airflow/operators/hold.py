@@ -7,6 +7,7 @@ from airflow.sdk import Param
 from airflow.sdk.exceptions import AirflowSkipException
 
 from rollcall import ledger
+from rollcall.airflow.answers import hear_people_first
 from rollcall.decision.acceptance import accept
 from rollcall.decision.change_list import largest_changes, where_it_lies
 from rollcall.decision.holds import Answer, Hold, hold_of
@@ -40,7 +41,8 @@ class HoldOperator(HITLOperator):
         self.district_id = district_id
 
     def execute(self, context: Any) -> Any:
-        """Park until someone decides, unless the ledger knows the decision already."""
+        """Park until someone decides, unless they have: to ask anew, after a kill, wipes out what they answered."""
+        hear_people_first(self.district_id)
         delivery_id, hold = self._hold(context["run_id"])
         if hold is None:
             raise AirflowSkipException("Nothing to hold: the delivery is within the district's limits.")
