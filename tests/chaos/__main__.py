@@ -11,11 +11,18 @@ import traceback
 from collections.abc import Sequence
 from pathlib import Path
 
-from tests.chaos import decisions, disks, hostile, kills, services
+from tests.chaos import decisions, disks, hostile, kills, services, upkeep
 from tests.chaos.fault import Fault, Outcome
 from tests.chaos.ground import Ground, ground
 
-FAULTS: Sequence[Fault] = (*kills.FAULTS, *services.FAULTS, *disks.FAULTS, *decisions.FAULTS, *hostile.FAULTS)
+FAULTS: Sequence[Fault] = (
+    *kills.FAULTS,
+    *upkeep.FAULTS,
+    *services.FAULTS,
+    *disks.FAULTS,
+    *decisions.FAULTS,
+    *hostile.FAULTS,
+)
 
 
 def main() -> int:

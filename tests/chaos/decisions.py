@@ -7,11 +7,9 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from rollcall.stack.processes import running
 from simulator.spoil import truncate
 from tests.chaos.fault import Fault, Outcome
 from tests.chaos.ground import Ground, Night
-from tests.chaos.kills import stopped
 
 
 def held(ground: Ground, district: str) -> Night:
@@ -76,9 +74,7 @@ def both_at_once(ground: Ground, district: str) -> Outcome:
 def answer_overtaken(ground: Ground, district: str) -> Outcome:
     """Approved in Airflow while the scheduler stands still, then discarded by the command line."""
     night = held(ground, district)
-    process = running(ground.state.run_dir, "scheduler")
-    assert process is not None
-    with stopped(process.pid):
+    with ground.stopped("scheduler"):
         ground.desk.answer(district, night.run_id, "Approve", "they moved")
         since = time.monotonic()
         assert say(ground, night, "discard", "Bob") == 1, "Bob is told that Airflow's answer came first"

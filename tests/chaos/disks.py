@@ -1,11 +1,20 @@
 """Full disks: under the archive, and under the warehouse."""
 
 import time
+from collections.abc import Callable
+from contextlib import suppress
 
+import psycopg
+
+from rollcall.stack.processes import running
 from tests.chaos.fault import Fault, Outcome
-from tests.chaos.ground import Ground, Night
+from tests.chaos.ground import Ground, Night, write_log
 
 FULL_SECONDS = 15
+NOBODY_GETS_IN = "; nobody could log in to PostgreSQL meanwhile"
+FAR_TOO_MANY_LOG_FILES = 200
+STUDENTS = 1_500
+"""So many that what is built of them needs room."""
 
 
 def archive_full(ground: Ground, district: str) -> Outcome:
@@ -18,18 +27,52 @@ def archive_full(ground: Ground, district: str) -> Outcome:
         left = {path.name for path in inbox.rglob("*.csv")}
         assert left == {path.name for path in night.delivery.files}, "everything still lies in the inbox"
         time.sleep(FULL_SECONDS)
-    return _with_room_again(ground, night)
+    return _with_room_again(ground, night, "make room")
 
 
 def warehouse_full(ground: Ground, district: str) -> Outcome:
-    """The warehouse has no room for a landing; then it has."""
+    """The warehouse has no room for a landing, but can still write its log; then it has room."""
     before = ground.publish(district)
+    ground.prepare_log()
     with ground.full("postgres"):
         night = _begin_in_spite_of_it(ground, district)
         time.sleep(FULL_SECONDS)
-        assert ground.desk.roster_rows(district) == before.roster_rows, "readers see the last good roster"
-    ground.up()  # PostgreSQL stops when it cannot write its log
-    return _with_room_again(ground, night)
+        meanwhile = _meanwhile(ground, district, before.roster_rows)
+    return _with_room_again(ground, night, "make room", meanwhile)
+
+
+def warehouse_full_in_build(ground: Ground, district: str) -> Outcome:
+    """The warehouse has no room for what dbt builds; then it has."""
+    ground.prepare_log()
+    night = ground.begin(district, students=STUDENTS)
+    night.until_task("build", "running")
+    with ground.full("postgres"):
+        time.sleep(FULL_SECONDS)
+        meanwhile = _meanwhile(ground, district, 0)
+    assert night.state in ("accepted", "published"), "it still waits to be built, or is built at once"
+    return _with_room_again(ground, night, "make room", meanwhile)
+
+
+def warehouse_stops(ground: Ground, district: str) -> Outcome:
+    """The disk is so full that PostgreSQL cannot write its log: it stops, and takes Airflow along."""
+    before = ground.publish(district)
+    with psycopg.connect(ground.state.superuser_url, autocommit=True) as busy, ground.full("postgres"):
+        night = _begin_in_spite_of_it(ground, district)
+        with suppress(psycopg.OperationalError):
+            write_log(busy, FAR_TOO_MANY_LOG_FILES)
+        ground.until("PostgreSQL stops", lambda: running(ground.state.run_dir, "postgres") is None)
+    ground.up()
+    assert ground.desk.roster_rows(district) == before.roster_rows, "readers see the last good roster again"
+    return _with_room_again(ground, night, "make room; `rollcall up`", NOBODY_GETS_IN)
+
+
+def _meanwhile(ground: Ground, district: str, rows: int) -> str:
+    """What became of readers while the disk is full: they see the last good roster, or are refused."""
+    try:
+        assert ground.desk.roster_rows(district) == rows, "readers see the last good roster"
+    except psycopg.OperationalError:
+        return NOBODY_GETS_IN
+    return ""
 
 
 def _begin_in_spite_of_it(ground: Ground, district: str) -> Night:
@@ -42,9 +85,9 @@ def _begin_in_spite_of_it(ground: Ground, district: str) -> Night:
         return Night(ground, district, 2, delivery, "")
 
 
-def _with_room_again(ground: Ground, night: Night) -> Outcome:
+def _with_room_again(ground: Ground, night: Night, person: str, meanwhile: str = "") -> Outcome:
     """The night ends published: by itself, or when a person clears what failed."""
-    since, person = time.monotonic(), "make room"
+    since = time.monotonic()
     if not night.run_id:
         night = ground.waiting(night.district, night.number, night.delivery)
         person += "; start the run"
@@ -52,10 +95,16 @@ def _with_room_again(ground: Ground, night: Night) -> Outcome:
     if colour == "failed":
         ground.desk.clear(night.district, night.run_id)
         person += "; clear the run"
-    return Outcome("published", night.until_published(since), person)
+    return Outcome(f"published{meanwhile}", night.until_published(since), person)
+
+
+def _fault(name: str, told: str, play: Callable[[Ground, str], Outcome]) -> Fault:
+    return Fault(f"disk_{name}", told, play, needs_root=True)
 
 
 FAULTS = (
-    Fault("disk_archive", "the disk under the archive full", archive_full, needs_root=True),
-    Fault("disk_warehouse", "the disk under the warehouse full", warehouse_full, needs_root=True),
+    _fault("archive", "the disk under the archive full", archive_full),
+    _fault("warehouse", "the disk under the warehouse full while a delivery comes", warehouse_full),
+    _fault("warehouse_build", "the disk under the warehouse full while dbt builds", warehouse_full_in_build),
+    _fault("warehouse_log", "the disk under the warehouse so full that PostgreSQL stops", warehouse_stops),
 )

@@ -16,16 +16,22 @@ import psycopg
 from rollcall.conform import deploy
 from rollcall.settings import PROJECT_ROOT, settings
 from rollcall.stack import StackState, down, up
+from rollcall.stack.processes import running
 from simulator.night import Delivery, write_night
-from simulator.profile import Profile
+from simulator.profile import Profile, Rates
 from tests.e2e.operator_at_work import Desk
 
 FIRST_NIGHT = date(2025, 11, 17)
 NEIGHBOR = "neighbor"
 """A district that nothing is done to: it has to be published beside the hostile ones."""
 PATIENCE_SECONDS = 240
+OF_CONFORM = ("find_accepted", "build")
+EVENTFUL = Rates(joiners=0.04, class_changes=0.02)
+"""So much that no night of the smallest district is the same as the one before, which would only be `unchanged`."""
 SMALL_DISKS = {"archive": 512, "postgres": 3072}
 """MiB of the file systems that are filled up, with room for what all faults leave; only where we may mount some."""
+LOG_FILES_AHEAD = 4
+"""PostgreSQL keeps five where it is not told otherwise."""
 KEPT_FREE_MEBIBYTES = "8"
 """Of the archive's small disk."""
 # Nobody's night begins by itself: every run is a fault's own.
@@ -78,7 +84,10 @@ class Night:
 
     def until_published(self, since: float) -> float:
         """Wait until readers see the night and its run is green; the seconds since a moment until they saw it."""
-        self.ground.until(f"{self.district}: published", self.is_published)
+        try:
+            self.ground.until(f"{self.district}: published", self.is_published)
+        except AssertionError as error:
+            raise AssertionError(f"{error}; the ledger says: {self.state}") from None
         seconds = time.monotonic() - since
         colour = self.ground.desk.ended(self.district, self.run_id)
         assert colour == "success", f"the run of the published night is {colour}"
@@ -92,9 +101,13 @@ class Night:
 
     def until_task(self, task_id: str, *states: str) -> None:
         """Wait until a task, or one of its mapped instances, is in one of these states."""
-        self.ground.until(
-            f"{task_id}: {' or '.join(states)}", lambda: self.ground.instances(self, task_id, states), every=0.01
-        )
+        self.ground.until(f"{task_id}: {' or '.join(states)}", lambda: self.instances(task_id, *states), every=0.01)
+
+    def instances(self, task_id: str, *states: str) -> list[int]:
+        """The processes of a task's instances that are in some states, as `Ground.instances`; any of `conform`'s."""
+        if task_id in OF_CONFORM:
+            return self.ground.instances("conform", task_id, states)
+        return self.ground.instances(f"roster__{self.district}", task_id, states, self.run_id)
 
 
 class Ground:
@@ -174,8 +187,12 @@ class Ground:
 
     def write(self, district: str, number: int, *, students: int = 60) -> Delivery:
         """The files of a night, as the district's system writes them."""
-        profile = Profile(district, district.title(), students=students, seed=7, first_night=FIRST_NIGHT)
-        return write_night(profile, number, self.work / "files" / district / str(number))
+        profile = Profile(
+            district, district.title(), students=students, seed=7, first_night=FIRST_NIGHT, rates=EVENTFUL
+        )
+        delivery = write_night(profile, number, self.work / "files" / district / str(number))
+        assert number == 1 or any(delivery.expected.added.values()), "a night like the one before is only `unchanged`"
+        return delivery
 
     def begin(
         self, district: str, number: int = 1, *, students: int = 60, spoil: Callable[[Path], object] | None = None
@@ -205,15 +222,21 @@ class Ground:
         self._neighbor_nights += 1
         return self.begin(NEIGHBOR, self._neighbor_nights)
 
-    def instances(self, night: Night, task_id: str, states: Sequence[str], dag_id: str = "") -> list[int]:
-        """The processes of a task's instances that are in some states; 0 for one without a process."""
+    def instances(self, dag_id: str, task_id: str, states: Sequence[str], run_id: str = "") -> list[int]:
+        """The processes of a task's instances that are in some states, of any run where none is named; 0 for one
+        without a process."""
         with psycopg.connect(self.state.airflow_db_url) as connection:
             rows = connection.execute(
                 "select coalesce(pid, 0) from task_instance"
-                " where dag_id = %s and task_id = %s and state = any(%s) and (run_id = %s or %s)",
-                (dag_id or f"roster__{night.district}", task_id, list(states), night.run_id, bool(dag_id)),
+                " where dag_id = %s and task_id = %s and state = any(%s) and %s in (run_id, '')",
+                (dag_id, task_id, list(states), run_id),
             ).fetchall()
         return [int(pid) for (pid,) in rows]
+
+    def do(self, statement: str, *values: object) -> None:
+        """Change something in the warehouse behind everybody's back."""
+        with psycopg.connect(self.state.warehouse_url) as connection:
+            connection.execute(statement, values)
 
     @contextmanager
     def locked(self, *statements: str) -> Iterator[Callable[[], bool]]:
@@ -224,6 +247,23 @@ class Ground:
             pid = blocker.info.backend_pid
             waits = "select exists (select from pg_stat_activity where %s = any(pg_blocking_pids(pid)))"
             yield lambda: bool(self.desk.sql(waits, pid)[0][0])
+
+    @contextmanager
+    def stopped(self, service: str) -> Iterator[None]:
+        """A service whose main process stands still meanwhile."""
+        process = running(self.state.run_dir, service)
+        assert process is not None, f"{service} ran"
+        process.suspend()
+        try:
+            yield
+        finally:
+            process.resume()
+
+    def prepare_log(self) -> None:
+        """Have PostgreSQL keep files for some more of its log: only its tables notice when the disk is full."""
+        with psycopg.connect(self.state.superuser_url, autocommit=True) as connection:
+            write_log(connection, LOG_FILES_AHEAD)
+            connection.execute("checkpoint")
 
     @contextmanager
     def full(self, disk: str) -> Iterator[None]:
@@ -240,6 +280,13 @@ class Ground:
             yield
         finally:
             ballast.unlink(missing_ok=True)
+
+
+def write_log(connection: psycopg.Connection, files: int) -> None:
+    """Have PostgreSQL begin so many new files of its log, of 16 MiB each."""
+    for _ in range(files):
+        connection.execute("select pg_current_xact_id()")
+        connection.execute("select pg_switch_wal()")
 
 
 def _away() -> tuple[type[Exception], ...]:

@@ -9,15 +9,18 @@ from functools import partial
 from pathlib import Path
 
 from simulator.upload import Account
-from tests.chaos.fault import Fault, Outcome
+from tests.chaos.fault import NOTHING, Fault, Outcome
 from tests.chaos.ground import Ground, Night
 
 Harm = Callable[[Path], object]
 """Does something to the inbox as it lies on the server's disk, as the district's own login could."""
 
 
-def upload_of(ground: Ground, district: str, harm: Harm, ends: Sequence[str]) -> Outcome:
-    """A night with a hostile upload after a good one: it ends as it has to, and the next good night is published."""
+def upload_of(ground: Ground, district: str, harm: Harm, ends: Sequence[str], *, stays: bool) -> Outcome:
+    """A night with a hostile upload after a good one: it ends as it has to, and the next good night is published.
+
+    What `stays` is left where it lies: the district is told to delete it, and does.
+    """
     good = ground.publish(district)
     delivery = ground.write(district, 2)
     night = ground.waiting(district, 2, delivery)
@@ -31,8 +34,12 @@ def upload_of(ground: Ground, district: str, harm: Harm, ends: Sequence[str]) ->
     neighbor.until_published(since)
     if ended != "published":
         assert ground.desk.roster_rows(district) == good.roster_rows, "readers see the last good roster"
+    if stays:
+        for path in inbox.iterdir():
+            path.unlink()
     _next_night(ground, district)
-    return Outcome(f"{ended}; the next night is published", seconds, "decide" if ended == "held" else "nothing")
+    then = "a newer night takes its place" if ended == "held" else "the next night is published"
+    return Outcome(f"{ended}; {then}", seconds, "nothing; the district: delete what it sent" if stays else NOTHING)
 
 
 def _next_night(ground: Ground, district: str) -> Night:
@@ -178,13 +185,13 @@ def _upload_when_let_in(ground: Ground, district: str, night: Night) -> None:
     ground.until("the district gets in", try_it, every=2)
 
 
-def _fault(name: str, told: str, harm: Harm, *ends: str) -> Fault:
-    return Fault(f"hostile_{name}", told, partial(upload_of, harm=harm, ends=ends))
+def _fault(name: str, told: str, harm: Harm, *ends: str, stays: bool = False) -> Fault:
+    return Fault(f"hostile_{name}", told, partial(upload_of, harm=harm, ends=ends, stays=stays))
 
 
 FAULTS = (
     _fault("sparse", "users.csv truncated to 5 GB", huge_and_sparse, "rejected"),
-    _fault("many_files", "20,000 loose CSV files", many_files, "rejected", "published"),
+    _fault("many_files", "20,000 loose CSV files", many_files, "rejected", stays=True),
     _fault("odd_names", "a file name that is not UTF-8, one with a newline", odd_names, "published"),
     _fault("cut_in_line", "enrollments.csv cut at 96 % in mid-line", cut_in_mid_line, "held"),
     _fault("cut_at_line_end", "enrollments.csv cut at 96 % at a line's end", cut_at_a_line_end, "held"),

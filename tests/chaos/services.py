@@ -28,9 +28,16 @@ def kill_service(ground: Ground, district: str, service: str, when: tuple[str, .
 def kill_in_build(ground: Ground, district: str) -> Outcome:
     """PostgreSQL crashes while dbt builds: what was landed is lost with it, and landed again."""
     night = ground.begin(district, students=STUDENTS)
-    ground.until("the build", lambda: ground.instances(night, "build", ["running"], "conform"), every=0.05)
+    night.until_task("build", "running")
     time.sleep(1)
     return _killed("postgres", ground, night)
+
+
+def kill_triggerer_late(ground: Ground, district: str) -> Outcome:
+    """The triggerer is gone while the roster is published that it waits for."""
+    night = ground.begin(district)
+    night.until_task("await_publication", "deferred")
+    return _killed("triggerer", ground, night)
 
 
 def kill_all(ground: Ground, district: str) -> Outcome:
@@ -75,6 +82,7 @@ FAULTS = (
     _fault("scheduler", "the scheduler", "check", "running"),
     _fault("dag-processor", "the DAG processor", "check", "running"),
     _fault("triggerer", "the triggerer", "wait_for_delivery", "deferred"),
+    Fault("kill_triggerer_late", "the triggerer killed while `await_publication` is at work", kill_triggerer_late),
     Fault("kill_postgres_in_build", "PostgreSQL killed while dbt builds", kill_in_build),
     Fault("kill_everything", "every service killed at once, as when the power goes", kill_all),
     Fault("sftp_away", f"the SFTP server away for {AWAY_SECONDS} s while a run waits", sftp_away),
