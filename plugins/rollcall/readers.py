@@ -90,7 +90,42 @@ def add_reader(connection: Connection, name: str, *, restricted: bool, password:
             sql.Identifier(RESTRICTED_READER if restricted else READER),
         )
     )
+    _limit(connection, name)
     return chosen
+
+
+def limit_readers(connection: Connection) -> list[str]:
+    """Give every reader's login the limits of the settings: sessions begin with them, and may set their own.
+
+    Args:
+        connection: A transaction of a login that may create roles.
+
+    Returns:
+        The readers that were left alone, because another login made them.
+    """
+    left_alone = []
+    for reader in readers(connection):
+        try:
+            with connection.transaction():
+                _limit(connection, reader.name)
+        except psycopg.errors.InsufficientPrivilege:
+            left_alone.append(reader.name)
+    return left_alone
+
+
+def _limit(connection: Connection, name: str) -> None:
+    """One idle transaction stops a deploy, and one endless query keeps what was removed from being cleared away."""
+    limits = {
+        "statement_timeout": settings().reader_statement_timeout_seconds,
+        "idle_in_transaction_session_timeout": settings().reader_idle_in_transaction_seconds,
+        "lock_timeout": settings().reader_lock_timeout_seconds,
+    }
+    for parameter, seconds in limits.items():
+        connection.execute(
+            sql.SQL("alter role {} set {} = {}").format(
+                sql.Identifier(name), sql.Identifier(parameter), sql.Literal(f"{seconds}s")
+            )
+        )
 
 
 def ensure_reader(connection: Connection, name: str, password: str) -> None:
@@ -104,6 +139,7 @@ def ensure_reader(connection: Connection, name: str, password: str) -> None:
     if _exists(connection, name):
         scrambled = _scrambled(connection, name, password)
         connection.execute(sql.SQL("alter role {} password {}").format(sql.Identifier(name), scrambled))
+        _limit(connection, name)
         return
     add_reader(connection, name, restricted=False, password=password)
     grant(connection, name, None, by=person("rollcall up"))

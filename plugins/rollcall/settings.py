@@ -40,6 +40,20 @@ class Settings(BaseSettings):
     findings_kept_days: int = Field(
         default=90, ge=7, description="How long the ledger keeps the rows of findings; their counts it keeps for good."
     )
+    reader_statement_timeout_seconds: int = Field(
+        default=900, ge=0, description="After how long a reader's statement is ended; 0 for never."
+    )
+    reader_idle_in_transaction_seconds: int = Field(
+        default=300,
+        ge=0,
+        description="After how long a reader's session ends that idles in a transaction; 0 for never.",
+    )
+    reader_lock_timeout_seconds: int = Field(
+        default=30, ge=0, description="How long a reader's statement waits for a lock; 0 for ever."
+    )
+    deploy_patience_seconds: float = Field(
+        default=1200, ge=0, description="How long a deploy keeps trying where readers' transactions are in its way."
+    )
     operators_email: str = Field(
         default="", description="Who gets notices by e-mail, separated by commas; blank means the log only."
     )

@@ -32,12 +32,13 @@ DOCUMENT = ("docs", "generate", "--static")
 SILENT = ("--quiet", "--log-level", "none", "--log-level-file", "none", "--no-write-json")
 
 
-def run_dbt(warehouse_url: str, command: Sequence[str]) -> list[NodeOutcome]:
+def run_dbt(warehouse_url: str, command: Sequence[str], *, lock_timeout: str | None = None) -> list[NodeOutcome]:
     """Run one dbt command on the project.
 
     Args:
         warehouse_url: The warehouse.
         command: dbt's command and selection.
+        lock_timeout: How long its statements wait for a lock, as PostgreSQL takes it; None for ever.
 
     Returns:
         How each node ended, in that order; failed nodes included.
@@ -45,7 +46,7 @@ def run_dbt(warehouse_url: str, command: Sequence[str]) -> list[NodeOutcome]:
     Raises:
         BuildImpossibleError: dbt did not get as far as running nodes.
     """
-    outcome = _invoke(warehouse_url, command)
+    outcome = _invoke(warehouse_url, command, lock_timeout=lock_timeout)
     return [_node_outcome(result) for result in outcome.result.results]
 
 
@@ -79,7 +80,9 @@ def read_project() -> dict[str, Any]:
     return manifest
 
 
-def _invoke(warehouse_url: str, command: Sequence[str], target: Path | None = None) -> Any:
+def _invoke(
+    warehouse_url: str, command: Sequence[str], target: Path | None = None, *, lock_timeout: str | None = None
+) -> Any:
     """What dbt's runner answers.
 
     Raises:
@@ -88,7 +91,8 @@ def _invoke(warehouse_url: str, command: Sequence[str], target: Path | None = No
     from dbt.cli.main import dbtRunner
 
     redact_dbt()
-    with _environment(warehouse_url):
+    options = {"PGOPTIONS": f"-c lock_timeout={lock_timeout}"} if lock_timeout else {}
+    with _environment(profile_variables(warehouse_url) | options):
         outcome: Any = dbtRunner().invoke([*command, *SILENT, *_places(target or _target_path())])
     if outcome.exception is not None:
         raise BuildImpossibleError(f"dbt did not run: {outcome.exception}") from None
@@ -110,10 +114,10 @@ def _target_path() -> Path:
 
 
 @contextmanager
-def _environment(warehouse_url: str) -> Iterator[None]:
-    """The variables that profiles.yml reads, for as long as dbt runs."""
+def _environment(variables: dict[str, str]) -> Iterator[None]:
+    """What profiles.yml and libpq read, for as long as dbt runs."""
     before = dict(os.environ)
-    os.environ.update(profile_variables(warehouse_url))
+    os.environ.update(variables)
     try:
         yield
     finally:

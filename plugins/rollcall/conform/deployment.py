@@ -1,28 +1,85 @@
-"""Deploying the warehouse: migrations, history tables, marts, and the page that documents them."""
+"""Deploying the warehouse: migrations, history tables, marts, readers' limits, and the page that documents it all."""
+
+import time
+from collections.abc import Callable
+from functools import partial
 
 from rollcall.conform.dbt_build import EVERYTHING, run_dbt, write_docs
 from rollcall.conform.outcomes import BuildImpossibleError
 from rollcall.conform.session import conforming
-from rollcall.migrations import migrate
+from rollcall.migrations import LOCK_TIMEOUT, migrate
+from rollcall.readers import limit_readers
 from rollcall.settings import settings
+from rollcall.warehouse import WarehouseError, connect
+
+LOCK_NOT_AVAILABLE = "55P03"
+TRY_AGAIN_SECONDS = 3.0
+
+Log = Callable[[str], None]
+
+_IN_THE_WAY = """
+    select distinct coalesce(pg_stat_activity.usename, 'somebody') || ' (process ' || pg_locks.pid || ')'
+    from pg_locks
+    inner join pg_class on pg_locks.relation = pg_class.oid
+    left join pg_stat_activity on pg_locks.pid = pg_stat_activity.pid
+    where
+        pg_locks.database = (select oid from pg_database where datname = current_database())
+        and pg_class.relnamespace::regnamespace::text in ('rollcall', 'history', 'roster', 'roster_restricted')
+        and pg_locks.pid <> pg_backend_pid()
+    order by 1
+"""
 
 
-def deploy(warehouse_url: str) -> None:
-    """Bring the warehouse to this version: ledger, history tables, marts and their grants, documentation.
+def deploy(warehouse_url: str, log: Log = lambda _: None) -> None:
+    """Bring the warehouse to this version: ledger, history tables, marts and their grants, limits, documentation.
 
     Readers may read and districts may deliver meanwhile; a build that is at work is waited for. Does next to nothing
-    where everything is in place.
+    where everything is in place. A reader's transaction that is in the way is never ended and never waited for longer
+    than other readers, who queue behind the deploy, can wait: it is tried again and again.
 
     Args:
         warehouse_url: The warehouse, as a role that owns its database and may create roles.
+        log: Told who is in the way, and of readers whose limits are somebody else's to set.
 
     Raises:
-        BuildImpossibleError: dbt failed.
+        BuildImpossibleError: dbt failed, or somebody is in the way for longer than the deploy's patience.
         WarehouseError: the warehouse cannot be reached or refused a statement.
     """
-    migrate(warehouse_url)
+    deadline = time.monotonic() + settings().deploy_patience_seconds
+    for step in (migrate, _deploy_models):
+        _patiently(partial(step, warehouse_url), warehouse_url, deadline, log)
+    with connect(warehouse_url, role=None) as connection:
+        for reader in limit_readers(connection):
+            log(f"{reader} keeps its own limits: it was made by another role, which has to set them.")
+
+
+def _deploy_models(warehouse_url: str) -> None:
+    """History tables, marts, and the page that documents them."""
     with conforming(warehouse_url, log=lambda _: None):
-        failed = [node for node in run_dbt(warehouse_url, EVERYTHING) if node.failed]
+        failed = [node for node in run_dbt(warehouse_url, EVERYTHING, lock_timeout=LOCK_TIMEOUT) if node.failed]
         if failed:
             raise BuildImpossibleError("; ".join(f"{node.name}: {node.message}" for node in failed))
         write_docs(warehouse_url, settings().warehouse_docs)
+
+
+def _patiently(step: Callable[[], None], warehouse_url: str, deadline: float, log: Log) -> None:
+    """Try a step until no transaction of somebody else is in its way."""
+    while True:
+        try:
+            step()
+        except (BuildImpossibleError, WarehouseError) as error:
+            if LOCK_NOT_AVAILABLE not in str(error):
+                raise
+            with connect(warehouse_url, role=None) as connection:
+                found = [str(who) for (who,) in connection.execute(_IN_THE_WAY).fetchall()]
+            in_the_way = (
+                f"Open transactions are in the way of the deploy: {', '.join(found) or 'they have just ended'}."
+            )
+            if time.monotonic() > deadline:
+                raise BuildImpossibleError(
+                    f"{in_the_way} Have them ended (select pg_terminate_backend(process)), and deploy again."
+                ) from None
+            log(f"{in_the_way} Trying again.")
+            time.sleep(TRY_AGAIN_SECONDS)
+        else:
+            return

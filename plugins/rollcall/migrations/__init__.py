@@ -12,6 +12,8 @@ from sqlalchemy.exc import OperationalError
 from rollcall.warehouse import redacted
 
 ADVISORY_LOCK = 7_236_001
+LOCK_TIMEOUT = "2s"
+"""How long a deploy waits for a lock: whoever comes after it waits as long."""
 
 # Not in a migration: a dump that is restored into another database does not bring it along.
 GRANT_ON_DATABASE = """
@@ -26,7 +28,7 @@ def migrate(warehouse_url: str) -> None:
         warehouse_url: ``postgresql://…`` of a role that owns the warehouse database and may create roles.
 
     Raises:
-        WarehouseError: the warehouse cannot be reached, or went away.
+        WarehouseError: the warehouse cannot be reached, or went away; or somebody else's transaction is in the way.
     """
     config = _config()
     engine = create_engine(warehouse_url.replace("postgresql://", "postgresql+psycopg://", 1))
@@ -34,6 +36,7 @@ def migrate(warehouse_url: str) -> None:
         with engine.begin() as connection:
             # Two deploys at once: the second waits, then finds nothing to do.
             connection.execute(text("select pg_advisory_xact_lock(:key)"), {"key": ADVISORY_LOCK})
+            connection.execute(text(f"set local lock_timeout = '{LOCK_TIMEOUT}'"))
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
             connection.execute(text(GRANT_ON_DATABASE))
