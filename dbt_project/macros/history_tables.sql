@@ -43,7 +43,10 @@
     alter table {{ table }} enable row level security, force row level security;
     drop policy if exists rollcall on {{ table }};
     drop policy if exists readers on {{ table }};
+    drop policy if exists backup on {{ table }};
+    drop policy if exists granted_districts on {{ table }};
     create policy rollcall on {{ table }} to rollcall_loader, rollcall_dbt using (true);
+    create policy backup on {{ table }} for select to rollcall_backup using (true);
     create policy granted_districts on {{ table }} for select to roster_owner
     using (
         (select jsonb_object_agg(granted.district_id, true) from rollcall.readable_district as granted)[district_id]
@@ -56,9 +59,10 @@
 {# Whether a history table has the policies of this version. #}
 {% macro is_secured(table) %}
     {%- set query -%}
-        select exists (
-            select from pg_policy where polrelid = '{{ table }}'::regclass and polname = 'granted_districts'
-        )
+        select
+            array_agg(polname::text order by polname) is not distinct from '{backup,granted_districts,rollcall}'::text[]
+        from pg_policy
+        where polrelid = '{{ table }}'::regclass
     {%- endset -%}
     {{ return(run_query(query).rows[0][0]) }}
 {% endmacro %}

@@ -31,7 +31,14 @@ from rollcall.warehouse import connect
 DISTRICTS = ("hill", "lake")
 LOGINS = ("ada", "grace", "joan", "nobody")
 DENIED = psycopg.errors.InsufficientPrivilege
-OWN_ROLES = ("rollcall_loader", "rollcall_dbt", "roster_owner", "roster_reader", "roster_restricted_reader")
+OWN_ROLES = (
+    "rollcall_backup",
+    "rollcall_loader",
+    "rollcall_dbt",
+    "roster_owner",
+    "roster_reader",
+    "roster_restricted_reader",
+)
 
 
 @pytest.fixture(scope="module")
