@@ -135,6 +135,8 @@ def test_a_missing_file_fails_the_run_and_a_clear_takes_the_late_one(desk: Desk,
     run = desk.start("elm", NIGHT_1, wait_seconds=4)
     assert desk.ended("elm", run) == "failed"
     assert desk.tasks("elm", run)["report"] == "success"
+    waited = desk.api("GET", f"/api/v2/dags/roster__elm/dagRuns/{run}/taskInstances/wait_for_delivery")
+    assert waited["try_number"] == 1, "it is not waited for once more, until another deadline"
     assert desk.night("elm", NIGHT_1) == "incomplete"
     missing, message = desk.sql(
         "select missing_files, message from rollcall.night where district_id = 'elm' and service_date = %s", NIGHT_1

@@ -1,15 +1,13 @@
-"""The task ``wait_for_delivery``: begins and ends in the triggerer, and costs no worker."""
+"""The task ``wait_for_delivery``: waits in the triggerer, and costs no worker."""
 
 from typing import Any
 
-from airflow.sdk import BaseSensorOperator
-from airflow.triggers.base import StartTriggerArgs
-
+from rollcall.airflow.sensors.waiting import WaitingSensor
 from rollcall.airflow.triggers.night import NightTrigger
 from rollcall.districts import District
 
 
-class DeliverySensor(BaseSensorOperator):
+class DeliverySensor(WaitingSensor):
     """Waits until a district's delivery of the night is complete and at rest.
 
     Fails at once, before anything is written down, when the district cannot have the night. Skips when no delivery is
@@ -20,9 +18,5 @@ class DeliverySensor(BaseSensorOperator):
         district: The district whose inbox is watched.
     """
 
-    start_from_trigger = True
-
     def __init__(self, *, district: District, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        path, arguments = NightTrigger(district.district_id).serialize()
-        self.start_trigger_args = StartTriggerArgs(path, next_method="execute_complete", trigger_kwargs=arguments)
+        super().__init__(trigger=NightTrigger(district.district_id), **kwargs)

@@ -1,14 +1,12 @@
-"""The task ``await_publication``: begins and ends in the triggerer, and costs no worker."""
+"""The task ``await_publication``: waits in the triggerer, and costs no worker."""
 
 from typing import Any
 
-from airflow.sdk import BaseSensorOperator
-from airflow.triggers.base import StartTriggerArgs
-
+from rollcall.airflow.sensors.waiting import WaitingSensor
 from rollcall.airflow.triggers.publication import PublicationTrigger
 
 
-class PublicationSensor(BaseSensorOperator):
+class PublicationSensor(WaitingSensor):
     """Waits for the outcome of the build that a run's delivery was accepted into.
 
     Fails when the delivery could not be conformed, or was held back by an audit; is skipped when it is not to be
@@ -18,9 +16,5 @@ class PublicationSensor(BaseSensorOperator):
         district_id: Whose delivery; which one, the run knows.
     """
 
-    start_from_trigger = True
-
     def __init__(self, *, district_id: str, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        path, arguments = PublicationTrigger(district_id).serialize()
-        self.start_trigger_args = StartTriggerArgs(path, next_method="execute_complete", trigger_kwargs=arguments)
+        super().__init__(trigger=PublicationTrigger(district_id), **kwargs)

@@ -1,17 +1,11 @@
-"""How a trigger ends the task that it waits for, by itself: no worker starts only to say so."""
+"""How a trigger ends the task that it waits for: by itself, and only to fail by a worker."""
 
 from typing import TYPE_CHECKING, Literal
 
-from airflow.triggers.base import TaskFailedEvent, TaskSkippedEvent, TaskSuccessEvent, TriggerEvent
+from airflow.triggers.base import TaskSkippedEvent, TaskSuccessEvent, TriggerEvent
 
 if TYPE_CHECKING:
     from airflow.sdk.types import Logger  # there for type checkers only
-
-EVENTS: dict[str, type[TaskSuccessEvent | TaskSkippedEvent | TaskFailedEvent]] = {
-    "success": TaskSuccessEvent,
-    "skipped": TaskSkippedEvent,
-    "failed": TaskFailedEvent,
-}
 
 
 def ended(log: "Logger", state: Literal["success", "skipped", "failed"], message: str) -> TriggerEvent:
@@ -22,6 +16,10 @@ def ended(log: "Logger", state: Literal["success", "skipped", "failed"], message
         state: How it ends.
         message: Why.
     """
-    say = log.error if state == "failed" else log.info
-    say(message)
-    return EVENTS[state]()
+    if state == "failed":
+        log.error(message)
+        return TriggerEvent(
+            message
+        )  # `WaitingSensor.execute_complete` raises it: Airflow tries a `TaskFailedEvent` again
+    log.info(message)
+    return TaskSuccessEvent() if state == "success" else TaskSkippedEvent()
