@@ -91,7 +91,8 @@ def check(district_id: str, files: list[str]) -> None:
 
     log.info("Great Expectations %s.", "came with the scheduler" if preloaded else "is imported by this task")
     delivery_id = delivery_in_work(district_id)
-    check_files(district_of(district_id), delivery_id, files, log=log.info)
+    in_full = get_current_context()["params"]["judge_in_full"]
+    check_files(district_of(district_id), delivery_id, files, in_full=in_full, log=log.info)
 
 
 @task.branch(outlets=[ACCEPTED_AT_ONCE])
@@ -216,6 +217,12 @@ def run_params() -> dict[str, Param]:
             pattern=r"^(inbox|archive/\d+|injected/[0-9a-f]+)$",
             title="Source",
             description="inbox, or archive/<delivery number> to take an earlier delivery once more.",
+        ),
+        "judge_in_full": Param(
+            False,
+            type="boolean",
+            title="Judge in full",
+            description="Check every row, those too that are as they were when an earlier night checked them.",
         ),
         "wait_seconds": Param(
             None,

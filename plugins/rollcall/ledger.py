@@ -42,7 +42,7 @@ class Delivery:
     @property
     def landing_schema(self) -> str:
         """The schema of the delivery's raw rows."""
-        return f"delivery_{self.delivery_id}"
+        return landing_schema(self.delivery_id)
 
     @property
     def was_left(self) -> bool:
@@ -86,6 +86,11 @@ _DELIVERY_FILE = f"select {', '.join(DeliveryFile.__dataclass_fields__)} from ro
 
 class UnknownDeliveryError(LookupError):
     """There is no such delivery in the ledger."""
+
+
+def landing_schema(delivery_id: int) -> str:
+    """The schema of a delivery's raw rows."""
+    return f"delivery_{delivery_id}"
 
 
 def record_district(connection: Connection, district: District) -> None:

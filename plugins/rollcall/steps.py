@@ -68,7 +68,7 @@ def receive(
     return Receipt(delivery, tuple(name for name in LANDED_FILE_NAMES if name in files))
 
 
-def check(district: District, delivery_id: int, files: Sequence[str], *, log: Log) -> None:
+def check(district: District, delivery_id: int, files: Sequence[str], *, in_full: bool = False, log: Log) -> None:
     """Land some files of a delivery and judge each by its own suite; doing it again replaces what was there.
 
     All are landed first: the gate on one may look into another.
@@ -77,6 +77,7 @@ def check(district: District, delivery_id: int, files: Sequence[str], *, log: Lo
         district: The delivery's district.
         delivery_id: The delivery.
         files: By the standard's names.
+        in_full: Whether every row is to be judged, those too that were judged in an earlier night.
         log: Told of each file.
 
     Raises:
@@ -89,8 +90,12 @@ def check(district: District, delivery_id: int, files: Sequence[str], *, log: Lo
     for name in files:
         land(delivery_id, name, log=log)
     for name in files:
-        outcome = gate_file(warehouse_url(), delivery_id, name, district.limits.of("set_aside", name))
-        log(f"{name}.csv: {outcome.verdict}, {outcome.rows_set_aside} of {outcome.rows_landed} rows set aside.")
+        limit = district.limits.of("set_aside", name)
+        outcome = gate_file(warehouse_url(), delivery_id, name, limit, in_full=in_full)
+        log(
+            f"{name}.csv: {outcome.verdict}, {outcome.rows_set_aside} of {outcome.rows_landed} rows set aside; "
+            + (f"judged what is new since delivery {outcome.judged_since}." if outcome.judged_since else "judged all.")
+        )
 
 
 def check_together(district: District, delivery_id: int, *, log: Log) -> None:

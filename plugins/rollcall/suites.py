@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from rollcall.oneroster import LANDED_FILE_NAMES
 from rollcall.settings import settings
@@ -10,6 +10,10 @@ from rollcall.settings import settings
 DELIVERY_SUITE = "delivery"
 """The suite that looks at several files of a delivery."""
 SUITES = (*LANDED_FILE_NAMES, DELIVERY_SUITE)
+
+Scope = Literal["row", "references", "file"]
+"""What it hangs on whether a row breaks a rule: on its own cells; on these and on the records that they name; or on
+anything else, such as other rows of the file."""
 
 
 def suite_path(suite: str) -> Path:

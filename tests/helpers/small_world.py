@@ -5,7 +5,7 @@ their deliveries one by one, and builds once.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -85,12 +85,19 @@ class SmallWorld:
         self.postgres.create(name, DATABASE)
         return name
 
-    def deliver(self, district: District, files: Mapping[str, bytes], service_date: date) -> Outcome:
+    def deliver(
+        self,
+        district: District,
+        files: Mapping[str, bytes],
+        service_date: date,
+        look: Callable[[int], None] | None = None,
+    ) -> Outcome:
         """A night of a district up to the decision, as its DAG has it; accepted where nothing speaks against it.
 
         Args:
             files: What lies in the inbox, by name.
             service_date: The night.
+            look: Called with the delivery once it is gated.
         """
         with connect() as connection:
             ledger.record_district(connection, district)
@@ -102,6 +109,8 @@ class SmallWorld:
             return self._outcome(delivery.delivery_id, delivery.state, ())
         said: list[str] = []
         land_all(delivery.delivery_id, district.limits, log=said.append)
+        if look:
+            look(delivery.delivery_id)
         decision = decide(district, delivery.delivery_id)
         accept(delivery.delivery_id)  # obeys the ledger: a delivery that is held or rejected stays so
         return self._outcome(delivery.delivery_id, decision.verdict, (*said, str(decision)))

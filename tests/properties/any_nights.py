@@ -2,7 +2,7 @@
 
 import csv
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from copy import deepcopy
 from dataclasses import dataclass, field
 from datetime import date, timedelta
@@ -62,11 +62,18 @@ BROKEN = {
 """Cells with which a record cannot be used."""
 
 
+BROKEN_FOR_LONG = {
+    file: {column: (cell,) for column, cell in cells.items() if len(cells) == 1 or column != "sourcedId"}
+    for file, cells in BROKEN.items()
+}
+"""Cells that a record keeps until it changes again: what was found about it stands for several nights."""
+
+
 @dataclass(frozen=True)
 class Edit:
     """Something that happens to a record before a night; ``number`` and ``choice`` pick among what there is."""
 
-    how: Literal["change", "remove", "mark", "return", "add", "next year"]
+    how: Literal["change", "break", "remove", "mark", "return", "add", "next year"]
     file: str
     number: int
     choice: int
@@ -190,11 +197,11 @@ class System:
             if edit.how in ("remove", "mark"):
                 gone[key] = here.pop(key)
                 return (edit.file, gone[key]) if edit.how == "mark" else None
-            self._change(here[key], edit)
+            self._change(here[key], edit, BROKEN_FOR_LONG if edit.how == "break" else ELSEWHERE)
         return None
 
-    def _change(self, record: Record, edit: Edit) -> None:
-        options = [(column, cell) for column, cells in ELSEWHERE[edit.file].items() for cell in cells]
+    def _change(self, record: Record, edit: Edit, cells_of: Mapping[str, Mapping[str, tuple[str, ...]]]) -> None:
+        options = [(column, cell) for column, cells in cells_of[edit.file].items() for cell in cells]
         column, cell = options[edit.choice % len(options)]
         record[column] = cell
 
@@ -288,7 +295,7 @@ _answers: st.SearchStrategy[Answer] = st.sampled_from(("approved", "approved", "
 _kinds = st.sampled_from(("lenient", "lenient", "first held", "strict"))
 _edits = st.builds(
     Edit,
-    st.sampled_from(("change", "change", "remove", "mark", "return", "add", "next year")),
+    st.sampled_from(("change", "change", "break", "remove", "mark", "return", "add", "next year")),
     _files,
     _numbers,
     _numbers,

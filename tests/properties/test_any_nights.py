@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date
+from functools import partial
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from any_nights import Answer, Story, stories
 from examples import BATCH, SETTINGS
 from helpers.gating import NO_LIMITS, NO_ROW_MORE
 from helpers.inbox import district
+from helpers.judged_twice import Twice
 from helpers.small_world import SmallWorld
 from hypothesis import given
 from reference import Files, Reference
@@ -53,6 +55,7 @@ class Played:
     world: SmallWorld
     name: str
     story: Story
+    twice: Twice
     model: Reference = field(init=False)
     past: list[Past] = field(default_factory=list)
     nights: Iterator[tuple[date, dict[str, bytes], Answer]] = field(init=False)
@@ -94,7 +97,8 @@ class Played:
 
     def _play(self, night: date, files: Files, answer: Answer) -> None:
         expected = self._expected(files)
-        outcome = self.world.deliver(self.district, files, night)
+        judge_twice = partial(self.twice.judge, limits=self.district.limits)
+        outcome = self.world.deliver(self.district, files, night, judge_twice)
         self.steps.append(f"{night}: {outcome.state}, {answer}")
         if expected != "judged":
             assert outcome.state == expected, f"{outcome} should be {expected}"
@@ -178,10 +182,10 @@ def _compared(what: str, shown: dict[Any, Any], expected: dict[Any, Any]) -> Ite
                 yield f"{what}: {key}: {name} is {shown[key][name]!r}, should be {told!r}"
 
 
-def play(world: SmallWorld, batch: list[Story]) -> list[str]:
+def play(world: SmallWorld, batch: list[Story], twice: Twice) -> list[str]:
     """Play stories side by side, night by night, with a build for all after each; returns what went wrong."""
     world.begin()
-    played = [Played(world, f"d{number}", story) for number, story in enumerate(batch)]
+    played = [Played(world, f"d{number}", story, twice) for number, story in enumerate(batch)]
     while True in [each.play() for each in played]:
         world.conform()
         for each in played:
@@ -199,5 +203,7 @@ def test_any_nights_end_as_the_reference_says(world: SmallWorld) -> None:
         drawn.append(story)
 
     draw()
-    faults = [fault for at in range(0, len(drawn), BATCH) for fault in play(world, drawn[at : at + BATCH])]
+    twice = Twice(world.url)
+    faults = [fault for at in range(0, len(drawn), BATCH) for fault in play(world, drawn[at : at + BATCH], twice)]
     assert not faults, "\n\n".join(faults)
+    print(twice)

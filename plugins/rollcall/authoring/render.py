@@ -183,7 +183,7 @@ class FileSuite:
             texts = {text: self.templates.fill(getattr(rule, text), words) for text in TEXTS}
         except (TemplateError, RuleError) as error:
             raise RuleError(f"{code}: {error}") from None
-        places = {"column": rule.column, "file": file, "page": rule.page}
+        places = {"column": rule.column, "file": file, "names": rule.names, "page": rule.page, "scope": rule.judges_by}
         meta = {"code": code, "message": texts["message"], **{key: place for key, place in places.items() if place}}
         return {"type": form, "kwargs": arguments, "severity": rule.severity, "meta": meta | texts}
 

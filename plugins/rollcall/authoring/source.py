@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from rollcall.codes import Severity
 from rollcall.oneroster import LANDED_FILE_NAMES, Kind
-from rollcall.suites import DELIVERY_SUITE
+from rollcall.suites import DELIVERY_SUITE, Scope
 
 Form = TypeVar("Form")
 
@@ -41,6 +41,7 @@ class Rule(_Strict):
         page: Where ``docs/rules/`` explains it, if not with its file.
         needs: The group of columns (``lists``) without which a file is not asked.
         names: The file whose records the column names; the rule then stands on `DeliveryRules.reference`.
+        scope: What a row's judgement hangs on, where the way of judging does not say it (see `rollcall.gate.rules`).
         expect: An expectation of Great Expectations' own: its type, and its arguments but for the column.
         rows: SQL, what a failing row fulfils, judged by its own cells.
         among_rows: SQL, what a failing row fulfils beside other rows, or other files.
@@ -58,6 +59,7 @@ class Rule(_Strict):
     page: str | None = None
     needs: str | None = None
     names: str | None = None
+    scope: Scope | None = None
     expect: dict[str, Any] | None = None
     rows: str | None = None
     among_rows: str | None = None
@@ -72,6 +74,15 @@ class Rule(_Strict):
         """This rule, with what others say differently; the last one's word counts."""
         said = [other.model_dump(exclude_unset=True) for other in others if other]
         return self.model_copy(update={key: value for other in said for key, value in other.items()})
+
+    @property
+    def judges_by(self) -> Scope:
+        """What a row's judgement hangs on; without a word about it, on anything in the delivery."""
+        if self.scope:
+            return self.scope
+        if self.expect or self.rows:
+            return "row"
+        return "references" if self.names else "file"
 
     def refuse_unsaid(self) -> None:
         """Raise where a whole rule does not say all that it must.

@@ -6,7 +6,8 @@ from datetime import timedelta
 from psycopg import sql
 
 from rollcall.conform.ledger import AcceptedDelivery
-from rollcall.gate.landed import landing_schema, set_aside_counts
+from rollcall.gate.landed import set_aside_counts
+from rollcall.ledger import landing_schema
 from rollcall.oneroster import FILE_BY_NAME
 from rollcall.states import DeliveryState
 from rollcall.warehouse import Connection, connect
@@ -62,7 +63,7 @@ def is_whole(session: Connection, delivery_id: int) -> bool:
 
 def _landed_rows(session: Connection, delivery_id: int, file: str) -> int | None:
     """How many rows lie in a landed table; None if there is no such table."""
-    schema, table = f"delivery_{delivery_id}", FILE_BY_NAME[file].table_name
+    schema, table = landing_schema(delivery_id), FILE_BY_NAME[file].table_name
     exists = session.execute("select to_regclass(%s)", [f"{schema}.{table}"]).fetchone()
     if exists is None or exists[0] is None:
         return None
@@ -72,6 +73,8 @@ def _landed_rows(session: Connection, delivery_id: int, file: str) -> int | None
 
 def drop_landed(warehouse_url: str, older_than: timedelta) -> list[int]:
     """Drop the landed rows of deliveries that were decided a while ago; the archive keeps their bytes.
+
+    Those of the delivery that readers see stay: the next night is compared with them.
 
     Args:
         warehouse_url: The warehouse.
@@ -87,12 +90,13 @@ def drop_landed(warehouse_url: str, older_than: timedelta) -> list[int]:
         rows = connection.execute(
             "select delivery_id from rollcall.delivery"
             " inner join pg_namespace on nspname = 'delivery_' || delivery_id"
-            " where state = any(%s) and greatest(arrived_at, decided_at, accepted_at, published_at) < now() - %s"
+            " where not exists (select from rollcall.publication where publication.delivery_id = delivery.delivery_id)"
+            " and state = any(%s) and greatest(arrived_at, decided_at, accepted_at, published_at) < now() - %s"
             " order by delivery_id",
             [[state for state in DeliveryState if state.is_settled], older_than],
         ).fetchall()
         dropped = [int(str(row[0])) for row in rows]
         for delivery_id in dropped:
-            schema = sql.Identifier(f"delivery_{delivery_id}")
+            schema = sql.Identifier(landing_schema(delivery_id))
             connection.execute(sql.SQL("drop schema if exists {} cascade").format(schema))
     return dropped

@@ -2,9 +2,9 @@
 
 from psycopg import sql
 
-from rollcall.gate.landed import landing_schema, set_aside_counts
+from rollcall.gate.landed import set_aside_counts
 from rollcall.gate.published import published_ids
-from rollcall.ledger import DeliveryFile
+from rollcall.ledger import DeliveryFile, landing_schema
 from rollcall.oneroster import FILE_BY_NAME
 from rollcall.warehouse import Connection
 

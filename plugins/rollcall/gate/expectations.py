@@ -9,9 +9,11 @@ from typing import Any, ClassVar, Literal
 import sqlalchemy as sa
 
 # Imported when the gate looks, never by a DAG.
+from great_expectations.compatibility import pydantic  # noqa: TID253
 from great_expectations.execution_engine.sqlalchemy_execution_engine import SqlAlchemyExecutionEngine  # noqa: TID253
 from great_expectations.expectations.core.unexpected_rows_expectation import UnexpectedRowsExpectation  # noqa: TID253
-from great_expectations.expectations.expectation import ColumnMapExpectation  # noqa: TID253
+from great_expectations.expectations.expectation import ColumnMapExpectation, Expectation  # noqa: TID253
+from great_expectations.expectations.expectation_configuration import ExpectationConfiguration  # noqa: TID253
 from great_expectations.expectations.metrics.map_metric_provider.column_condition_partial import (  # noqa: TID253
     column_condition_partial,
 )
@@ -33,7 +35,20 @@ class RowsWhere(ColumnMapMetricProvider):
         return sa.not_(sa.func.coalesce(sa.literal_column(f"({condition})", sa.Boolean), sa.false()))
 
 
-class ExpectNoRowsWhere(ColumnMapExpectation):
+class ConfiguredOnce(Expectation):
+    """An expectation that writes down what it is once: the library asks some forty times in each validation."""
+
+    _written: ExpectationConfiguration | None = pydantic.PrivateAttr(default=None)
+
+    @property
+    def configuration(self) -> ExpectationConfiguration:
+        """What the expectation is; ours are never changed once they are made."""
+        if self._written is None:
+            self._written = super().configuration
+        return self._written
+
+
+class ExpectNoRowsWhere(ConfiguredOnce, ColumnMapExpectation):
     """Expect that no row fulfils a condition on its own cells, in SQL; in one scan with all other rules of columns."""
 
     column: Literal["_row"] = "_row"
@@ -44,7 +59,7 @@ class ExpectNoRowsWhere(ColumnMapExpectation):
     args_keys: ClassVar[tuple[str, ...]] = ("column", "condition")
 
 
-class ExpectNoRowsFrom(UnexpectedRowsExpectation):
+class ExpectNoRowsFrom(ConfiguredOnce, UnexpectedRowsExpectation):
     """Expect that a query finds no rows. They are counted, never fetched: they are personal data, and many."""
 
     metric_dependencies: ClassVar[tuple[str, ...]] = ("unexpected_rows_query.row_count",)

@@ -5,9 +5,10 @@ from collections.abc import Sequence
 from psycopg import sql
 
 from rollcall import ledger
-from rollcall.gate.landed import LandedFile, landing_schema, lock_landed_files
+from rollcall.gate.landed import LandedFile, lock_landed_files
 from rollcall.gate.published import published_people
 from rollcall.landing.typed import make_typed
+from rollcall.ledger import landing_schema
 from rollcall.oneroster import ROLES
 from rollcall.warehouse import connect
 

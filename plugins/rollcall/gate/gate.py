@@ -2,29 +2,36 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+from rollcall import ledger as deliveries
 from rollcall.districts import Limit, Limits
 from rollcall.gate import findings, references
 from rollcall.gate.fold import fold_roles
-from rollcall.gate.inspection import FILE_MODE, inspect
-from rollcall.gate.landed import LandedFile, landing_schema, lock_landed_files
+from rollcall.gate.inspection import FILE_MODE, Evaluation, Inspection, inspect
+from rollcall.gate.judged import Rest, judged_before, new_rows, rule_book, touched_rows
+from rollcall.gate.landed import LandedFile, lock_landed_files
 from rollcall.gate.outcome import DeliveryOutcome, FileOutcome, judge, recorded_outcome
-from rollcall.gate.progress import record_gated_alone, record_gated_together
+from rollcall.gate.progress import judged_since, record_gated_alone, record_gated_together
 from rollcall.gate.rules import Rule, codes, suite_rules
+from rollcall.ledger import Delivery, landing_schema
 from rollcall.oneroster import LANDED_FILE_NAMES
 from rollcall.suites import DELIVERY_SUITE
 from rollcall.warehouse import Connection, connect
 
 
-def gate_file(warehouse_url: str, delivery_id: int, file_name: str, set_aside_limit: Limit) -> FileOutcome:
+def gate_file(
+    warehouse_url: str, delivery_id: int, file_name: str, set_aside_limit: Limit, *, in_full: bool = False
+) -> FileOutcome:
     """Judge one landed file by its suite and write what was found, in place of what an earlier gate wrote.
 
-    A file that was not sent, or is declared absent, is passed over. One that landing rejected stays rejected.
+    A file that was not sent, or is declared absent, is passed over. One that landing rejected stays rejected. Rows that
+    were judged already, in the delivery that readers see and by the same rules, are not judged again.
 
     Args:
         warehouse_url: The warehouse's ``postgresql://`` URL.
         delivery_id: The delivery.
         file_name: The file, by the standard's name (``academicSessions``).
         set_aside_limit: How many records may be set aside without a person being asked.
+        in_full: Whether every row is to be judged, whatever was judged already.
 
     Raises:
         GateError: a rule could not be evaluated, or landed rows are gone; nothing was written.
@@ -38,10 +45,12 @@ def gate_file(warehouse_url: str, delivery_id: int, file_name: str, set_aside_li
             rules = suite_rules(file_name)
             rejected = landed.rejected and findings.landing_objected(ledger, delivery_id, file_name, _gate_codes(rules))
             findings.clear(ledger, delivery_id, file_name, _gate_codes(rules))
+            delivery = deliveries.delivery(ledger, delivery_id)
+            before = None if in_full or rejected else judged_before(ledger, delivery, landed)
             if not rejected:
-                failures = _apply_suite(warehouse_url, ledger, delivery_id, landed, rules)
+                failures = _apply_suite(warehouse_url, ledger, delivery, landed, rules, before)
                 judge(ledger, delivery_id, file_name, set_aside_limit, failures)
-            record_gated_alone(ledger, delivery_id, file_name)
+            record_gated_alone(ledger, delivery_id, file_name, rule_book(landed.file), before)
         return recorded_outcome(ledger, delivery_id, file_name)
 
 
@@ -82,17 +91,33 @@ def _gate_codes(rules: Sequence[Rule]) -> list[str]:
 
 
 def _apply_suite(
-    warehouse_url: str, ledger: Connection, delivery_id: int, landed: LandedFile, rules: Sequence[Rule]
+    warehouse_url: str,
+    ledger: Connection,
+    delivery: Delivery,
+    landed: LandedFile,
+    rules: Sequence[Rule],
+    before: Delivery | None,
 ) -> list[str]:
     """Write what a file's suite finds; return why the file as a whole fails, if it does."""
-    findings.record_ragged_rows(ledger, delivery_id, landed.file)
+    findings.record_ragged_rows(ledger, delivery.delivery_id, landed.file)
     ledger.execute("select set_config(%s, %s, true)", (FILE_MODE, landed.mode))
-    with inspect(warehouse_url, landing_schema(delivery_id), landed.mode) as inspection:
-        evaluations = inspection.evaluate(landed.file.table_name, rules)
+    rest = None
+    if before is not None:
+        with connect(warehouse_url, search_path=delivery.landing_schema, autocommit=True) as scratch:
+            rest = new_rows(scratch, delivery, before, landed.file, rules)
+    with inspect(warehouse_url, delivery.landing_schema, landed.mode) as inspection:
+        evaluations = _evaluate(inspection, landed, rules, rest)
     for evaluation in evaluations:
-        findings.record_check(ledger, delivery_id, evaluation, landed.rows)
-        findings.record_rows(ledger, delivery_id, evaluation)
+        findings.record_check(ledger, delivery.delivery_id, evaluation, landed.rows)
+        findings.record_rows(ledger, delivery.delivery_id, evaluation)
     return [evaluation.rule.message for evaluation in evaluations if evaluation.fails_the_file]
+
+
+def _evaluate(inspection: Inspection, landed: LandedFile, rules: Sequence[Rule], rest: Rest | None) -> list[Evaluation]:
+    """What some rules find in a file, of which only the rest may be left to be judged."""
+    if rest is None:
+        return inspection.evaluate(landed.file.table_name, rules)
+    return rest.evaluate(inspection, rules)
 
 
 def _apply_delivery_suite(
@@ -107,22 +132,30 @@ def _apply_delivery_suite(
     Great Expectations looks through connections of its own, so what is set aside is collected where it sees it, and
     counts at the end, all at once.
     """
-    schema, setting_aside = landing_schema(delivery_id), list[Rule]()
-    with connect(warehouse_url, search_path=schema, autocommit=True) as scratch:
+    delivery, setting_aside = deliveries.delivery(ledger, delivery_id), list[Rule]()
+    befores = judged_since(ledger, delivery_id)
+    with connect(warehouse_url, search_path=delivery.landing_schema, autocommit=True) as scratch:
         references.collect_set_aside(scratch, codes(rules))
         references.create_known_views(scratch, delivery_id, landed)
-        with inspect(warehouse_url, schema) as inspection:
+        known, rests = references.Known(scratch, befores), dict[str, Rest]()
+        with inspect(warehouse_url, delivery.landing_schema) as inspection:
             for batch in _evaluated_at_once(rules):
                 file = landed.get(batch[0].file)
                 if file is None or file.rejected:
                     continue
-                for evaluation in inspection.evaluate(file.file.table_name, batch):
+                known.keep_for(batch)
+                name = file.file.name
+                if name in befores and name not in rests and any(rule.scope == "references" for rule in batch):
+                    known.find_moved(file.file)
+                    rests[name] = touched_rows(scratch, delivery, befores[name], file.file, rules)
+                for evaluation in _evaluate(inspection, file, batch, rests.get(name)):
                     findings.record_check(ledger, delivery_id, evaluation, file.rows)
                     if evaluation.rule.severity != "critical":
                         findings.list_rows(ledger, delivery_id, evaluation)
                     elif evaluation.rows_failed:
                         findings.set_aside(scratch, evaluation, references.SET_ASIDE_SO_FAR)
                         setting_aside.append(evaluation.rule)
+        known.keep_all()
     references.keep_set_aside(ledger, codes(rules))
     for rule in setting_aside:
         findings.list_set_aside(ledger, delivery_id, rule.file, rule.code, rule.column)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from psycopg import sql
 
 from rollcall.gate.inspection import LandedRowsGoneError
+from rollcall.ledger import landing_schema
 from rollcall.oneroster import FILE_BY_NAME, File
 from rollcall.warehouse import Connection
 
@@ -30,11 +31,6 @@ class LandedFile:
     def is_complete(self) -> bool:
         """Whether the table is all there is: what it does not hold does not exist."""
         return self.mode == "bulk" and self.rows > 0 and not self.rejected
-
-
-def landing_schema(delivery_id: int) -> str:
-    """The schema of a delivery's raw rows."""
-    return f"delivery_{delivery_id}"
 
 
 def lock_landed_files(connection: Connection, delivery_id: int, names: Iterable[str]) -> dict[str, LandedFile]:

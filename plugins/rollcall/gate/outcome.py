@@ -22,6 +22,7 @@ class FileOutcome:
         rows_landed: Records that the file holds, those included that could not be split into columns.
         rows_set_aside: Records whose last good version stays published instead.
         findings: How many findings there are, by code.
+        judged_since: The delivery of which the judgements on unchanged rows were taken over; None if all were judged.
     """
 
     file: str
@@ -29,6 +30,7 @@ class FileOutcome:
     rows_landed: int
     rows_set_aside: int
     findings: Mapping[str, int]
+    judged_since: int | None = None
 
 
 @dataclass(frozen=True)
@@ -96,18 +98,18 @@ def recorded_outcome(connection: Connection, delivery_id: int, file: str) -> Fil
     """What the ledger says of a file; one that the ledger does not know was not sent, which is acceptable here."""
     row = connection.execute(
         """
-        select coalesce(verdict, 'accept'), coalesce(rows_landed, 0), coalesce(rows_set_aside, 0)
+        select coalesce(verdict, 'accept'), coalesce(rows_landed, 0), coalesce(rows_set_aside, 0), judged_since
         from rollcall.delivery_file where delivery_id = %s and file = %s
         """,
         (delivery_id, file),
     ).fetchone()
-    verdict, landed, set_aside = row or ("accept", 0, 0)
+    verdict, landed, set_aside, judged_since = row or ("accept", 0, 0, None)
     findings = connection.execute(
         "select code, rows_failed from rollcall.check_result "
         "where delivery_id = %s and file = %s and rows_failed > 0 order by code",
         (delivery_id, file),
     ).fetchall()
-    return FileOutcome(file, verdict, landed, set_aside, dict(findings))  # type: ignore[arg-type]  # as in the ledger
+    return FileOutcome(file, verdict, landed, set_aside, dict(findings), judged_since)  # type: ignore[arg-type]  # as in the ledger
 
 
 def _counts(connection: Connection, delivery_id: int, file: str) -> tuple[int, int]:

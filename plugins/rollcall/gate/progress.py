@@ -1,14 +1,37 @@
 """How far the gate has come with what was landed: a delivery counts only when it is through."""
 
+from rollcall import ledger
+from rollcall.ledger import Delivery
 from rollcall.oneroster import LANDED_FILE_NAMES
 from rollcall.warehouse import Connection
 
 
-def record_gated_alone(connection: Connection, delivery_id: int, file: str) -> None:
-    """Write down that a file went through its own suite; what refers to it, or it refers to, is to be checked anew."""
+def record_gated_alone(
+    connection: Connection, delivery_id: int, file: str, rule_book: str, before: Delivery | None
+) -> None:
+    """Write down that a file went through its own suite; what refers to it, or it refers to, is to be checked anew.
+
+    Args:
+        connection: A transaction in the ledger.
+        delivery_id: The delivery.
+        file: The file, by the standard's name.
+        rule_book: The hash of the rules that it was judged by.
+        before: The delivery of which judgements were taken over; None where every row was judged.
+    """
     connection.execute(
-        "update rollcall.delivery_file set gated = 'alone' where delivery_id = %s and file = %s", (delivery_id, file)
+        "update rollcall.delivery_file set gated = 'alone', rule_book = %s, judged_since = %s"
+        " where delivery_id = %s and file = %s",
+        (rule_book, before and before.delivery_id, delivery_id, file),
     )
+
+
+def judged_since(connection: Connection, delivery_id: int) -> dict[str, Delivery]:
+    """For each file of which judgements were taken over from an earlier delivery: that delivery."""
+    rows = connection.execute(
+        "select file, judged_since from rollcall.delivery_file where delivery_id = %s and judged_since is not null",
+        (delivery_id,),
+    ).fetchall()
+    return {str(file): ledger.delivery(connection, int(str(before))) for file, before in rows}
 
 
 def record_gated_together(connection: Connection, delivery_id: int) -> None:

@@ -1,13 +1,21 @@
-"""What the cross-file rules look references up in: views ``known_<table>`` in the delivery's schema."""
+"""What the cross-file rules look references up in: views ``known_<table>`` in the delivery's schema.
+
+The records that rows name are kept once they are certain (``kept_<table>``): the next night's are compared with them,
+so that only those rows are asked again which name a record of which something has moved (``moved_<table>``).
+"""
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 
 from psycopg import sql
 
 from rollcall.gate.findings import SET_ASIDE
 from rollcall.gate.landed import LandedFile
 from rollcall.gate.published import published_ids, select_list
-from rollcall.oneroster import FILES, File
+from rollcall.gate.rules import Rule, suite_rules
+from rollcall.ledger import Delivery
+from rollcall.oneroster import FILE_BY_NAME, FILES, Column, File
+from rollcall.suites import DELIVERY_SUITE
 from rollcall.warehouse import Connection
 
 COMPARED: Mapping[str, Mapping[str, tuple[str, str]]] = {
@@ -106,8 +114,112 @@ def create_known_views(connection: Connection, delivery_id: int, landed: Mapping
                 accepted=_accepted(file),
                 published=_published(connection, delivery_id, file),
             )
-        view = sql.Identifier(f"known_{file.table_name}")
-        connection.execute(sql.SQL("create or replace view {} as {}").format(view, query))
+        connection.execute(sql.SQL("create or replace view {} as {}").format(known_view(file), query))
+    for file in named_files():
+        for table in (sql.Identifier(kept_table(file)), moved_table(file)):
+            connection.execute(sql.SQL("drop table if exists {}").format(table))
+
+
+def known_view(file: File) -> sql.Identifier:
+    """The view of a delivery's schema with the records of a file that a reference may name."""
+    return sql.Identifier(f"known_{file.table_name}")
+
+
+@cache
+def names_of(file: File) -> tuple[tuple[Column, File], ...]:
+    """The columns of a file that name records of one, which a rule asks for, each with that file."""
+    return tuple(
+        (next(column for column in file.columns if column.name == rule.column), FILE_BY_NAME[rule.names])
+        for rule in suite_rules(DELIVERY_SUITE)
+        if rule.file == file.name and rule.names
+    )
+
+
+@cache
+def named_files() -> tuple[File, ...]:
+    """The files whose records others name."""
+    named = {rule.names for rule in suite_rules(DELIVERY_SUITE)}
+    return tuple(file for file in FILES if file.name in named)
+
+
+def kept_table(file: File) -> str:
+    """The table of a delivery's schema with those records of a file that a reference could name."""
+    return f"kept_{file.table_name}"
+
+
+def moved_table(file: File) -> sql.Identifier:
+    """The table of a delivery's schema with the ids of the records of which something is otherwise than before."""
+    return sql.Identifier(f"moved_{file.table_name}")
+
+
+class Known:
+    """The records that references may name, kept as soon as no rule can set one of them aside any more.
+
+    Args:
+        connection: A connection that commits each statement, whose search path is the delivery's schema.
+        befores: For each file of which judgements are taken over: the delivery that they are taken from.
+    """
+
+    def __init__(self, connection: Connection, befores: Mapping[str, Delivery]) -> None:
+        self._connection = connection
+        self._before = next(iter(befores.values()), None)
+        self._kept: set[str] = set()
+
+    def keep_for(self, rules: Sequence[Rule]) -> None:
+        """Keep what some rules look up."""
+        for file in named_files():
+            if any(f"known_{file.table_name} " in str(rule.own_query) for rule in rules):
+                self._keep(file)
+
+    def keep_all(self) -> None:
+        """Keep what the next night is compared with."""
+        for file in named_files():
+            self._keep(file)
+
+    def find_moved(self, file: File) -> None:
+        """Write down which of the records that a file's rows name are otherwise than before."""
+        for _, named in names_of(file):
+            self._keep(named)
+
+    def _keep(self, file: File) -> None:
+        if file.name in self._kept:
+            return
+        self._kept.add(file.name)
+        self._connection.execute(
+            sql.SQL(
+                "create unlogged table {kept} as select * from {view}; create index on {kept} (id); analyze {kept};"
+                "create or replace view {view} as select * from {kept}"
+            ).format(kept=sql.Identifier(kept_table(file)), view=known_view(file))
+        )
+        if self._before is not None:
+            self._write_moved(file, self._before)
+
+    def _write_moved(self, file: File, before: Delivery) -> None:
+        """A class has moved also where one of its terms has."""
+        moved = sql.SQL(
+            "create unlogged table {moved} as select id from ("
+            "(select * from {kept} except select * from {before}) union all"
+            " (select * from {before} except select * from {kept})) as otherwise group by id"
+        ).format(
+            moved=moved_table(file),
+            kept=sql.Identifier(kept_table(file)),
+            before=sql.Identifier(before.landing_schema, kept_table(file)),
+        )
+        self._connection.execute(moved)
+        if file.name == "classes":
+            sessions = FILE_BY_NAME["academicSessions"]
+            self._keep(sessions)
+            self._connection.execute(
+                sql.SQL(
+                    "insert into {moved} select id from {kept}"
+                    " where string_to_array(term_ids, ',') && (select array_agg(id) from {moved_sessions})"
+                ).format(
+                    moved=moved_table(file),
+                    kept=sql.Identifier(kept_table(file)),
+                    moved_sessions=moved_table(sessions),
+                )
+            )
+        self._connection.execute(sql.SQL("analyze {}").format(moved_table(file)))
 
 
 NO_MORE = sql.SQL("")

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from rollcall.codes import Severity
-from rollcall.suites import SUITES, expectations_of
+from rollcall.suites import SUITES, Scope, expectations_of
 
 
 @dataclass(frozen=True)
@@ -18,6 +18,8 @@ class Rule:
         severity: What a failing row means: critical sets it aside.
         message: What is wrong and what to do about it, for a district's data manager.
         column: The column to look at, in the standard's spelling; None when it is not one column.
+        names: The file whose records the column names, by the standard's name, if the rule asks for them.
+        scope: What it hangs on whether a row breaks it.
         expectation: The expectation as Great Expectations reads it.
     """
 
@@ -26,6 +28,8 @@ class Rule:
     severity: Severity
     message: str
     column: str | None
+    names: str | None
+    scope: Scope
     expectation: dict[str, Any]
 
     @property
@@ -62,5 +66,7 @@ def _rule(suite: str, expectation: dict[str, Any]) -> Rule:
         severity=expectation["severity"],
         message=meta["message"],
         column=meta.get("column"),
+        names=meta.get("names"),
+        scope=meta.get("scope", "file"),
         expectation=expectation,
     )

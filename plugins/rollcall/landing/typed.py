@@ -6,6 +6,7 @@ the gate's suites and references still read the raw rows, and fold case and dele
 """
 
 from collections.abc import Iterator
+from datetime import date
 
 from psycopg import sql
 
@@ -90,18 +91,29 @@ def make_typed(connection: Connection, delivery: Delivery, file: File) -> None:
         sql.SQL(
             # The fence keeps PostgreSQL from reading each cell twice, for the row and for its hash. It fetches no less.
             "create unlogged table {typed} as select *, {row_hash} as row_hash from ("
-            "select landed._row, {sent}, {read}, {fingerprint} as fingerprint from {landed} as landed offset 0"
-            ") as read"
+            "select {reading} from {landed} as landed offset 0) as read"
         ).format(
             typed=typed_table(delivery, file),
+            reading=reading(file, delivery.service_date),
             landed=sql.Identifier(delivery.landing_schema, file.table_name),
-            sent=sql.SQL(", ").join(_sent(file)),
-            read=sql.SQL(", ").join(_read(delivery, file)),
-            fingerprint=fingerprint(file),
             row_hash=row_hash(file),
         )
     )
     connection.execute(sql.SQL("analyze {}").format(typed_table(delivery, file)))
+
+
+def reading(file: File, night: date = date.min) -> sql.Composed:
+    """How a landed row is read: what is selected of it, but for the hash.
+
+    Args:
+        file: The file.
+        night: The night that is served.
+    """
+    return sql.SQL("landed._row, {sent}, {read}, {fingerprint} as fingerprint").format(
+        sent=sql.SQL(", ").join(_sent(file)),
+        read=sql.SQL(", ").join(_read(file, night)),
+        fingerprint=fingerprint(file),
+    )
 
 
 def make_missing_typed(connection: Connection, delivery: Delivery) -> None:
@@ -147,7 +159,7 @@ def _sent(file: File) -> Iterator[sql.Composed]:
         yield sql.SQL("{} as {}").format(_cell(cell), sql.Identifier(f"sent_{attribute}"))
 
 
-def _read(delivery: Delivery, file: File) -> Iterator[sql.Composed]:
+def _read(file: File, night: date) -> Iterator[sql.Composed]:
     """The attributes, each with its name."""
     yield sql.SQL(TRIMMED + " as source_id").format(cell=_cell("sourced_id"))
     yield sql.SQL("coalesce(lower(btrim({cell})) in ({words}), false) as is_to_be_deleted").format(
@@ -155,16 +167,16 @@ def _read(delivery: Delivery, file: File) -> Iterator[sql.Composed]:
     )
     for column in file.content:
         yield sql.SQL("{} as {}").format(_reading(column), sql.Identifier(column.attribute))
-    yield from (_school_year(delivery, column, file) for column in file.columns if column.kind == "year")
+    yield from (_school_year(night, column, file) for column in file.columns if column.kind == "year")
     yield sql.SQL("case when pg_input_is_valid({cell}, 'jsonb') then {cell}::jsonb end as metadata").format(
         cell=_cell("_metadata")
     )
 
 
-def _school_year(delivery: Delivery, column: Column, file: File) -> sql.Composed:
+def _school_year(night: date, column: Column, file: File) -> sql.Composed:
     """The school year that a session names; else that of its first day, or of the night (law 9)."""
     start = next(each for each in file.columns if each.name == "startDate")
-    day = sql.SQL("coalesce({}, {})").format(_reading(start), sql.Literal(delivery.service_date))
+    day = sql.SQL("coalesce({}, {})").format(_reading(start), sql.Literal(night))
     return sql.SQL("coalesce({}, {}) as school_year").format(_reading(column), sql.SQL(SCHOOL_YEAR_OF).format(date=day))
 
 

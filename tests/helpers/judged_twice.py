@@ -1,0 +1,81 @@
+"""A delivery judged by what changed, and then in full: both must say the same."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from rollcall import ledger
+from rollcall.districts import Limits
+from rollcall.gate.gate import gate_delivery, gate_file
+from rollcall.oneroster import FILE_BY_NAME, LANDED_FILE_NAMES
+from rollcall.warehouse import connect
+
+SAID = {
+    "check_result": "select file, code, severity, rows_checked, rows_failed from rollcall.check_result "
+    "where delivery_id = {id}",
+    "row_finding": "select file, code, severity, row_number, sourced_id, column_name, detail "
+    "from rollcall.row_finding where delivery_id = {id}",
+    "row_set_aside": "select file, code, row_number, sourced_id from {schema}.row_set_aside",
+    "delivery_file": "select file, verdict, verdict_reason, rows_landed, rows_ragged, rows_set_aside, gated, rule_book "
+    "from rollcall.delivery_file where delivery_id = {id}",
+}
+"""What the gate leaves for those who come after it."""
+
+
+@dataclass
+class Twice:
+    """Judges deliveries a second time, in full.
+
+    Attributes:
+        deliveries: How many of which judgements were taken over were compared.
+        taken_over: How many findings of theirs were taken over.
+    """
+
+    url: str
+    deliveries: int = 0
+    taken_over: int = 0
+    files: set[str] = field(default_factory=set)
+
+    def judge(self, delivery_id: int, limits: Limits) -> None:
+        """Judge a gated delivery in full.
+
+        Raises:
+            AssertionError: that says something else than was said by what changed.
+        """
+        with connect(self.url) as connection:
+            since = connection.execute(
+                "select file from rollcall.delivery_file where delivery_id = %s and judged_since is not null",
+                (delivery_id,),
+            ).fetchall()
+            if not since:
+                return
+            for (file,) in since:
+                self._count(connection, delivery_id, str(file))
+        by_change = self._said(delivery_id)
+        with connect(self.url) as connection:
+            held = {each.file for each in ledger.files_of(connection, delivery_id)}
+        for name in LANDED_FILE_NAMES:
+            if name in held:
+                gate_file(self.url, delivery_id, name, limits.of("set_aside", name), in_full=True)
+        gate_delivery(self.url, delivery_id, limits)
+        in_full = self._said(delivery_id)
+        for what, said in in_full.items():
+            assert by_change[what] == said, (
+                f"judged by what changed, {what} lacks {sorted(said - by_change[what], key=str)[:3]}"
+                f" and says {sorted(by_change[what] - said, key=str)[:3]} too much"
+            )
+        self.deliveries += 1
+
+    def _count(self, connection: Any, delivery_id: int, file: str) -> None:
+        self.files.add(file)
+        table = f"delivery_{delivery_id}.taken_over_{FILE_BY_NAME[file].table_name}"
+        ((exists,),) = connection.execute("select to_regclass(%s) is not null", (table,)).fetchall()
+        if exists:
+            ((rows,),) = connection.execute(f"select count(*) from {table}").fetchall()
+            self.taken_over += rows
+
+    def _said(self, delivery_id: int) -> dict[str, set[tuple[Any, ...]]]:
+        with connect(self.url) as connection:
+            return {
+                what: set(connection.execute(query.format(id=delivery_id, schema=f"delivery_{delivery_id}")).fetchall())
+                for what, query in SAID.items()
+            }

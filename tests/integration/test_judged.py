@@ -1,0 +1,226 @@
+"""A night is judged by what changed; what was found about the other rows is taken over."""
+
+from typing import Any
+
+import pytest
+from helpers.deliveries import execute, query
+from helpers.gating import DISTRICT, NO_LIMIT, NO_LIMITS, deliver, found, good
+from helpers.judged_twice import Twice
+
+from rollcall import ledger
+from rollcall.gate import findings, gate_delivery, gate_file
+from rollcall.gate.inspection import Inspection
+from rollcall.landing.typed import make_missing_typed
+from rollcall.oneroster import FILE_NAMES
+from rollcall.suites import suite_path
+from rollcall.warehouse import connect
+
+Rows = list[dict[str, str | None]]
+Files = dict[str, Rows]
+
+CLASSES = [f"990_{number}" for number in range(1, 5)]
+STUDENTS = [f"100{number}" for number in range(1, 7)]
+
+
+def district(**changed: Rows) -> Files:
+    """A district with nothing wrong in it, but for the files given."""
+    files: Files = {name: [good(name)] for name in FILE_NAMES}
+    files["classes"] = [good("classes", sourced_id=each) for each in CLASSES]
+    files["users"] = [good("users", sourced_id=each, username=each, identifier=each, email=None) for each in STUDENTS]
+    files["enrollments"] = [enrollment(school_class, person) for school_class in CLASSES for person in STUDENTS[:2]]
+    return {**files, **changed}
+
+
+def enrollment(school_class: str, person: str, **changes: str | None) -> dict[str, str | None]:
+    keys = {"sourced_id": f"{school_class}_{person}", "class_sourced_id": school_class, "user_sourced_id": person}
+    return good("enrollments", **{**keys, **changes})
+
+
+def night(url: str, files: Files, **modes: str) -> int:
+    """A delivery, landed."""
+    delivery_id = deliver(url, files, modes=modes)
+    with connect(url) as connection:
+        make_missing_typed(connection, ledger.delivery(connection, delivery_id))
+    return delivery_id
+
+
+def judge(url: str, files: Files, *, in_full: bool = False, **modes: str) -> int:
+    """A delivery, landed and judged; what is said of it by what changed is said in full, too."""
+    delivery_id = night(url, files, **modes)
+    for name in files:
+        gate_file(url, delivery_id, name, NO_LIMIT, in_full=in_full)
+    gate_delivery(url, delivery_id, NO_LIMITS)
+    return delivery_id
+
+
+def publish(url: str, delivery_id: int, sequence: int = 1) -> int:
+    """Have readers see a delivery, as far as the ledger says."""
+    execute(
+        url,
+        "update rollcall.delivery set state = 'published', accepted_sequence = %s where delivery_id = %s",
+        sequence,
+        delivery_id,
+    )
+    execute(
+        url,
+        "insert into rollcall.publication (district_id, sequence, delivery_id, effective_date, published_at)"
+        " values (%s, %s, %s, '2026-11-16', now()) on conflict (district_id) do update"
+        " set sequence = excluded.sequence, delivery_id = excluded.delivery_id",
+        DISTRICT,
+        sequence,
+        delivery_id,
+    )
+    return delivery_id
+
+
+def since(url: str, delivery_id: int) -> dict[str, int | None]:
+    """From which delivery the judgements on each file were taken over."""
+    return dict(query(url, "select file, judged_since from rollcall.delivery_file where delivery_id = %s", delivery_id))
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> dict[str, set[str]]:
+    """Which tables were looked at, by the code of a rule."""
+    tables: dict[str, set[str]] = {}
+    evaluate = Inspection.evaluate
+
+    def listening(self: Inspection, table: str, rules: Any) -> Any:
+        for rule in rules:
+            tables.setdefault(rule.code, set()).add(table)
+        return evaluate(self, table, rules)
+
+    monkeypatch.setattr(Inspection, "evaluate", listening)
+    return tables
+
+
+def test_an_unchanged_row_is_not_asked_again_and_its_finding_moves_along(
+    warehouse_url: str, asked: dict[str, set[str]]
+) -> None:
+    broken = good("users", sourced_id="77", username="x77", identifier="77", email=None, role="wizard")
+    misspelt = good("users", sourced_id="78", username="x78", identifier="78", email=None, role="Student")
+    people = district()["users"]
+    first = publish(warehouse_url, judge(warehouse_url, district(users=[*people, broken, misspelt])))
+    asked.clear()
+
+    newcomer = good("users", sourced_id="79", username="x79", identifier="79", email=None, enabled_user=None)
+    second = judge(warehouse_url, district(users=[newcomer, misspelt, *people[1:], broken, people[0]]))
+
+    assert set(since(warehouse_url, second).values()) == {first}
+    assert found(warehouse_url, second, "users") == {
+        2: {"users_enabled_user_missing": "warning"},
+        3: {"users_role_spelling": "warning"},
+        9: {"users_role_invalid": "critical"},
+    }
+    assert query(warehouse_url, f"select code, row_number, sourced_id from delivery_{second}.row_set_aside") == [
+        ("users_role_invalid", 9, "77")
+    ]
+    assert asked["users_role_invalid"] == {"new_users"}
+    assert asked["users_row_repeated"] == {"users"}
+    assert "classes_title_missing" not in asked
+    Twice(warehouse_url).judge(second, NO_LIMITS)
+
+
+BROKEN_CLASSES = {
+    "removed": [],
+    "set aside alone": [good("classes", sourced_id="990_1", school_sourced_id=None)],
+    "set aside for its school": [good("classes", sourced_id="990_1", school_sourced_id="404")],
+}
+
+
+@pytest.mark.parametrize("how", BROKEN_CLASSES)
+def test_rows_that_name_what_is_otherwise_are_asked_again(warehouse_url: str, how: str) -> None:
+    """The enrollments are those of the night before; the class that two of them name is gone, and comes back."""
+    broken = [*BROKEN_CLASSES[how], *district()["classes"][1:]]
+    first = publish(warehouse_url, judge(warehouse_url, district()))
+
+    second = publish(warehouse_url, judge(warehouse_url, district(classes=broken)), sequence=2)
+    third = judge(warehouse_url, district())
+
+    unknown = {"enrollments_class_unknown": "critical"}
+    assert since(warehouse_url, second)["enrollments"] == first
+    assert found(warehouse_url, second, "enrollments") == {2: unknown, 3: unknown}
+    assert since(warehouse_url, third)["enrollments"] == second
+    assert found(warehouse_url, third, "enrollments") == {}
+    Twice(warehouse_url).judge(second, NO_LIMITS)
+    Twice(warehouse_url).judge(third, NO_LIMITS)
+
+
+def test_a_class_whose_term_moves_takes_its_enrollments_along(warehouse_url: str) -> None:
+    first = publish(warehouse_url, judge(warehouse_url, district()))
+
+    shorter = [good("academicSessions", end_date="2026-12-11")]
+    second = judge(warehouse_url, district(academicSessions=shorter))
+
+    assert since(warehouse_url, second)["enrollments"] == first
+    codes = [*found(warehouse_url, second, "enrollments").values()]
+    assert codes == [{"enrollments_beyond_terms": "info"}] * 8
+    Twice(warehouse_url).judge(second, NO_LIMITS)
+
+
+def test_a_rule_with_more_rows_than_are_listed_is_asked_of_all(
+    warehouse_url: str, asked: dict[str, set[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(findings, "ROWS_LISTED", 2)
+    people = [{**each, "role": "Student"} for each in district()["users"]]
+    publish(warehouse_url, judge(warehouse_url, district(users=people)))
+    asked.clear()
+
+    second = judge(warehouse_url, district(users=people[1:]))
+
+    assert asked["users_role_spelling"] == {"users"}
+    assert "users_role_invalid" not in asked
+    assert query(
+        warehouse_url,
+        "select rows_failed from rollcall.check_result where delivery_id = %s and code = 'users_role_spelling'",
+        second,
+    ) == [(5,)]
+
+
+def test_everything_is_judged_in_full_when_somebody_says_so(warehouse_url: str) -> None:
+    publish(warehouse_url, judge(warehouse_url, district()))
+
+    second = judge(warehouse_url, district(), in_full=True)
+
+    assert set(since(warehouse_url, second).values()) == {None}
+
+
+def test_everything_is_judged_in_full_after_the_rules_changed(
+    warehouse_url: str, tmp_path: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = publish(warehouse_url, judge(warehouse_url, district()))
+    copy = tmp_path / "users.json"
+    copy.write_text(suite_path("users").read_text().replace("Student", "Pupil") + "\n")
+    monkeypatch.setattr(
+        "rollcall.gate.judged.suite_path", lambda suite: copy if suite == "users" else suite_path(suite)
+    )
+
+    second = judge(warehouse_url, district())
+
+    assert since(warehouse_url, second) == {**dict.fromkeys(FILE_NAMES, first), "users": None}
+
+
+def test_everything_is_judged_in_full_after_a_rollback(warehouse_url: str) -> None:
+    first = publish(warehouse_url, judge(warehouse_url, district()))
+    publish(warehouse_url, judge(warehouse_url, district(users=district()["users"][1:])), sequence=2)
+    publish(warehouse_url, first, sequence=1)
+
+    third = judge(warehouse_url, district())
+
+    assert set(since(warehouse_url, third).values()) == {None}
+
+
+def test_everything_is_judged_in_full_after_a_crash_emptied_what_was_judged(warehouse_url: str) -> None:
+    first = publish(warehouse_url, judge(warehouse_url, district()))
+    execute(warehouse_url, f"truncate delivery_{first}.typed_users")
+
+    second = judge(warehouse_url, district())
+
+    assert since(warehouse_url, second) == {**dict.fromkeys(FILE_NAMES, first), "users": None}
+
+
+def test_a_file_that_is_sent_in_another_way_is_judged_in_full(warehouse_url: str) -> None:
+    first = publish(warehouse_url, judge(warehouse_url, district()))
+
+    second = judge(warehouse_url, district(courses=[good("courses", status="active")]), courses="delta")
+
+    assert since(warehouse_url, second) == {**dict.fromkeys(FILE_NAMES, first), "courses": None}
