@@ -476,6 +476,8 @@ def test_a_deploy_disturbs_no_reader_and_drop_landed_takes_only_what_is_decided(
         assert rows == [(may, may)]
 
     assert drop_landed(warehouse_url, timedelta(days=1)) == []
+    assert drop_landed(warehouse_url, timedelta(0)) == [], "the next night is compared with what readers see"
+    build(warehouse_url)
     assert drop_landed(warehouse_url, timedelta(0)) == [published]
     assert query(warehouse_url, "select to_regnamespace(%s) is not null", f"delivery_{waiting}") == [(True,)]
 

@@ -5,6 +5,7 @@ import re
 
 import pytest
 
+from rollcall.gate.references import named_files, names_of
 from rollcall.gate.rules import Rule, all_rules, suite_rules
 from rollcall.oneroster import FILE_BY_NAME, LANDED_FILE_NAMES
 from rollcall.suites import DELIVERY_SUITE, SUITES, suite_path
@@ -111,3 +112,31 @@ def test_the_gate_knows_every_code_of_a_torn_record() -> None:
     rows = f"990,,,too short\n991,,,nul\0,school,,\n992,,,Zo{UNDECODABLE},school,,\n"
     list(reader.copy_data(iter([rows.encode()])))
     assert (*(row.code for row in torn), MERGED) == RAGGED_CODES
+
+
+@pytest.mark.parametrize(("suite", "rule"), [param for param in RULES if param.values[1].scope == "row"])
+def test_a_rule_about_a_row_looks_at_nothing_else(suite: str, rule: Rule) -> None:
+    condition = str(rule.expectation["kwargs"].get("condition", ""))
+    assert rule.own_query is None
+    assert not re.search(r"\b(select|current_date|current_timestamp|now)\b", condition)
+
+
+@pytest.mark.parametrize(("suite", "rule"), [param for param in RULES if param.values[1].scope == "references"])
+def test_a_rule_about_references_looks_at_what_its_columns_name(suite: str, rule: Rule) -> None:
+    query = rule.own_query or ""
+    named = {file.table_name for _, file in names_of(FILE_BY_NAME[rule.file])}
+    of_classes = {"academic_sessions"} if "classes" in named else set()
+    assert set(re.findall(r"\bknown_(\w+)", query)) <= named | of_classes
+    looked_at = re.findall(r"\b(?:from|,|join)\s+(\w+) (?:as|where)\b", query)
+    assert set(looked_at) <= {f"known_{table}" for table in named | of_classes}
+    assert query.count("{batch}") == 1
+    assert not re.search(r"\b(current_date|current_timestamp|now|current_setting)\b", query)
+
+
+def test_what_a_rule_looks_up_is_set_aside_before() -> None:
+    """What is known of a file is kept when a rule first asks for it; nothing may be set aside of it afterwards."""
+    kept: set[str] = set()
+    for rule in suite_rules(DELIVERY_SUITE):
+        assert rule.severity != "critical" or rule.file not in kept, f"{rule.code} comes too late"
+        kept |= {file.name for file in named_files() if f"known_{file.table_name} " in str(rule.own_query)}
+    assert kept == {file.name for file in named_files()}

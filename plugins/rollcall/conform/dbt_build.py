@@ -17,7 +17,7 @@ from rollcall.settings import settings
 
 NIGHTLY = (
     "build",
-    "--select", "path:models/staging", "path:models/intermediate", "path:models/history", "path:tests/audits",
+    "--select", "path:models/staging", "path:models/history", "path:tests/audits",
     "--indirect-selection", "empty", "--exclude-resource-type", "unit_test",
 )  # fmt: skip
 """The nightly build: no mart, whose views stand, and of the tests only the audits."""
