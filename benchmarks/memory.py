@@ -71,6 +71,7 @@ class Watch:
             watched.by_process = ours.recv()
         finally:
             ours.close()
+            process.terminate()  # where the block failed, nobody told it to stop
             process.join()
 
     def _sample(self, orders: Connection) -> None:

@@ -97,18 +97,18 @@ def test_an_unchanged_row_is_not_asked_again_and_its_finding_moves_along(
     warehouse_url: str, asked: dict[str, set[str]]
 ) -> None:
     broken = good("users", sourced_id="77", username="x77", identifier="77", email=None, role="wizard")
-    misspelt = good("users", sourced_id="78", username="x78", identifier="78", email=None, role="Student")
+    misspelt = good("users", sourced_id="7+8", username="x78", identifier="78", email=None, role="Student")
     people = district()["users"]
     first = publish(warehouse_url, judge(warehouse_url, district(users=[*people, broken, misspelt])))
     asked.clear()
 
-    newcomer = good("users", sourced_id="79", username="x79", identifier="79", email=None, enabled_user=None)
+    newcomer = good("users", sourced_id="7+9", username="x79", identifier="79", email=None, enabled_user=None)
     second = judge(warehouse_url, district(users=[newcomer, misspelt, *people[1:], broken, people[0]]))
 
     assert set(since(warehouse_url, second).values()) == {first}
     assert found(warehouse_url, second, "users") == {
-        2: {"users_enabled_user_missing": "warning"},
-        3: {"users_role_spelling": "warning"},
+        2: {"users_sourced_id_characters": "warning", "users_enabled_user_missing": "warning"},
+        3: {"users_sourced_id_characters": "warning", "users_role_spelling": "warning"},
         9: {"users_role_invalid": "critical"},
     }
     assert query(warehouse_url, f"select code, row_number, sourced_id from delivery_{second}.row_set_aside") == [

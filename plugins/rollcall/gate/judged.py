@@ -65,7 +65,7 @@ class Rest:
             return evaluation
         query = f"select _row, sourced_id from {taken_over_table(self.file)} where code = '{evaluation.rule.code}'"
         if evaluation.rows_query is not None:
-            query = f"select _row, sourced_id from ({evaluation.rows_query}) as in_rest union all {query}"
+            query = f"select line, id from ({evaluation.rows_query}) as in_rest (line, id) union all {query}"
         return Evaluation(evaluation.rule, evaluation.rows_failed + known, query)
 
 
