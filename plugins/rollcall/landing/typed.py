@@ -59,6 +59,9 @@ district adds to it (``ext:``) as it was sent, anything else in lower case."""
 
 NOTHING = sql.SQL("")
 
+LOOKED_UP = ("_row", "source_id", "is_to_be_deleted", "fingerprint", "row_hash")
+"""What queries join and filter by, besides references and enumerations: only these are worth PostgreSQL's sampling."""
+
 COMPARED = "compared"
 """The table of a delivery's schema that says against what its changes were computed (`rollcall.decision.changes`)."""
 
@@ -99,7 +102,12 @@ def make_typed(connection: Connection, delivery: Delivery, file: File) -> None:
             row_hash=row_hash(file),
         )
     )
-    connection.execute(sql.SQL("analyze {}").format(typed_table(delivery, file)))
+    looked_up = [column.attribute for column in file.content if column.kind in ("id", "enumeration")]
+    connection.execute(
+        sql.SQL("analyze {} ({})").format(
+            typed_table(delivery, file), sql.SQL(", ").join(map(sql.Identifier, (*LOOKED_UP, *looked_up)))
+        )
+    )
 
 
 def reading(file: File, night: date = date.min) -> sql.Composed:
