@@ -53,9 +53,22 @@ class Desk:
         host_key = self.state.sftp_host_key
         upload(Account(self.state.sftp_host, self.state.sftp_port, login.username, login.password, host_key), files)
 
-    def start(self, district: str, night: date, *, wait_seconds: int = PATIENCE_SECONDS, source: str = "inbox") -> str:
+    def start(
+        self,
+        district: str,
+        night: date,
+        *,
+        wait_seconds: int = PATIENCE_SECONDS,
+        source: str = "inbox",
+        judge_in_full: bool = False,
+    ) -> str:
         """Start a district's run for a night; the run's id."""
-        conf = {"service_date": night.isoformat(), "wait_seconds": wait_seconds, "source": source}
+        conf = {
+            "service_date": night.isoformat(),
+            "wait_seconds": wait_seconds,
+            "source": source,
+            "judge_in_full": judge_in_full,
+        }
         run = self.api("POST", f"/api/v2/dags/roster__{district}/dagRuns", json={"logical_date": None, "conf": conf})
         return str(run["dag_run_id"])
 

@@ -32,6 +32,21 @@ def in_airflow(desk: Desk, statement: str, *values: Any) -> list[tuple[Any, ...]
         return connection.execute(statement, values).fetchall()
 
 
+def delivery_of(desk: Desk, run_id: str) -> int:
+    """The delivery of a run."""
+    rows = desk.sql("select delivery_id from rollcall.delivery where run_id = %s and district_id = 'rowan'", run_id)
+    return int(rows[0][0])
+
+
+def judged_since(desk: Desk, run_id: str) -> list[int | None]:
+    """From which deliveries the judgements on a run's files were taken over; None where all rows were judged."""
+    rows = desk.sql(
+        "select distinct judged_since from rollcall.delivery_file where delivery_id = %s and file <> 'manifest'",
+        delivery_of(desk, run_id),
+    )
+    return [since for (since,) in rows]
+
+
 def test_an_ordinary_night_starts_four_processes_and_an_unchanged_one_two(desk: Desk, tmp_path: Path) -> None:
     sis = Export("rowan", tmp_path)
     nights = ((NIGHT_1, 1, "published"), (NIGHT_2, 2, "published"), (NIGHT_3, 2, "unchanged"))
@@ -42,6 +57,8 @@ def test_an_ordinary_night_starts_four_processes_and_an_unchanged_one_two(desk: 
         assert desk.ended("rowan", runs[-1]) == "success"
         assert desk.night("rowan", date) == outcome
     first, ordinary, unchanged = runs
+    assert judged_since(desk, first) == [None]
+    assert judged_since(desk, ordinary) == [delivery_of(desk, first)]
     assert starts(desk, ordinary) == starts(desk, first) == Counter(["receive", "check", "decide", "report"])
     assert starts(desk, ordinary).total() <= AT_MOST
     assert starts(desk, unchanged) == Counter(["receive", "report"])
@@ -51,3 +68,8 @@ def test_an_ordinary_night_starts_four_processes_and_an_unchanged_one_two(desk: 
     assert {task for task, (_, has_process, _) in processes.items() if has_process} == set(starts(desk, ordinary))
     assert processes["wait_for_delivery"] == processes["await_publication"] == ["success", False, 1]
     assert processes["hold"] == ["skipped", False, 0]
+
+    in_full = desk.start("rowan", NIGHT_3, judge_in_full=True)
+    desk.upload("rowan", sis.write(3).files)
+    assert desk.ended("rowan", in_full) == "success"
+    assert judged_since(desk, in_full) == [None]
