@@ -59,6 +59,19 @@ class Publication:
         named = [sql.SQL("{} as {}").format(_own(each), sql.Identifier(name)) for name, each in columns.items()]
         return sql.SQL("select {} {}").format(sql.SQL(", ").join(named), version)
 
+    def records(self, file: File, **columns: str) -> sql.Composed:
+        """A query on a file's published records, each once: ``id``, and further columns as text.
+
+        With some, an id that was used again in another school year may come several times.
+
+        Args:
+            file: The file.
+            columns: Each further column's name, and its expression, as for `select`.
+        """
+        texts = {name: f"({each})::text" for name, each in columns.items()}
+        query = self.select(file, id="version.source_id", **texts)
+        return sql.SQL("select distinct * from ({}) as record").format(query)
+
 
 def publication_of(connection: Connection, district_id: str) -> Publication:
     """What readers of a district see now.

@@ -2,10 +2,11 @@
 
 from psycopg import sql
 
+from rollcall import ledger
 from rollcall.gate.landed import set_aside_counts
-from rollcall.gate.published import published_ids
 from rollcall.ledger import DeliveryFile, landing_schema
 from rollcall.oneroster import FILE_BY_NAME
+from rollcall.published import publication_of
 from rollcall.warehouse import Connection
 
 
@@ -27,6 +28,7 @@ def has_doubtful_rows(connection: Connection, sent: DeliveryFile) -> bool:
     listed = set_aside_counts(connection, landing_schema(sent.delivery_id)) or {}
     if listed.get(sent.file) != sent.rows_set_aside:
         return True
+    publication = publication_of(connection, ledger.delivery(connection, sent.delivery_id).district_id)
     row = connection.execute(
         sql.SQL(
             """
@@ -40,7 +42,7 @@ def has_doubtful_rows(connection: Connection, sent: DeliveryFile) -> bool:
             """
         ).format(
             set_aside=sql.Identifier(landing_schema(sent.delivery_id), "row_set_aside"),
-            published=published_ids(connection, sent.delivery_id, FILE_BY_NAME[sent.file]),
+            published=publication.records(FILE_BY_NAME[sent.file]),
         ),
         {"file": sent.file},
     ).fetchone()

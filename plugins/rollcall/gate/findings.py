@@ -5,8 +5,9 @@ from collections.abc import Sequence
 from psycopg import sql
 
 from rollcall.gate.inspection import Evaluation, GateError
-from rollcall.gate.published import published_ids
+from rollcall.ledger import Delivery
 from rollcall.oneroster import File
+from rollcall.published import publication_of
 from rollcall.warehouse import Connection
 
 ROWS_LISTED = 10_000
@@ -170,7 +171,7 @@ def _refuse_another_count(evaluation: Evaluation, written: int, expected: int) -
         )
 
 
-def record_ragged_rows(connection: Connection, delivery_id: int, file: File) -> None:
+def record_ragged_rows(connection: Connection, delivery: Delivery, file: File) -> None:
     """Write the records that are in no table: those that landing could not read are set aside.
 
     The first cell of such a record is told only where it is the id of a published record: it might as well be a name
@@ -178,7 +179,7 @@ def record_ragged_rows(connection: Connection, delivery_id: int, file: File) -> 
 
     Args:
         connection: A transaction in the ledger, whose search path is the delivery's schema.
-        delivery_id: The delivery.
+        delivery: The delivery.
         file: The file.
     """
     connection.execute(
@@ -190,7 +191,7 @@ def record_ragged_rows(connection: Connection, delivery_id: int, file: File) -> 
             left join ({published}) as published on published.id = btrim(ragged_row.first_cell)
             where file = %s and code <> %s
             """
-        ).format(set_aside=SET_ASIDE, published=published_ids(connection, delivery_id, file)),
+        ).format(set_aside=SET_ASIDE, published=publication_of(connection, delivery.district_id).records(file)),
         (file.name, MERGED),
     )
     found = connection.execute(
@@ -206,13 +207,13 @@ def record_ragged_rows(connection: Connection, delivery_id: int, file: File) -> 
         group by delivery_file.delivery_id, file, ragged_row.code, delivery_file.rows_landed
         returning code
         """,
-        (MERGED, delivery_id, file.name),
+        (MERGED, delivery.delivery_id, file.name),
     ).fetchall()
     for (code,) in found:
         if code == MERGED:
-            _list_merged(connection, delivery_id, file)
+            _list_merged(connection, delivery.delivery_id, file)
         else:
-            list_set_aside(connection, delivery_id, file.name, str(code))
+            list_set_aside(connection, delivery.delivery_id, file.name, str(code))
 
 
 def _list_merged(connection: Connection, delivery_id: int, file: File) -> None:

@@ -6,10 +6,10 @@ from psycopg import sql
 
 from rollcall import ledger
 from rollcall.gate.landed import LandedFile, lock_landed_files
-from rollcall.gate.published import published_people
 from rollcall.landing.typed import make_typed
 from rollcall.ledger import landing_schema
 from rollcall.oneroster import ROLES
+from rollcall.published import publication_of
 from rollcall.warehouse import connect
 
 ROLES_BY_WEIGHT: Sequence[str] = (
@@ -28,6 +28,8 @@ ROLES_BY_WEIGHT: Sequence[str] = (
     "relative",
 )
 """Which role stands for a person who has several primary ones, or none: the first in this list."""
+
+PUBLISHED_PERSON = {"id": "version.source_id", "role": "version.role", "org_source_ids": "version.org_source_ids"}
 
 FOLD = """
 with
@@ -132,16 +134,17 @@ def fold_roles(warehouse_url: str, delivery_id: int) -> None:
             return
         torn = connection.execute("select exists (select from ragged_row where file = %s)", (ROLES.name,)).fetchone()
         is_whole = _is_whole(roles) and not (torn and torn[0])
+        delivery = ledger.delivery(connection, delivery_id)
         folded = connection.execute(
             sql.SQL(FOLD).format(
                 names=sql.Literal(list(ROLES_BY_WEIGHT)),
                 lower_names=sql.Literal([role.lower() for role in ROLES_BY_WEIGHT]),
-                published=published_people(connection, delivery_id),
+                published=publication_of(connection, delivery.district_id).select(users.file, **PUBLISHED_PERSON),
                 is_whole=sql.Literal(is_whole),
             )
         )
         if folded.rowcount:
-            make_typed(connection, ledger.delivery(connection, delivery_id), users.file)
+            make_typed(connection, delivery, users.file)
 
 
 def _is_whole(roles: LandedFile) -> bool:

@@ -14,6 +14,7 @@ from rollcall.gate.progress import judged_since, record_gated_alone, record_gate
 from rollcall.gate.rules import Rule, codes, suite_rules
 from rollcall.ledger import Delivery, landing_schema
 from rollcall.oneroster import LANDED_FILE_NAMES
+from rollcall.published import publication_of
 from rollcall.suites import DELIVERY_SUITE
 from rollcall.warehouse import Connection, connect
 
@@ -99,7 +100,7 @@ def _apply_suite(
     before: Delivery | None,
 ) -> list[str]:
     """Write what a file's suite finds; return why the file as a whole fails, if it does."""
-    findings.record_ragged_rows(ledger, delivery.delivery_id, landed.file)
+    findings.record_ragged_rows(ledger, delivery, landed.file)
     ledger.execute("select set_config(%s, %s, true)", (FILE_MODE, landed.mode))
     rest = None
     if before is not None:
@@ -136,7 +137,7 @@ def _apply_delivery_suite(
     befores = judged_since(ledger, delivery_id)
     with connect(warehouse_url, search_path=delivery.landing_schema, autocommit=True) as scratch:
         references.collect_set_aside(scratch, codes(rules))
-        references.create_known_views(scratch, delivery_id, landed)
+        references.create_known_views(scratch, publication_of(scratch, delivery.district_id), landed)
         known, rests = references.Known(scratch, befores), dict[str, Rest]()
         with inspect(warehouse_url, delivery.landing_schema) as inspection:
             for batch in _evaluated_at_once(rules):

@@ -11,10 +11,10 @@ from psycopg import sql
 
 from rollcall.gate.findings import SET_ASIDE
 from rollcall.gate.landed import LandedFile
-from rollcall.gate.published import published_ids, select_list
 from rollcall.gate.rules import Rule, suite_rules
 from rollcall.ledger import Delivery
 from rollcall.oneroster import FILE_BY_NAME, FILES, Column, File
+from rollcall.published import Publication
 from rollcall.suites import DELIVERY_SUITE
 from rollcall.warehouse import Connection
 
@@ -88,7 +88,7 @@ def keep_set_aside(connection: Connection, own_codes: Sequence[str]) -> None:
     connection.execute(sql.SQL("analyze {set_aside}").format(**table))
 
 
-def create_known_views(connection: Connection, delivery_id: int, landed: Mapping[str, LandedFile]) -> None:
+def create_known_views(connection: Connection, publication: Publication, landed: Mapping[str, LandedFile]) -> None:
     """Make a view ``known_<table>`` for each of the seven files: the records that a reference may name.
 
     They are the delivered ones that were not set aside, and where the delivery does not hold the whole file, the
@@ -96,13 +96,13 @@ def create_known_views(connection: Connection, delivery_id: int, landed: Mapping
 
     Args:
         connection: A connection whose search path is the delivery's schema.
-        delivery_id: The delivery.
+        publication: What the district's readers see.
         landed: The files that have a table, by name.
     """
     for file in FILES:
         delivered = landed.get(file.name)
         if delivered is None:
-            query = _published(connection, delivery_id, file)
+            query = _published(publication, file)
         elif delivered.is_complete:
             query = _accepted(file, STAYS)
         else:
@@ -112,7 +112,7 @@ def create_known_views(connection: Connection, delivery_id: int, landed: Mapping
             ).format(
                 staying=_accepted(file, STAYS),
                 accepted=_accepted(file),
-                published=_published(connection, delivery_id, file),
+                published=_published(publication, file),
             )
         connection.execute(sql.SQL("create or replace view {} as {}").format(known_view(file), query))
     for file in named_files():
@@ -242,14 +242,18 @@ def _accepted(file: File, condition: sql.Composable = NO_MORE) -> sql.Composed:
         """
     ).format(
         condition=condition,
-        columns=select_list(columns),
+        columns=sql.SQL("").join(
+            sql.SQL(", ({})::text as {}").format(sql.SQL(expression), sql.Identifier(name))
+            for name, expression in columns.items()
+        ),
         table=sql.Identifier(file.table_name),
         set_aside=SET_ASIDE_SO_FAR,
         file=sql.Literal(file.name),
     )
 
 
-def _published(connection: Connection, delivery_id: int, file: File) -> sql.Composed:
+def _published(publication: Publication, file: File) -> sql.Composed:
     """A query for a file's published records."""
-    columns = {name: published for name, (_, published) in COMPARED.get(file.name, {}).items()}
-    return published_ids(connection, delivery_id, file, columns)
+    return publication.records(
+        file, **{name: published for name, (_, published) in COMPARED.get(file.name, {}).items()}
+    )
