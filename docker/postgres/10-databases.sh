@@ -10,4 +10,5 @@ create role rollcall login nosuperuser createrole password :'warehouse_password'
 create role airflow login nosuperuser password :'airflow_password';
 create database warehouse owner rollcall;
 create database airflow owner airflow;
+revoke connect, temporary on database airflow from public;
 SQL

@@ -7,26 +7,46 @@ import psycopg
 
 from rollcall.ledger import close_night
 
+# A rollback's content is that of an earlier publication, by the settings of that one; of any other publication the
+# ledger fills in the district's settings as they are now.
 _POINT_AT_DELIVERY = """
-    insert into rollcall.publication (district_id, sequence, delivery_id, effective_date, published_at, build_id)
-    select district_id, accepted_sequence, delivery_id, service_date, now(), %(build)s
+    insert into rollcall.publication (
+        district_id, sequence, delivery_id, effective_date, published_at, build_id, district_name, enrollment_end_date
+    )
+    select
+        delivery.district_id, accepted_sequence, delivery.delivery_id, service_date, now(), %(build)s,
+        former.district_name, former.enrollment_end_date
     from rollcall.delivery
-    where delivery_id = %(delivery)s and state = 'accepted'
+    left join rollcall.rollback on delivery.delivery_id = rollback.delivery_id
+    left join lateral (
+        select district_name, enrollment_end_date
+        from rollcall.publication_event
+        where district_id = rollback.district_id and sequence = rollback.to_sequence
+        order by publication_event_id desc
+        limit 1
+    ) as former on true
+    where delivery.delivery_id = %(delivery)s and state = 'accepted'
     on conflict (district_id) do update set
         sequence = excluded.sequence,
         delivery_id = excluded.delivery_id,
         effective_date = excluded.effective_date,
         published_at = excluded.published_at,
-        build_id = excluded.build_id
+        build_id = excluded.build_id,
+        district_name = excluded.district_name,
+        enrollment_end_date = excluded.enrollment_end_date
     where publication.sequence < excluded.sequence
     returning district_id
 """
 
 _MOVE_DATE = """
     update rollcall.publication
-    set effective_date = %(date)s
-    where district_id = %(district)s and effective_date < %(date)s
-    returning district_id
+    set effective_date = %(date)s, district_name = name, enrollment_end_date = district.enrollment_end_date
+    from rollcall.district
+    where
+        publication.district_id = %(district)s
+        and district.district_id = publication.district_id
+        and effective_date < %(date)s
+    returning publication.district_id
 """
 
 _CORRECT_DATE = """
@@ -34,8 +54,12 @@ _CORRECT_DATE = """
 """
 
 _RECORD_EVENT = """
-    insert into rollcall.publication_event (district_id, sequence, delivery_id, effective_date, published_at, build_id)
-    select district_id, sequence, coalesce(%(delivery)s::bigint, delivery_id), effective_date, published_at, build_id
+    insert into rollcall.publication_event (
+        district_id, sequence, delivery_id, effective_date, published_at, build_id, district_name, enrollment_end_date
+    )
+    select
+        district_id, sequence, coalesce(%(delivery)s::bigint, delivery_id), effective_date, published_at, build_id,
+        district_name, enrollment_end_date
     from rollcall.publication
     where district_id = %(district)s
 """
@@ -69,6 +93,8 @@ def move_effective_date(
     connection: psycopg.Connection[Any], district_id: str, delivery_id: int, service_date: date
 ) -> bool:
     """Let the published sequence stand for a later night: what an unchanged delivery says.
+
+    From that night on the district's settings count as they are now.
 
     Args:
         connection: A session on the warehouse.

@@ -65,13 +65,14 @@ def readers(connection: Connection) -> list[Reader]:
     ]
 
 
-def add_reader(connection: Connection, name: str, *, restricted: bool, password: str | None = None) -> str:
+def add_reader(connection: Connection, name: str, *, restricted: bool, by: Person, password: str | None = None) -> str:
     """Make a login that reads the marts, of no district yet.
 
     Args:
         connection: A transaction of a login that may create roles.
         name: The login.
         restricted: Whether it reads demographics, too.
+        by: Who makes it, for the record.
         password: Its password; a random one when not given.
 
     Returns:
@@ -91,6 +92,7 @@ def add_reader(connection: Connection, name: str, *, restricted: bool, password:
         )
     )
     _limit(connection, name)
+    _record(connection, name, "added", [None], by)
     return chosen
 
 
@@ -141,8 +143,9 @@ def ensure_reader(connection: Connection, name: str, password: str) -> None:
         connection.execute(sql.SQL("alter role {} password {}").format(sql.Identifier(name), scrambled))
         _limit(connection, name)
         return
-    add_reader(connection, name, restricted=False, password=password)
-    grant(connection, name, None, by=person("rollcall up"))
+    by = person("rollcall up")
+    add_reader(connection, name, restricted=False, password=password, by=by)
+    grant(connection, name, None, by=by)
 
 
 def _scrambled(connection: Connection, name: str, password: str) -> str:
@@ -169,19 +172,22 @@ def grant(connection: Connection, name: str, districts: Sequence[str] | None, *,
             " on conflict do nothing",
             (name, district_id, by.name, by.login),
         )
+    _record(connection, name, "granted", districts or [None], by)
 
 
-def revoke(connection: Connection, name: str, districts: Sequence[str] | None) -> None:
+def revoke(connection: Connection, name: str, districts: Sequence[str] | None, *, by: Person) -> None:
     """Take districts from a reader; whoever is logged in does not see them from the next statement on.
 
     Args:
         connection: A transaction of a login that owns the ledger.
         name: The reader.
         districts: The districts; None for all that was ever granted.
+        by: Who revokes it, for the record.
 
     Raises:
         ReaderError: the reader does not have one of the districts, or has it because it sees every district.
     """
+    _record(connection, name, "revoked", districts or [None], by)
     if districts is None:
         connection.execute("delete from rollcall.reader_district where reader = %s", (name,))
         return
@@ -196,19 +202,35 @@ def revoke(connection: Connection, name: str, districts: Sequence[str] | None) -
             )
 
 
-def remove_reader(connection: Connection, name: str) -> None:
+def remove_reader(connection: Connection, name: str, *, by: Person) -> None:
     """Take everything from a reader, and remove the login.
+
+    Args:
+        connection: A transaction of a login that owns the ledger and may drop the role.
+        name: The reader.
+        by: Who removes it, for the record.
 
     Raises:
         ReaderError: there is no such reader, or something belongs to it.
     """
     if name not in {reader.name for reader in readers(connection)}:
         raise ReaderError(f"There is no reader {name!r}. `rollcall readers list` names them.")
-    revoke(connection, name, None)
+    revoke(connection, name, None, by=by)
+    _record(connection, name, "removed", [None], by)
     try:
         connection.execute(sql.SQL("drop role {}").format(sql.Identifier(name)))
     except psycopg.errors.DependentObjectsStillExist:
         raise ReaderError(f"{name} owns something in a database: drop it first, then remove the reader.") from None
+
+
+def _record(connection: Connection, name: str, action: str, districts: Sequence[str | None], by: Person) -> None:
+    """What was done stays on record when what it did is undone."""
+    for district_id in districts:
+        connection.execute(
+            "insert into rollcall.reader_event (reader, district_id, action, by_whom, login)"
+            " values (%s, %s, %s, %s, %s)",
+            (name, district_id, action, by.name, by.login),
+        )
 
 
 def _exists(connection: Connection, name: str) -> bool:

@@ -3,6 +3,11 @@
 from pathlib import Path
 
 import psycopg
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import create_engine
+
+import rollcall.migrations
 
 LOCALE = "locale_provider builtin builtin_locale 'C.UTF-8' locale 'C'"
 
@@ -57,3 +62,14 @@ class Postgres:
     def stop(self) -> None:
         """Stop the server and remove its files."""
         self._server.cleanup()
+
+
+def migrate_to(url: str, revision: str) -> None:
+    """Bring a warehouse to an older migration than the newest."""
+    config = Config()
+    config.set_main_option("script_location", str(Path(rollcall.migrations.__file__).parent))
+    engine = create_engine(url.replace("postgresql://", "postgresql+psycopg://", 1))
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, revision)
+    engine.dispose()

@@ -4,21 +4,16 @@ import contextlib
 import os
 import pwd
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
-from alembic import command
-from alembic.config import Config
 from helpers.deliveries import accept, execute, query, reland_nothing
-from helpers.postgres import Postgres
+from helpers.postgres import Postgres, migrate_to
 from helpers.schools import Rows, record, school_district
 from psycopg.conninfo import make_conninfo
-from sqlalchemy import create_engine
 from typer.testing import CliRunner
 
-import rollcall.migrations
 from rollcall import ledger
 from rollcall.cli import app
 from rollcall.conform import conform
@@ -27,6 +22,7 @@ from rollcall.migrations import migrate
 from rollcall.readers import ensure_reader, remove_reader
 from rollcall.stack.state import READER
 from rollcall.warehouse import connect
+from rollcall.who import Person
 
 DISTRICTS = ("hill", "lake")
 LOGINS = ("ada", "grace", "joan", "nobody")
@@ -135,7 +131,7 @@ def test_the_local_stacks_reader_reads_every_roster_and_nothing_else(url: str) -
                 ask(url, READER, f"select from {hidden}")
     finally:
         with connect(url, role=None) as connection:
-            remove_reader(connection, READER)
+            remove_reader(connection, READER, by=Person("test", "test"))
 
 
 def test_only_restricted_readers_read_the_restricted_marts(url: str) -> None:
@@ -347,7 +343,7 @@ def test_grants_count_from_the_next_statement_on_and_by_groups(url: str) -> None
         assert districts() == set()
         _run("grant", "nobody", "--by", "test", "--district", "hill", "--district", "lake")
         assert districts() == {"hill", "lake"}
-        _run("revoke", "nobody", "--district", "hill")
+        _run("revoke", "nobody", "--by", "Jo", "--district", "hill")
         assert districts() == {"lake"}
         _run("revoke", "nobody", "--all-districts")
         assert districts() == set()
@@ -378,9 +374,17 @@ def test_the_command_line_lists_refuses_and_removes(url: str) -> None:
     granted = "select granted_by, login from rollcall.reader_district where reader = %s"
     assert query(url, granted, "passing") == [(login, login)], "by whoever runs it, if nothing else is said"
     assert query(url, granted, "ada") == [("test", login)]
-    _run("remove", "passing")
+    _run("remove", "passing", "--by", "Jo")
     assert "passing" not in _run("list")
     assert query(url, "select from rollcall.reader_district where reader = 'passing'") == []
+    on_record = "select action, district_id, by_whom, login from rollcall.reader_event where reader = %s order by 1"
+    assert query(url, on_record, "passing") == [
+        ("added", None, login, login),
+        ("granted", None, login, login),
+        ("removed", None, "Jo", login),
+        ("revoked", None, "Jo", login),
+    ], "what was granted is known when nothing of it is left"
+    assert ("revoked", "hill", "Jo", login) in query(url, on_record, "nobody")
 
 
 def test_a_password_is_known_to_nobody_but_whom_it_is_shown_to(url: str, postgres: Postgres) -> None:
@@ -470,7 +474,7 @@ def test_an_older_warehouse_is_handed_over_to_the_roles(postgres: Postgres, ware
     postgres.execute("alter database rollcall_older owner to keeper")
     own = _as_url(url, "keeper")
     try:
-        _migrate_to(own, "0002")
+        migrate_to(own, "0002")
         execute(
             own,
             "create table history.hist_orgs (district_id text); create table staging.stg_oneroster__orgs (n int);"
@@ -505,13 +509,3 @@ def test_an_older_warehouse_is_handed_over_to_the_roles(postgres: Postgres, ware
 
 def _as_url(url: str, login: str) -> str:
     return url.replace("postgresql://postgres:", f"postgresql://{login}:", 1)
-
-
-def _migrate_to(url: str, revision: str) -> None:
-    config = Config()
-    config.set_main_option("script_location", str(Path(rollcall.migrations.__file__).parent))
-    engine = create_engine(url.replace("postgresql://", "postgresql+psycopg://", 1))
-    with engine.begin() as connection:
-        config.attributes["connection"] = connection
-        command.upgrade(config, revision)
-    engine.dispose()

@@ -5,6 +5,7 @@ All tests begin with one story of six nights, which is played once.
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -140,6 +141,16 @@ def third_content() -> Rows:
     place = record(rows, "enrollments", "994_1000:994_1000_S2")
     rows["enrollments"].append({**place, "sourced_id": "new", "user_sourced_id": "new"})
     return rows
+
+
+def of_night(marts: Marts) -> Marts:
+    """Without what says whether the night was asked for."""
+    return {
+        mart: [(re.sub(r",(\d{4}-\d\d-\d\d)?\)$", ")", row),) for (row,) in rows]
+        if mart == "roster.dim_district"
+        else rows
+        for mart, rows in marts.items()
+    }
 
 
 def of_one_night(marts: Marts) -> Marts:
@@ -357,15 +368,88 @@ def test_with_a_night_set_every_mart_shows_what_it_showed_then(url: str, story: 
             for number, marts in seen.items():
                 as_of = marts_of(url, "lake", as_of=night(number).isoformat(), role=role)
                 for mart, rows in marts.items():
-                    assert as_of[mart] == rows, (number, mart, role)
-            assert marts_of(url, "lake", as_of="2027-06-30", role=role) == present, "nothing was published since"
+                    assert of_night(as_of)[mart] == of_night({mart: rows})[mart], (number, mart, role)
+            day_without = (night(6) + timedelta(days=1)).isoformat()
+            assert of_night(marts_of(url, "lake", as_of=day_without, role=role)) == of_night(present), "nothing since"
             assert marts_of(url, "lake", as_of="", role=role) == marts_of(url, "lake", role=role) == present
             before_all = marts_of(url, "lake", as_of=night(0).isoformat(), role=role)
             assert before_all.keys() == present.keys()
             assert not any(before_all.values())
-            with pytest.raises(psycopg.errors.InvalidDatetimeFormat, match="the day after"):
-                marts_of(url, "lake", as_of="the day after", role=role)
         finally:
             if role is not None:
                 execute(url, f"drop owned by {role}; drop role {role}")
     assert went.effective_date == night(6)
+
+
+def test_law_08_settings_that_change_today_rewrite_no_night_before(url: str, story: Story) -> None:
+    """What is written while a delivery is waited for, too: nothing of it was accepted."""
+    before = {number: marts_of(url, "lake", as_of=night(number).isoformat()) for number in range(1, 7)}
+    present = marts_of(url, "lake")
+    with connect(url) as connection:
+        ledger.record_district(connection, district_of("lake", name="Renamed", enrollment_end_date="exclusive"))
+    assert marts_of(url, "lake") == present
+
+    with connect(url) as connection:
+        same = ledger.open_delivery(connection, district_of("lake"), night(7), "unchanged")
+        assert move_effective_date(connection, "lake", same.delivery_id, night(7))
+    assert "Renamed" in str(marts_of(url, "lake")["roster.dim_district"]), "from the next night on"
+    go_back(url, to=1)
+    assert query(
+        url, "select district_name, enrollment_end_date from rollcall.publication where district_id = 'lake'"
+    ) == [("District lake", "inclusive")], "a rollback shows what was shown"
+    for number, marts in before.items():
+        assert marts_of(url, "lake", as_of=night(number).isoformat()) == marts, number
+
+
+def test_a_last_day_counts_by_the_habit_that_the_night_was_published_with(url: str, story: Story) -> None:
+    """Somebody's last day is the first night, and the district sends nothing else ever after."""
+    counted = "select enrollments from roster.agg_school_daily where district_id = 'lake' and school_source_id = '994'"
+    counts = query(url, f"{counted} order by effective_date")
+    execute(url, "update rollcall.district set enrollment_end_date = 'exclusive' where district_id = 'lake'")
+    assert query(url, f"{counted} order by effective_date") == counts
+
+
+def test_every_move_of_the_pointer_has_its_moment(url: str, story: Story) -> None:
+    moments = query(
+        url, "select published_at, moved_at from rollcall.publication_event where district_id = 'lake' order by 2"
+    )
+    assert moments[0][0] == moments[1][0], "the second night had nothing new"
+    moved = [moment for _, moment in moments]
+    assert len(set(moved)) == len(moved) == 5
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "words"),
+    [
+        ("roster.as_of", "the day after", "'the day after', which is no date"),
+        ("roster.as_of", "10/07/2026", "no date"),
+        ("roster.as_of", "2026-02-31", "no date"),
+        ("roster.as_of", "infinity", "no date"),
+        ("roster.as_of", "2999-12-31", "has not come anywhere"),
+        ("roster.asof", "2026-10-02", "roster.asof means nothing"),
+        ("rooster.as_of", "2026-10-02", "rooster.as_of means nothing"),
+    ],
+)
+def test_a_night_that_cannot_be_meant_is_refused_in_words(
+    url: str, story: Story, setting: str, value: str, words: str
+) -> None:
+    execute(url, "create role asking login in role roster_reader")
+    execute(url, "insert into rollcall.reader_district values ('asking', 'lake', 'test')")
+    try:
+        with psycopg.connect(psycopg.conninfo.make_conninfo(url, user="asking")) as session:
+            session.execute("select set_config(%s, %s, true)", [setting, value])
+            with pytest.raises(psycopg.DatabaseError, match=words) as refused:
+                session.execute("select from roster.roster")
+            assert "roster.as_of" in str(refused.value.diag.message_hint)
+            session.rollback()
+            session.execute("select from roster.roster")
+    finally:
+        execute(url, "drop role asking")
+
+
+def test_which_night_was_asked_for_can_be_seen(url: str, story: Story) -> None:
+    with psycopg.connect(url) as session:
+        asked = "select as_of from roster.dim_district where district_id = 'lake'"
+        assert session.execute(asked).fetchall() == [(None,)]
+        session.execute("set roster.as_of = '2026-10-02'")
+        assert session.execute(asked).fetchall() == [(night(2),)]

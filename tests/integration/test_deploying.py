@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 from helpers.deliveries import execute, query
+from helpers.postgres import Postgres, migrate_to
 from psycopg.conninfo import make_conninfo
 
 from rollcall.conform import deploy, deployment
@@ -13,6 +14,7 @@ from rollcall.conform.outcomes import BuildImpossibleError
 from rollcall.readers import add_reader, limit_readers
 from rollcall.settings import settings
 from rollcall.warehouse import connect
+from rollcall.who import Person
 
 LIMITS = ("statement_timeout", "idle_in_transaction_session_timeout", "lock_timeout")
 
@@ -31,7 +33,7 @@ def outdated_url(warehouse_url: str) -> str:
 def reader_url(warehouse_url: str) -> Iterator[str]:
     """A reader's login, made by the owner."""
     with connect(warehouse_url, role=None) as connection:
-        add_reader(connection, "sitter", restricted=False)
+        add_reader(connection, "sitter", restricted=False, by=Person("test", "test"))
     yield make_conninfo(warehouse_url, user="sitter")
     execute(warehouse_url, "drop role sitter")
 
@@ -50,13 +52,14 @@ def test_law_06_a_reader_in_a_transaction_delays_no_other_reader_and_no_deploy_f
     outdated_url: str, configure: pytest.MonkeyPatch
 ) -> None:
     told: list[str] = []
+    other_reader = make_conninfo(outdated_url, options="-c lock_timeout=0")  # dbt's own stands in our environment
     deploying = threading.Thread(target=deploy, args=(outdated_url, told.append))
     with psycopg.connect(outdated_url) as sitting:
         sitting.execute("select from roster.dim_course")
         deploying.start()
         while len(told) < 2:
             assert deploying.is_alive()
-            assert query(outdated_url, "select nonsense from roster.dim_course") == [(1,)]
+            assert query(other_reader, "select nonsense from roster.dim_course") == [(1,)]
         process = sitting.info.backend_pid
     deploying.join()
     assert all(f"process {process}" in line for line in told[:2])
@@ -71,14 +74,16 @@ def test_a_deploy_that_has_waited_long_enough_says_for_whom(outdated_url: str, c
             deploy(outdated_url)
 
 
-def test_migrations_do_not_wait_behind_a_reader_either(warehouse_url: str, configure: pytest.MonkeyPatch) -> None:
+def test_migrations_do_not_wait_behind_a_reader_either(postgres: Postgres, configure: pytest.MonkeyPatch) -> None:
     configure.setenv("ROLLCALL_DEPLOY_PATIENCE_SECONDS", "0")
-    execute(warehouse_url, "update public.migration set version_num = '0008'")
-    with psycopg.connect(warehouse_url) as sitting:
-        sitting.execute("select from roster.dim_course")
+    older = postgres.create("rollcall_older")
+    migrate_to(older, "0010")
+    with psycopg.connect(older) as sitting:
+        sitting.execute("select from rollcall.published")
         with pytest.raises(BuildImpossibleError, match=f"process {sitting.info.backend_pid}"):
-            deploy(warehouse_url)
-    deploy(warehouse_url)
+            deploy(older)
+    deploy(older)
+    postgres.drop("rollcall_older")
 
 
 def test_readers_begin_with_the_limits_of_the_settings(

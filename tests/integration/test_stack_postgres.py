@@ -269,3 +269,9 @@ def test_a_state_file_that_cannot_be_read_says_what_to_do(tmp_path: Path) -> Non
 def test_unknown_services_are_refused(state_dir: Path) -> None:
     with pytest.raises(StackError, match="there are postgres, sftp"):
         stack.kill("web", state_dir)
+
+
+def test_readers_of_the_warehouse_do_not_get_into_airflows_database(state: StackState) -> None:
+    """Nor does any other login but its own: the right is everybody's until it is taken away."""
+    with pytest.raises(psycopg.OperationalError, match="permission denied for database"):
+        psycopg.connect(state.warehouse_url, dbname="airflow")

@@ -163,13 +163,13 @@ LAW_3 = ("law-3-a", "law-3-b", "law-3-c")
 def _reader(world: World) -> Iterator[str]:
     """The warehouse's URL for a login that may see two of the three districts."""
     with connect(role=None) as connection:
-        password = add_reader(connection, "law_3", restricted=True)
+        password = add_reader(connection, "law_3", restricted=True, by=Person("test", "test"))
         grant(connection, "law_3", LAW_3[:2], by=Person("test", "test"))
     try:
         yield make_conninfo(world.url, user="law_3", password=password)
     finally:
         with connect(role=None) as connection:
-            remove_reader(connection, "law_3")
+            remove_reader(connection, "law_3", by=Person("test", "test"))
 
 
 def _accept_for_all(world: World, number: int, sequence: int | None = None) -> None:

@@ -2,10 +2,6 @@
     that showed it to the first that no longer did, and the sum of all changes up to a night is that night's count. -#}
 with
 
-publications as (
-    select * from {{ source('rollcall', 'published') }}
-),
-
 published_nights as (
     select * from {{ source('rollcall', 'published_night') }}
 ),
@@ -30,7 +26,12 @@ nights as not materialized (
     select
         district_id,
         array_agg(effective_date order by effective_date) as effective_dates,
-        array_agg(sequence order by effective_date) as sequences
+        array_agg(sequence order by effective_date) as sequences,
+        -- From which end date on an enrollment counts that night: by the habit that the night was published with.
+        array_agg(
+            effective_date + (enrollment_end_date = 'exclusive')::integer
+            order by effective_date
+        ) as first_end_dates
     from published_nights
     group by district_id
 ),
@@ -46,7 +47,7 @@ versions as not materialized (
         valid_from_seq,
         valid_to_seq,
         null::date as begin_date,
-        null::date as past_date,
+        null::date as end_date,
         1 as records
     from organisations
     where type = 'school'
@@ -59,7 +60,7 @@ versions as not materialized (
         users.valid_from_seq,
         users.valid_to_seq,
         null as begin_date,
-        null as past_date,
+        null as end_date,
         1 as records
     from users
     cross join lateral unnest(users.org_source_ids) with ordinality as membership (school_source_id, place)
@@ -75,7 +76,7 @@ versions as not materialized (
         valid_from_seq,
         valid_to_seq,
         null as begin_date,
-        null as past_date,
+        null as end_date,
         count(*) as records
     from classes
     group by district_id, school_source_id, valid_from_seq, valid_to_seq
@@ -88,10 +89,9 @@ versions as not materialized (
         enrollments.valid_from_seq,
         enrollments.valid_to_seq,
         enrollments.begin_date,
-        enrollments.end_date + (publications.enrollment_end_date = 'inclusive')::integer as past_date,
+        enrollments.end_date,
         count(*) as records
     from enrollments
-    inner join publications on enrollments.district_id = publications.district_id
     where enrollments.role = 'student'
     group by
         enrollments.district_id,
@@ -99,8 +99,7 @@ versions as not materialized (
         enrollments.valid_from_seq,
         enrollments.valid_to_seq,
         enrollments.begin_date,
-        enrollments.end_date,
-        publications.enrollment_end_date
+        enrollments.end_date
 ),
 
 -- Nights are numbered from 1. width_bucket tells how many of them came before: it searches a sorted list by halving.
@@ -117,7 +116,7 @@ spells as not materialized (
         ) as first_night,
         1 + least(
             width_bucket(versions.valid_to_seq - 1, nights.sequences),
-            width_bucket(versions.past_date - 1, nights.effective_dates)
+            width_bucket(versions.end_date, nights.first_end_dates)
         ) as past_night
     from versions
     inner join nights on versions.district_id = nights.district_id

@@ -9,5 +9,6 @@ select
     district_name,
     effective_date,
     sequence,
-    published_at
+    published_at,
+    as_of
 from publications

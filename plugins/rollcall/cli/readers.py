@@ -48,7 +48,7 @@ def add(
     from rollcall.who import person
 
     with connect(role=None) as connection:
-        password = add_reader(connection, reader, restricted=restricted)
+        password = add_reader(connection, reader, restricted=restricted, by=person(by))
         if district or all_districts:
             grant(connection, reader, _chosen(district, all_districts), by=person(by))
     console.print(f"Reader {reader} is made. Its password, which is shown this once: {password}", soft_wrap=True)
@@ -69,24 +69,26 @@ def grant(reader: Name, district: Districts = None, all_districts: AllDistricts 
 
 
 @app.command()
-def revoke(reader: Name, district: Districts = None, all_districts: AllDistricts = False) -> None:
+def revoke(reader: Name, district: Districts = None, all_districts: AllDistricts = False, by: By = "") -> None:
     """Take districts from a reader; --all-districts takes every grant."""
     from rollcall.readers import revoke as revoke_districts
     from rollcall.warehouse import connect
+    from rollcall.who import person
 
     with connect(role=None) as connection:
-        revoke_districts(connection, reader, _chosen(district, all_districts))
+        revoke_districts(connection, reader, _chosen(district, all_districts), by=person(by))
     console.print(f"{reader} does not see {'any district' if all_districts else ', '.join(district or [])} any more.")
 
 
 @app.command()
-def remove(reader: Name) -> None:
+def remove(reader: Name, by: By = "") -> None:
     """Take everything from a reader, and remove the login."""
     from rollcall.readers import remove_reader
     from rollcall.warehouse import connect
+    from rollcall.who import person
 
     with connect(role=None) as connection:
-        remove_reader(connection, reader)
+        remove_reader(connection, reader, by=person(by))
     console.print(f"Reader {reader} is removed.")
 
 

@@ -206,7 +206,8 @@ def _keep_as_postgres(path: Path, text: str) -> None:
 
 
 def _password_digest(state: StackState) -> str:
-    words = (state.postgres_password, state.warehouse_password, state.airflow_db_password)
+    # The last word is no password: with it, a cluster of an older version is made what this one makes.
+    words = (state.postgres_password, state.warehouse_password, state.airflow_db_password, "closed")
     return hashlib.sha256("\n".join(words).encode()).hexdigest()
 
 
@@ -272,6 +273,8 @@ def _make_roles_and_databases(state: StackState) -> None:
             if not _exists(connection, "pg_database", "datname", database):
                 names = sql.Identifier(database), sql.Identifier(owner)
                 connection.execute(sql.SQL("CREATE DATABASE {} OWNER {}").format(*names))
+        # Readers of the warehouse are logins of the same server.
+        connection.execute("REVOKE CONNECT, TEMPORARY ON DATABASE airflow FROM PUBLIC")
 
 
 def _exists(connection: Any, catalog: str, column: str, name: str) -> bool:
