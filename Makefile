@@ -51,8 +51,12 @@ lint: .venv/.installed-dev ## ruff and sqlfluff
 	.venv/bin/ruff format --check .
 	.venv/bin/sqlfluff lint dbt_project
 
-types: .venv/.installed-dev ## mypy, strict, on the package
-	.venv/bin/mypy plugins/rollcall
+types: .venv/.installed-dev ## mypy, strict, on everything that is Python
+	.venv/bin/mypy plugins/rollcall simulator benchmarks
+	MYPYPATH=tests:. .venv/bin/mypy tests/conftest.py tests/helpers tests/unit tests/integration
+	MYPYPATH=tests/scenarios:tests:. .venv/bin/mypy tests/scenarios
+	MYPYPATH=tests/properties:tests:. .venv/bin/mypy tests/properties
+	MYPYPATH=.:tests .venv/bin/mypy -p tests.e2e -p tests.chaos
 
 rules: .venv/.installed ## Write the suites of expectations/, and docs/rules/, from expectations/rules/
 	.venv/bin/python -m rollcall.authoring

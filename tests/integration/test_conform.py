@@ -368,7 +368,7 @@ def test_only_one_conform_works_at_a_time(warehouse_url: str) -> None:
 def test_what_is_accepted_while_a_build_runs_is_built_next(warehouse_url: str) -> None:
     """A build is frozen to what was accepted when it began; the same conform goes on until nothing waits."""
     accept(warehouse_url, "hill", 1, school_district())
-    frozen = []
+    frozen: list[Any] = []
 
     def accept_more(line: str) -> None:
         if not frozen:

@@ -1,6 +1,7 @@
 """OneRoster 1.2: what roles.csv says comes into the landed users."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import pytest
 from helpers.deliveries import execute, query
@@ -151,7 +152,11 @@ def test_a_person_with_a_bad_role_is_set_aside_rather_than_losing_a_school(wareh
         role(6, "9", "teacher", "990"),
         role(7, "1", "student", "999", role_type="main"),
     ]
-    files = {**{name: [GOOD[name]] for name in GOOD}, "users": [user("1"), user("2"), user("3")], "roles": roles}
+    files: dict[str, list[Any]] = {
+        **{name: [GOOD[name]] for name in GOOD},
+        "users": [user("1"), user("2"), user("3")],
+        "roles": roles,
+    }
     delivery_id = deliver(warehouse_url, files)
     for name in ("roles", "users", "orgs"):
         gate_file(warehouse_url, delivery_id, name, NO_LIMIT)
@@ -170,7 +175,7 @@ def test_a_person_with_a_bad_role_is_set_aside_rather_than_losing_a_school(wareh
 
 def test_a_role_whose_person_is_not_sent_is_told(warehouse_url: str) -> None:
     publish_user(warehouse_url, "9", "teacher", "990")
-    files = {"orgs": [GOOD["orgs"]], "users": [user("1")], "roles": [role(1, "9", "aide", "990")]}
+    files: dict[str, list[Any]] = {"orgs": [GOOD["orgs"]], "users": [user("1")], "roles": [role(1, "9", "aide", "990")]}
     delivery_id = deliver(warehouse_url, files, modes={"users": "delta", "roles": "delta"})
     gate_delivery(warehouse_url, delivery_id, NO_LIMITS)
     assert found(warehouse_url, delivery_id, "roles") == {2: {"roles_user_not_sent": "warning"}}

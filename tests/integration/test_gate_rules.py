@@ -704,7 +704,7 @@ def test_in_a_district_without_oddities_nothing_is_found(warehouse_url: str) -> 
 
 
 def test_references_are_read_as_the_conform_reads_them(warehouse_url: str) -> None:
-    files = {
+    files: dict[str, list[Any]] = {
         **{name: [dict(row)] for name, row in GOOD.items()},
         "users": [good("users", org_sourced_ids=" 990 , ")],
         "enrollments": [good("enrollments", class_sourced_id=" 990_1 ")],

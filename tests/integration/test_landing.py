@@ -77,7 +77,7 @@ def findings(url: str, delivery_id: int) -> dict[str, str]:
         "select code, severity from rollcall.check_result join rollcall.delivery_file using (delivery_id, file)"
         " where delivery_id = %s"
     )
-    return dict(query(url, statement, delivery_id))  # type: ignore[arg-type]
+    return dict(query(url, statement, delivery_id))
 
 
 def details(url: str, delivery_id: int) -> dict[str, str]:

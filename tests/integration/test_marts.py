@@ -90,7 +90,8 @@ def _is_active(enrollment: dict[str, Any], night: date, habit: str) -> bool:
 
 def _counted(district: str) -> set[tuple[Any, ...]]:
     """Every row that agg_school_daily should show of a district."""
-    found, before = set(), None
+    found: set[Any] = set()
+    before: Any = None
     for night, rows in _nights().items():
         for school in ("994", "995"):
             students = _members(rows, school, "student")

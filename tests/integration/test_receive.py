@@ -11,7 +11,7 @@ import zipfile
 from collections.abc import Callable, Iterator
 from datetime import date, timedelta
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import asyncssh
 import psycopg
@@ -65,7 +65,7 @@ def archive(warehouse_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 
 @pytest.fixture
 def take_in(server: Server, inbox: Path, archive: Path) -> Callable[..., Receipt]:
-    def run(run_id: str = "run_1", night: date = NIGHT, source: str = "inbox", **changes: object) -> Receipt:
+    def run(run_id: str = "run_1", night: date = NIGHT, source: str = "inbox", **changes: Any) -> Receipt:
         return receive(
             district(**changes), server.account(), service_date=night, run_id=run_id, source=source, log=print
         )
@@ -568,7 +568,7 @@ def test_law_1_what_was_claimed_before_it_turned_out_to_be_too_much_goes_back(
 ) -> None:
     """The listing said less than what lies there when it is read."""
     put(inbox, FILES)
-    real = inbox_module.list_folder
+    real = inbox_module.list_folder  # type: ignore[attr-defined]  # as it is called there
 
     async def of_yesterday(session: asyncssh.SFTPClient, folder: str = ".") -> list[InboxFile]:
         return [InboxFile(file.name, 10, file.modified) for file in await real(session, folder)]

@@ -125,7 +125,7 @@ def test_a_night_without_sessions_is_of_the_school_year_that_begins_on_july_1() 
 
 def test_the_fingerprint_is_of_the_cells_and_the_hash_of_what_they_say(warehouse_url: str) -> None:
     said = {"sourced_id": "1", "role": "student", "given_name": "Ada", "date_last_modified": "2026-08-27"}
-    rows = [
+    rows: list[dict[str, Any]] = [
         said,
         dict(said),
         said | {"role": "Student"},

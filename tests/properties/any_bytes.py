@@ -201,7 +201,7 @@ def _written(table: Table, line_end: str, quoting: int | None, delimiter: str) -
     if quoting is None:
         return "".join(delimiter.join(record) + line_end for record in table)
     text = io.StringIO()
-    csv.writer(text, lineterminator=line_end, quoting=quoting, delimiter=delimiter).writerows(table)
+    csv.writer(text, lineterminator=line_end, quoting=quoting, delimiter=delimiter).writerows(table)  # type: ignore[arg-type]
     return text.getvalue()
 
 

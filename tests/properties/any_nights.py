@@ -25,7 +25,7 @@ Records = dict[str, dict[str, Record]]
 Mode = Literal["bulk", "delta", "absent", "header only", "forgotten"]
 Answer = Literal["approved", "discarded", "none"]
 
-ELSEWHERE = {
+ELSEWHERE: dict[str, dict[str, tuple[str, ...]]] = {
     "orgs": {"name": ("Oak", "Elm"), "type": ("school", "department")},
     "academicSessions": {"title": ("Autumn", "Winter"), "endDate": ("2024-10-02", "2024-12-18")},
     "courses": {"title": ("Art", "Music"), "grades": ("07", "07,08", "")},
@@ -101,7 +101,7 @@ class Night:
 
     edits: tuple[Edit, ...] = ()
     slips: tuple[Slip, ...] = ()
-    modes: tuple[Mode, ...] = ("bulk",) * len(FILE_NAMES)
+    modes: tuple[Mode, ...] = ("bulk",) * len(FILE_NAMES)  # type: ignore[assignment]  # a Literal is lost by *
     again: int = 0
     days: int = 1
     answer: Answer = "none"
@@ -275,8 +275,8 @@ def _slipped(table: list[list[str]], slip: Slip) -> list[list[str]]:
         row[0] = f"X{slip.choice}"
         for column, cell in broken[:1]:
             row[header.index(column)] = cell
-    added = {"twice": [list(table[at])], "blank line": [[]]}.get(slip.how, [])
-    return [*deepcopy(table[:at]), row, *added, *deepcopy(table[at + 1 :])]
+    added: dict[str, list[list[str]]] = {"twice": [list(table[at])], "blank line": [[]]}
+    return [*deepcopy(table[:at]), row, *added.get(slip.how, []), *deepcopy(table[at + 1 :])]
 
 
 def _simulated(seed: int, number: int, spoiled: str) -> dict[str, bytes]:

@@ -11,7 +11,7 @@ BATCH = 25
 EVERY_TIME = 100
 
 SETTINGS = settings(
-    derandomize=settings.default.max_examples <= EVERY_TIME,
+    derandomize=settings().max_examples <= EVERY_TIME,
     database=None,
     deadline=None,
     print_blob=True,

@@ -6,7 +6,7 @@ loops, one row at a time. It knows nothing of tables, sequences or builds. A dis
 
 import csv
 import io
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
@@ -329,13 +329,13 @@ class Reference:
 
 def record_of(file: str, cells: Mapping[str, str | None]) -> Record:
     """A record's attributes by the names of its history, as the standard's kinds say that they are to be read."""
-    read = {
+    read: dict[str, Callable[[str], Any]] = {
         "text": str, "id": str, "list": _list, "ids": _list, "date": _date, "boolean": _boolean, "year": int,
         "enumeration": lambda cell: SESSION_TYPES.get(cell.lower(), cell.lower()),
     }  # fmt: skip
     return {
         name.replace("sourced_id", "source_id").replace("enabled_user", "is_enabled"): (
-            None if cells.get(column.name) is None else read[column.kind](str(cells[column.name]))  # type: ignore[no-untyped-call]
+            None if cells.get(column.name) is None else read[column.kind](str(cells[column.name]))
         )
         for column in FILE_BY_NAME[file].landed_columns
         if (name := column.column_name) not in ("sourced_id", "status", "date_last_modified", "school_year")

@@ -428,7 +428,7 @@ class _stuck_in_the_middle_of_everything:  # noqa: N801 -- reads as a phrase
                 f"select pg_advisory_xact_lock(hashtextextended('rollcall.{lock}.' || %s, 0))", [district_id]
             )
         for table in ("delivery", "district", "publication", "night"):
-            self._connection.execute(f"select from rollcall.{table} where district_id = %s for update", [district_id])  # type: ignore[arg-type]
+            self._connection.execute(f"select from rollcall.{table} where district_id = %s for update", [district_id])
 
     def __enter__(self) -> None:
         """Nothing more to do."""

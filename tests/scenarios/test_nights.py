@@ -11,7 +11,7 @@ from datetime import date, timedelta
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import pytest
 from helpers.counts import agree, counts_of
@@ -333,7 +333,7 @@ def story(stories: dict[str, Story], request: pytest.FixtureRequest) -> Story:
 EVERY_STORY = pytest.mark.parametrize("story", STORIES, indirect=True)
 
 
-def only(name: str) -> Any:
+def only(name: str) -> pytest.MarkDecorator:
     """A test about one of the stories."""
     return pytest.mark.parametrize("story", [name], indirect=True)
 

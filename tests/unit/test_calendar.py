@@ -4,7 +4,8 @@ from datetime import date, timedelta
 
 import pytest
 
-from rollcall.decision.calendar import Session, compare_school_years, school_year_on
+from rollcall.decision.calendar import compare_school_years
+from rollcall.decision.school_years import Session, school_year_on
 
 OLD_FALL = Session(2027, date(2026, 8, 12), date(2026, 12, 18))
 OLD_SPRING = Session(2027, date(2027, 1, 5), date(2027, 6, 4))

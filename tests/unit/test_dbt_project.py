@@ -26,7 +26,7 @@ def model(manifest: Manifest, name: str) -> Any:
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)
-def test_the_project_keeps(manifest: Manifest, rule: house_rules.Callable) -> None:  # type: ignore[type-arg]
+def test_the_project_keeps(manifest: Manifest, rule: Callable[[Manifest], Any]) -> None:
     assert list(rule(manifest)) == []
 
 

@@ -5,6 +5,7 @@ import io
 import json
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from hypothesis import example, given
@@ -36,7 +37,8 @@ def read(blocks: list[bytes], header: Header = THREE) -> tuple[Records, list[tup
 
 def plainly(text: str) -> Records:
     """The same by the plainest means: one record at a time, line ends counted."""
-    found, line, lines = [], 2, iter(io.StringIO(text, newline=""))
+    found: list[Any] = []
+    line, lines = 2, iter(io.StringIO(text, newline=""))
 
     def counted() -> Iterator[str]:
         nonlocal line
@@ -65,7 +67,8 @@ def end_of(blocks: list[bytes], header: Header = THREE) -> tuple[bool, int | Non
     """How a file ends: with a line end or not, in a torn record or not, and with which id."""
     reader = RecordReader(header, lambda _: None)
     b"".join(reader.copy_data(iter(blocks)))
-    return reader.end and (reader.end.with_line_end, reader.end.torn_row, reader.end.last_id)
+    end = reader.end
+    return None if end is None else (end.with_line_end, end.torn_row, end.last_id)
 
 
 @given(rows=st.lists(CELLS, max_size=12), quoting=st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_ALL]), data=st.data())

@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import date, timedelta
 from itertools import pairwise
 from pathlib import Path
+from typing import Any, Literal
 from zipfile import ZipFile
 
 import pytest
@@ -48,7 +49,7 @@ def nights(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 
 
 @pytest.mark.parametrize("packaging", ["loose", "zip"])
-def test_a_night_written_twice_has_the_same_bytes(tmp_path: Path, packaging: str) -> None:
+def test_a_night_written_twice_has_the_same_bytes(tmp_path: Path, packaging: Literal["loose", "zip"]) -> None:
     profile = replace(K12, packaging=packaging, manifest=True, students=500)
     first, second = (write_night(profile, 3, tmp_path / name) for name in "ab")
     assert read_bytes(tmp_path / "a") == read_bytes(tmp_path / "b")
@@ -376,7 +377,7 @@ def test_a_night_outside_the_school_year_is_refused(tmp_path: Path) -> None:
     ("change", "message"),
     [({"students": 0}, "at least one"), ({"levels": "high"}, "levels"), ({"packaging": "tar"}, "packaging")],
 )
-def test_a_profile_that_cannot_be_is_refused(change: dict[str, object], message: str) -> None:
+def test_a_profile_that_cannot_be_is_refused(change: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         replace(K12, **change)
 
