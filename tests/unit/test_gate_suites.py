@@ -117,14 +117,14 @@ def test_the_gate_knows_every_code_of_a_torn_record() -> None:
     assert (*(row.code for row in torn), MERGED) == RAGGED_CODES
 
 
-@pytest.mark.parametrize(("suite", "rule"), [param for param in RULES if param.values[1].scope == "row"])
+@pytest.mark.parametrize(("suite", "rule"), [(suite, rule) for suite, rule in OF_SUITES if rule.scope == "row"])
 def test_a_rule_about_a_row_looks_at_nothing_else(suite: str, rule: Rule) -> None:
     condition = str(rule.expectation["kwargs"].get("condition", ""))
     assert rule.own_query is None
     assert not re.search(r"\b(select|current_date|current_timestamp|now)\b", condition)
 
 
-@pytest.mark.parametrize(("suite", "rule"), [param for param in RULES if param.values[1].scope == "references"])
+@pytest.mark.parametrize(("suite", "rule"), [(suite, rule) for suite, rule in OF_SUITES if rule.scope == "references"])
 def test_a_rule_about_references_looks_at_what_its_columns_name(suite: str, rule: Rule) -> None:
     query = rule.own_query or ""
     named = {file.table_name for _, file in names_of(FILE_BY_NAME[rule.file])}

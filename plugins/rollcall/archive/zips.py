@@ -15,6 +15,7 @@ from rollcall.arrival.listing import canonical_name, is_finished, is_standard
 from rollcall.arrival.notes import Note, UnusableDeliveryError
 from rollcall.districts import UploadLimits
 from rollcall.names import named, shown
+from rollcall.signatures import LONGEST, Kind, kind_of
 
 BLOCK_BYTES = 1024 * 1024
 HIGHEST_RATIO = 200
@@ -32,14 +33,7 @@ BROKEN = (
 
 PACKED = frozenset({".zip", ".gz", ".tgz", ".tar", ".7z", ".rar", ".bz2", ".xz", ".zst"})
 WORKBOOKS = frozenset({".xlsx", ".xlsm", ".xlsb", ".xls", ".ods"})
-LOOKS_LIKE = (
-    (b"\x1f\x8b", "a gzip file"),
-    (b"7z\xbc\xaf\x27\x1c", "a 7-Zip archive"),
-    (b"Rar!", "a RAR archive"),
-    (b"\xd0\xcf\x11\xe0", "an old Office file"),
-    (b"%PDF", "a PDF"),
-    (b"<", "a web page or XML"),
-)
+ZIPS = (Kind.ZIP, Kind.EMPTY_ZIP)
 DRIVE = re.compile(r"^[A-Za-z]:")
 END_OF_DIRECTORY = b"PK\x05\x06"
 ZIP64_END = b"PK\x06\x06"
@@ -67,9 +61,11 @@ def open_zip(source: IO[bytes]) -> zipfile.ZipFile:
         return zipfile.ZipFile(source)
     except BROKEN:
         source.seek(0)
-        start = source.read(8)
-        kind = next((name for signature, name in LOOKS_LIKE if start.startswith(signature)), None)
-        raise UnusableDeliveryError("zip_broken", f"It looks like {kind}." if kind else None) from None
+        start = source.read(LONGEST)
+        kind = "a web page or XML" if start.startswith(b"<") else kind_of(start)
+        raise UnusableDeliveryError(
+            "zip_broken", f"It looks like {kind}." if kind and kind not in ZIPS else None
+        ) from None
 
 
 def look_into(package: zipfile.ZipFile, packed_bytes: int, upload: UploadLimits) -> Contents:

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from rollcall.landing.findings import Finding
 from rollcall.landing.header import Header
 from rollcall.oneroster import FILE_BY_NAME, NEW_IN_1_1
+from rollcall.signatures import Kind, kind_of
 
 HEAD_BYTES = 8192
 """How much of a file's begin is looked at."""
@@ -15,21 +16,21 @@ MOST_COLUMNS = 1000
 
 OFFICE_PARTS = (b"[Content_Types].xml", b"_rels/.rels", b"xl/", b"application/vnd.oasis.opendocument.spreadsheet")
 
-SIGNATURES: tuple[tuple[bytes, Finding], ...] = (
-    (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", Finding("file_excel")),
-    (b"%PDF-", Finding("file_pdf")),
-    (b"PK\x03\x04", Finding("file_compressed", detail="It is a zip archive.")),
-    (b"PK\x05\x06", Finding("file_compressed", detail="It is an empty zip archive.")),
-    (b"\x1f\x8b", Finding("file_compressed", detail="It is compressed with gzip.")),
-    (b"7z\xbc\xaf\x27\x1c", Finding("file_compressed", detail="It is a 7z archive.")),
-    (b"Rar!\x1a\x07", Finding("file_compressed", detail="It is a rar archive.")),
-    (b"BZh", Finding("file_compressed", detail="It is compressed with bzip2.")),
-    (b"\xfd7zXZ\x00", Finding("file_compressed", detail="It is compressed with xz.")),
-    (b"\x28\xb5\x2f\xfd", Finding("file_compressed", detail="It is compressed with zstd.")),
-    (b"SQLite format 3\x00", Finding("file_database_dump", detail="It is a SQLite database.")),
-    (b"PGDMP", Finding("file_database_dump", detail="It was made by pg_dump.")),
-)
-"""The bytes with which files of other kinds begin."""
+OF_KIND: dict[Kind, Finding] = {
+    Kind.OLD_OFFICE: Finding("file_excel"),
+    Kind.PDF: Finding("file_pdf"),
+    Kind.ZIP: Finding("file_compressed", detail="It is a zip archive."),
+    Kind.EMPTY_ZIP: Finding("file_compressed", detail="It is an empty zip archive."),
+    Kind.GZIP: Finding("file_compressed", detail="It is compressed with gzip."),
+    Kind.SEVEN_ZIP: Finding("file_compressed", detail="It is a 7z archive."),
+    Kind.RAR: Finding("file_compressed", detail="It is a rar archive."),
+    Kind.BZIP2: Finding("file_compressed", detail="It is compressed with bzip2."),
+    Kind.XZ: Finding("file_compressed", detail="It is compressed with xz."),
+    Kind.ZSTD: Finding("file_compressed", detail="It is compressed with zstd."),
+    Kind.SQLITE: Finding("file_database_dump", detail="It is a SQLite database."),
+    Kind.PG_DUMP: Finding("file_database_dump", detail="It was made by pg_dump."),
+}
+"""What is found where a CSV file was due."""
 
 BEGINNINGS: tuple[tuple[str, Finding], ...] = (
     (r"--.{0,200}(PostgreSQL|pg_dump)", Finding("file_database_dump", detail="It was made by pg_dump.")),
@@ -94,9 +95,10 @@ def of_bytes(head: bytes) -> Finding | None:
     Args:
         head: The first `HEAD_BYTES` of the file.
     """
-    if head.startswith(b"PK\x03\x04") and any(part in head for part in OFFICE_PARTS):
+    kind = kind_of(head)
+    if kind is Kind.ZIP and any(part in head for part in OFFICE_PARTS):
         return Finding("file_excel")
-    return next((finding for signature, finding in SIGNATURES if head.startswith(signature)), None)
+    return OF_KIND[kind] if kind else None
 
 
 def of_text(text: str) -> Finding | None:
