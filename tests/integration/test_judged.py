@@ -224,3 +224,17 @@ def test_a_file_that_is_sent_in_another_way_is_judged_in_full(warehouse_url: str
     second = judge(warehouse_url, district(courses=[good("courses", status="active")]), courses="delta")
 
     assert since(warehouse_url, second) == {**dict.fromkeys(FILE_NAMES, first), "courses": None}
+
+
+def test_what_was_taken_over_from_may_be_gone_before_the_files_are_judged_together(warehouse_url: str) -> None:
+    """Upkeep has dropped it, because another delivery was published meanwhile."""
+    first = publish(warehouse_url, judge(warehouse_url, district()))
+    second = night(warehouse_url, district(classes=district()["classes"][1:]))
+    for name in FILE_NAMES:
+        gate_file(warehouse_url, second, name, NO_LIMIT)
+    execute(warehouse_url, f"drop schema delivery_{first} cascade")
+
+    gate_delivery(warehouse_url, second, NO_LIMITS)
+
+    unknown = {"enrollments_class_unknown": "critical"}
+    assert found(warehouse_url, second, "enrollments") == {2: unknown, 3: unknown}

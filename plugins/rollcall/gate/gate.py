@@ -7,10 +7,10 @@ from rollcall.districts import Limit, Limits
 from rollcall.gate import findings, references
 from rollcall.gate.fold import fold_roles
 from rollcall.gate.inspection import FILE_MODE, Evaluation, Inspection, inspect
-from rollcall.gate.judged import Rest, judged_before, new_rows, rule_book, touched_rows
+from rollcall.gate.judged import Rest, judged_before, judged_since, new_rows, rule_book, touched_rows
 from rollcall.gate.landed import LandedFile, lock_landed_files
 from rollcall.gate.outcome import DeliveryOutcome, FileOutcome, judge, recorded_outcome
-from rollcall.gate.progress import judged_since, record_gated_alone, record_gated_together
+from rollcall.gate.progress import record_gated_alone, record_gated_together
 from rollcall.gate.rules import Rule, codes, suite_rules
 from rollcall.ledger import Delivery, landing_schema
 from rollcall.oneroster import LANDED_FILE_NAMES
@@ -133,33 +133,44 @@ def _apply_delivery_suite(
     Great Expectations looks through connections of its own, so what is set aside is collected where it sees it, and
     counts at the end, all at once.
     """
-    delivery, setting_aside = deliveries.delivery(ledger, delivery_id), list[Rule]()
-    befores = judged_since(ledger, delivery_id)
+    delivery = deliveries.delivery(ledger, delivery_id)
+    before, rests, setting_aside = judged_since(ledger, delivery), dict[str, Rest](), list[Rule]()
     with connect(warehouse_url, search_path=delivery.landing_schema, autocommit=True) as scratch:
         references.collect_set_aside(scratch, codes(rules))
         references.create_known_views(scratch, publication_of(scratch, delivery.district_id), landed)
-        known, rests = references.Known(scratch, befores), dict[str, Rest]()
+        known = references.Known(scratch, before.delivery if before else None)
         with inspect(warehouse_url, delivery.landing_schema) as inspection:
             for batch in _evaluated_at_once(rules):
-                file = landed.get(batch[0].file)
-                if file is None or file.rejected:
+                name = batch[0].file
+                if name not in landed or landed[name].rejected:
                     continue
                 known.keep_for(batch)
-                name = file.file.name
-                if name in befores and name not in rests and any(rule.scope == "references" for rule in batch):
-                    known.find_moved(file.file)
-                    rests[name] = touched_rows(scratch, delivery, befores[name], file.file, rules)
-                for evaluation in _evaluate(inspection, file, batch, rests.get(name)):
-                    findings.record_check(ledger, delivery_id, evaluation, file.rows)
-                    if evaluation.rule.severity != "critical":
-                        findings.list_rows(ledger, delivery_id, evaluation)
-                    elif evaluation.rows_failed:
-                        findings.set_aside(scratch, evaluation, references.SET_ASIDE_SO_FAR)
+                if before and name in before.files and name not in rests and _is_about_references(batch):
+                    known.find_moved(landed[name].file)
+                    rests[name] = touched_rows(scratch, delivery, before.delivery, landed[name].file, rules)
+                for evaluation in _evaluate(inspection, landed[name], batch, rests.get(name)):
+                    _record_together(ledger, scratch, delivery_id, evaluation, landed[name].rows)
+                    if evaluation.rule.severity == "critical" and evaluation.rows_failed:
                         setting_aside.append(evaluation.rule)
         known.keep_all()
     references.keep_set_aside(ledger, codes(rules))
     for rule in setting_aside:
         findings.list_set_aside(ledger, delivery_id, rule.file, rule.code, rule.column)
+
+
+def _is_about_references(rules: Sequence[Rule]) -> bool:
+    return any(rule.scope == "references" for rule in rules)
+
+
+def _record_together(
+    ledger: Connection, scratch: Connection, delivery_id: int, evaluation: Evaluation, rows: int
+) -> None:
+    """Write what a rule found; what it sets aside, where the rules after it see it."""
+    findings.record_check(ledger, delivery_id, evaluation, rows)
+    if evaluation.rule.severity == "critical":
+        findings.set_aside(scratch, evaluation, references.SET_ASIDE_SO_FAR)
+    else:
+        findings.list_rows(ledger, delivery_id, evaluation)
 
 
 def _evaluated_at_once(rules: Iterable[Rule]) -> Iterator[list[Rule]]:

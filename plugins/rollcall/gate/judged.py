@@ -7,7 +7,7 @@ the ledger reads as if all had been asked. Rules of the third kind are asked of 
 """
 
 import hashlib
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from psycopg import sql
@@ -16,15 +16,28 @@ from psycopg.rows import scalar_row
 from rollcall import ledger
 from rollcall.gate.inspection import Evaluation, Inspection
 from rollcall.gate.landed import LandedFile
-from rollcall.gate.references import moved_table, names_of
+from rollcall.gate.references import COMPARED, moved_table, names_of
 from rollcall.gate.rules import Rule
 from rollcall.landing.typed import reading, typed_table
 from rollcall.ledger import Delivery
-from rollcall.oneroster import FILES, File
+from rollcall.oneroster import FILE_BY_NAME, FILES, File
 from rollcall.suites import DELIVERY_SUITE, suite_path
 from rollcall.warehouse import Connection
 
 NOTHING = sql.SQL("")
+
+
+@dataclass(frozen=True)
+class Before:
+    """What judgements are taken over from.
+
+    Attributes:
+        delivery: The delivery.
+        files: The files of which they are, by the standard's names.
+    """
+
+    delivery: Delivery
+    files: frozenset[str]
 
 
 @dataclass(frozen=True)
@@ -70,11 +83,12 @@ class Rest:
 
 
 def rule_book(file: File) -> str:
-    """A hash of what decides what is said of a file's rows: its rules, those among files, and how cells are read."""
+    """A hash of what decides what is said of a file's rows: its rules, those among files, how cells are read."""
     said = hashlib.sha256()
     for suite in (file.name, DELIVERY_SUITE):
         said.update(suite_path(suite).read_bytes())
     said.update(reading(file).as_string(None).encode())
+    said.update(repr(COMPARED).encode())
     return said.hexdigest()
 
 
@@ -114,10 +128,34 @@ def judged_before(connection: Connection, delivery: Delivery, landed: LandedFile
                 "rule_book": rule_book(landed.file),
             },
         ).fetchone()
-    if not found:
+    before = ledger.delivery(connection, found) if found else None
+    return before if before and _are_there(connection, (before, delivery), landed.file) else None
+
+
+def judged_since(connection: Connection, delivery: Delivery) -> Before | None:
+    """What judgements were taken over from, and still can be; None where everything is to be judged.
+
+    It is one delivery for all files. Where one was judged again after another publication, the older does not count.
+
+    Args:
+        connection: A transaction in the ledger.
+        delivery: The delivery that is judged now, each of its files alone already.
+    """
+    rows = connection.execute(
+        "select file, judged_since from rollcall.delivery_file where delivery_id = %s and judged_since is not null",
+        (delivery.delivery_id,),
+    ).fetchall()
+    if not rows:
         return None
-    before = ledger.delivery(connection, found)
-    return before if all(_is_there(connection, each, landed.file) for each in (before, delivery)) else None
+    latest = ledger.delivery(connection, max(int(str(since)) for _, since in rows))
+    names = [str(name) for name, since in rows if since == latest.delivery_id]
+    there = [name for name in names if _are_there(connection, (latest, delivery), FILE_BY_NAME[name])]
+    return Before(latest, frozenset(there)) if there else None
+
+
+def _are_there(connection: Connection, deliveries: Iterable[Delivery], file: File) -> bool:
+    """Whether the rows of deliveries' file, as they were read, are all there still."""
+    return all(_is_there(connection, each, file) for each in deliveries)
 
 
 def _is_there(connection: Connection, delivery: Delivery, file: File) -> bool:

@@ -1,6 +1,5 @@
 """How far the gate has come with what was landed: a delivery counts only when it is through."""
 
-from rollcall import ledger
 from rollcall.ledger import Delivery
 from rollcall.oneroster import LANDED_FILE_NAMES
 from rollcall.warehouse import Connection
@@ -23,15 +22,6 @@ def record_gated_alone(
         " where delivery_id = %s and file = %s",
         (rule_book, before and before.delivery_id, delivery_id, file),
     )
-
-
-def judged_since(connection: Connection, delivery_id: int) -> dict[str, Delivery]:
-    """For each file of which judgements were taken over from an earlier delivery: that delivery."""
-    rows = connection.execute(
-        "select file, judged_since from rollcall.delivery_file where delivery_id = %s and judged_since is not null",
-        (delivery_id,),
-    ).fetchall()
-    return {str(file): ledger.delivery(connection, int(str(before))) for file, before in rows}
 
 
 def record_gated_together(connection: Connection, delivery_id: int) -> None:

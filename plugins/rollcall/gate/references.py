@@ -157,12 +157,12 @@ class Known:
 
     Args:
         connection: A connection that commits each statement, whose search path is the delivery's schema.
-        befores: For each file of which judgements are taken over: the delivery that they are taken from.
+        before: The delivery that judgements are taken over from, if some are.
     """
 
-    def __init__(self, connection: Connection, befores: Mapping[str, Delivery]) -> None:
+    def __init__(self, connection: Connection, before: Delivery | None) -> None:
         self._connection = connection
-        self._before = next(iter(befores.values()), None)
+        self._before = before
         self._kept: set[str] = set()
 
     def keep_for(self, rules: Sequence[Rule]) -> None:
