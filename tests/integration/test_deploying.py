@@ -77,7 +77,7 @@ def test_a_deploy_that_has_waited_long_enough_says_for_whom(outdated_url: str, c
 def test_migrations_do_not_wait_behind_a_reader_either(postgres: Postgres, configure: pytest.MonkeyPatch) -> None:
     configure.setenv("ROLLCALL_DEPLOY_PATIENCE_SECONDS", "0")
     older = postgres.create("rollcall_older")
-    migrate_to(older, "0010")
+    migrate_to(older, "0011")
     with psycopg.connect(older) as sitting:
         sitting.execute("select from rollcall.published")
         with pytest.raises(BuildImpossibleError, match=f"process {sitting.info.backend_pid}"):
