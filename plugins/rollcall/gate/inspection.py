@@ -169,7 +169,6 @@ def _datasource(warehouse_url: str, schema: str, file_mode: str) -> Iterator["SQ
 @lru_cache(maxsize=1)
 def _context(process_id: int) -> "EphemeralDataContext":  # noqa: ARG001 - a forked process makes its own
     """The process's context: in memory, without stores, sites, progress bars and analytics."""
-    os.environ["GX_ANALYTICS_ENABLED"] = "false"
     import great_expectations
     from great_expectations.data_context.types.base import (
         DataContextConfig,
