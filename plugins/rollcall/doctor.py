@@ -19,8 +19,13 @@ from rollcall.settings import settings
 from rollcall.stack.state import DATA_FOLDER
 from rollcall.warehouse import Role, WarehouseError, connect
 
-NEED_THE_WAREHOUSE = frozenset({"migrations", "roles"})
+NEED_THE_WAREHOUSE = frozenset({"migrations", "roles", "marts"})
 ROLES: tuple[Role, ...] = ("rollcall_loader", "rollcall_dbt")
+_FINDINGS = """
+    select district_id, test, severity, failures
+    from rollcall.mart_finding inner join rollcall.publication using (district_id, sequence)
+    order by district_id, test
+"""
 MOST_LOOKED_AT = 100_000
 """Files and folders whose rights are looked at; what lies in a closed folder is out of reach anyway."""
 MOST_NAMED = 3
@@ -101,6 +106,25 @@ def _roles_can_be_taken_on() -> str:
     return f"The login may act as {' and '.join(ROLES)}."
 
 
+def _marts_pass_their_tests() -> str:
+    """What the tests found in what readers see now; what happens with what districts send is no reason to worry."""
+    with connect() as connection:
+        rows = connection.execute(_FINDINGS).fetchall()
+        tested = connection.execute("select count(distinct district_id), max(tested_at) from rollcall.mart_test")
+        districts, last = tested.fetchone() or (0, None)
+    by_mistake = [f"{district} fails {test} {count} times" for district, test, severity, count in rows
+                  if severity == "error"]  # fmt: skip
+    if by_mistake:
+        named = "; ".join(by_mistake[:MOST_NAMED]) + ("; ..." if len(by_mistake) > MOST_NAMED else "")
+        raise _Bad(f"{named}.", "Ask Rollcall's maintainers: the marts show it. All of it: rollcall.mart_finding.")
+    warned = sum(severity == "warn" for _, _, severity, _ in rows)
+    if not districts:
+        return "Not tested yet: the DAG mart_tests does it after publications."
+    return (
+        f"{districts} districts tested, the last at {last:%Y-%m-%d %H:%M}; {warned} warnings in rollcall.mart_finding."
+    )
+
+
 def _archive_takes_files() -> str:
     root = settings().archive_root
     try:
@@ -178,6 +202,7 @@ CHECKS: dict[str, Callable[[], str]] = {
     "warehouse": _warehouse_answers,
     "migrations": _warehouse_is_migrated,
     "roles": _roles_can_be_taken_on,
+    "marts": _marts_pass_their_tests,
     "archive": _archive_takes_files,
     "archive_room": _archive_has_room,
     "archive_private": _archive_is_private,

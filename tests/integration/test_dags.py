@@ -35,7 +35,7 @@ def dag(file: str) -> DAG:
     return made
 
 
-@pytest.mark.parametrize("file", ["conform", "upkeep", "district_roster"])
+@pytest.mark.parametrize("file", ["conform", "mart_tests", "upkeep", "district_roster"])
 def test_a_task_that_was_killed_is_tried_again_within_seconds(file: str) -> None:
     """Airflow's default is five minutes, in which `conform` kept every district waiting."""
     for task in dag(file).tasks:

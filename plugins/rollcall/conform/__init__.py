@@ -3,6 +3,7 @@
 from rollcall.conform.deployment import deploy
 from rollcall.conform.landed import drop_landed
 from rollcall.conform.loop import conform
+from rollcall.conform.mart_tests import MartFinding, check_marts
 from rollcall.conform.night_correction import CannotCorrectNightError, NightCorrection, correct_night
 from rollcall.conform.outcomes import BuildImpossibleError, BuildOutcome, LandedRowsLostError, NodeOutcome
 from rollcall.conform.rollback import CannotRollBackError, Rollback, roll_back
@@ -13,9 +14,11 @@ __all__ = [
     "CannotCorrectNightError",
     "CannotRollBackError",
     "LandedRowsLostError",
+    "MartFinding",
     "NightCorrection",
     "NodeOutcome",
     "Rollback",
+    "check_marts",
     "conform",
     "correct_night",
     "deploy",

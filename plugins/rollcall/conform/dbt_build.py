@@ -5,6 +5,7 @@ import os
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -22,11 +23,34 @@ NIGHTLY = (
 )  # fmt: skip
 """The nightly build: no mart, whose views stand, and of the tests only the audits."""
 
+
+@dataclass(frozen=True)
+class DataTest:
+    """One of dbt's tests.
+
+    Attributes:
+        name: Its name.
+        severity: ``error`` or ``warn``, as its model's file says.
+        query: A row per failure, with `district_id`.
+    """
+
+    name: str
+    severity: str
+    query: str
+
+
 EVERYTHING = ("run",)
 """A deploy: every table and view."""
 
 DOCUMENT = ("docs", "generate", "--static")
 """What there is, as one page: from the catalog and the models' files, never from a row."""
+
+TESTS = (
+    "compile",
+    "--select", "resource_type:test,path:models/marts", "resource_type:test,path:models/history",
+    "--exclude", "path:tests/audits",
+)  # fmt: skip
+"""The tests of what is published, as queries. Staging has nothing to test by then: audits do, while it is built."""
 
 # dbt's log and result files would hold what PostgreSQL says; outcomes are reported through the ledger instead.
 SILENT = ("--quiet", "--log-level", "none", "--log-level-file", "none", "--no-write-json")
@@ -48,6 +72,25 @@ def run_dbt(warehouse_url: str, command: Sequence[str], *, lock_timeout: str | N
     """
     outcome = _invoke(warehouse_url, command, lock_timeout=lock_timeout)
     return [_node_outcome(result) for result in outcome.result.results]
+
+
+def compile_tests(warehouse_url: str) -> list[DataTest]:
+    """The data tests of marts and history, as queries that give a row with `district_id` per failure.
+
+    Args:
+        warehouse_url: The warehouse.
+
+    Raises:
+        BuildImpossibleError: dbt did not compile them.
+    """
+    # A place of its own: a build that runs at the same moment parses the project, too.
+    target = _target_path().with_name("tests") / "target"
+    outcome = _invoke(warehouse_url, TESTS, target)
+    return [
+        DataTest(result.node.name, str(result.node.config.severity).lower(), result.node.compiled_code)
+        for result in outcome.result.results
+        if str(result.node.resource_type) == "test"
+    ]
 
 
 def write_docs(warehouse_url: str, page: Path) -> None:
