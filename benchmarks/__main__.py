@@ -36,7 +36,7 @@ def district(
     work: Work = None,
     note: Note = "",
 ) -> None:
-    """Measure a first load, a next night and an identical night of one district."""
+    """Measure a first load, a next night and an identical night of one district, and a second one's first load."""
     _keep(large_district.measure(students, _work(work), say) | {"note": note}, results)
 
 

@@ -8,11 +8,23 @@ import psycopg
 
 from benchmarks.stack import BenchStack
 from rollcall.districts import District
-from rollcall.oneroster import LANDED_FILES
+from rollcall.oneroster import FILE_BY_NAME, LANDED_FILES
+
+NAMED_BY_NOBODY = ("enrollments", "demographics")
+"""Files whose records can be set aside and leave no other without what it names."""
 
 
-def accept_folder(stack: BenchStack, district: District, folder: Path, service_date: date) -> int:
+def accept_folder(
+    stack: BenchStack, district: District, folder: Path, service_date: date, *, every_aside: int = 0
+) -> int:
     """Put a folder in by hand, as ``rollcall inject`` does, land it, and accept it ungated.
+
+    Args:
+        stack: The stack.
+        district: Whose files they are.
+        folder: The files.
+        service_date: Their night.
+        every_aside: Every such record that no other names is set aside; 0 for none.
 
     Returns:
         The delivery.
@@ -45,9 +57,29 @@ def accept_folder(stack: BenchStack, district: District, folder: Path, service_d
             " where delivery_id = %s",
             (delivery_id,),
         )
+        for name in NAMED_BY_NOBODY if every_aside else ():
+            _set_aside(connection, delivery_id, name, every_aside)
         connection.execute("update rollcall.delivery set decided_at = now() where delivery_id = %s", (delivery_id,))
     accept(delivery_id)
     return delivery_id
+
+
+def _set_aside(
+    connection: "psycopg.Connection[tuple[object, ...]]", delivery_id: int, name: str, every_aside: int
+) -> None:
+    """Set every such record of a file aside, as the gate would."""
+    schema, table = f"delivery_{delivery_id}", FILE_BY_NAME[name].table_name
+    connection.execute("set local role rollcall_loader")
+    aside = connection.execute(
+        f"insert into {schema}.row_set_aside (file, code, row_number, sourced_id)"
+        f" select %s, 'benchmark', _row, sourced_id from {schema}.{table} where _row %% %s = 0",
+        (name, every_aside),
+    )
+    connection.execute(
+        "update rollcall.delivery_file set rows_set_aside = %s where delivery_id = %s and file = %s",
+        (aside.rowcount, delivery_id, name),
+    )
+    connection.execute("reset role")
 
 
 def copy_accepted(stack: BenchStack, delivery_id: int, district_ids: Sequence[str]) -> None:

@@ -1,4 +1,7 @@
-"""One large district: a first load, the next night, and an identical one, each against the bare COPY of its files."""
+"""One large district: a first load, the next night, an identical one; and another district's first load beside it.
+
+Each is measured against the bare COPY of its files.
+"""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -14,7 +17,7 @@ from benchmarks.stack import BenchStack, bench_stack
 from simulator.profile import Profile, Rates
 
 RATES = Rates()
-BUDGETS = {"first load": 10.0, "next night": 6.0, "identical night": 2.0}
+BUDGETS = {"first load": 10.0, "next night": 6.0, "identical night": 2.0, "first load of a second district": 10.0}
 MEMORY_BUDGET_MB = 512
 ENROLLMENTS = "select count(*) from history.hist_enrollments"
 
@@ -37,7 +40,8 @@ def measure(students: int, work: Path, say: Say) -> dict[str, Any]:
     with bench_stack(work) as stack:
         before = machine()
         player = Player(stack, stack.settle_in(profile.district_id), say)
-        copies, nights = _nights(player, profile, first, second, say)
+        newcomer = Player(stack, stack.settle_in("newcomer"), say)
+        copies, nights = _nights(player, newcomer, profile, first, second, say)
         return {
             "name": "district",
             "students": students,
@@ -59,14 +63,15 @@ def _ask(stack: BenchStack, district_id: str) -> dict[str, Any]:
 
 
 def _nights(
-    player: Player, profile: Profile, first: Sent, second: Sent, say: Say
+    player: Player, newcomer: Player, profile: Profile, first: Sent, second: Sent, say: Say
 ) -> tuple[list[tuple[float, float]], list[tuple[str, Sent, Night]]]:
-    """The three nights, with a COPY before each and after the last."""
+    """The nights, with a COPY before each and after the last."""
     copies = [player.copy(first.files)]
     nights = []
-    for number, (name, sent) in enumerate(zip(BUDGETS, (first, second, second), strict=True)):
+    played = ((player, first), (player, second), (player, second), (newcomer, first))
+    for number, (name, (whose, sent)) in enumerate(zip(BUDGETS, played, strict=True)):
         say(f"-- {name}")
-        night = player.play(sent.files, profile.first_night + timedelta(days=number))
+        night = whose.play(sent.files, profile.first_night + timedelta(days=number))
         copies.append(player.copy(sent.files))
         nights.append((name, sent, night))
     return copies, nights

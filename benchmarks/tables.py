@@ -92,7 +92,8 @@ def _reader(result: Mapping[str, Any]) -> str:
 def builds_table(result: Mapping[str, Any]) -> str:
     """One district and many, side by side."""
     intro = (
-        f"{result['districts']} districts of {result['students']} students ({result['rows']:,} rows) each."
+        f"{result['districts']} districts of {result['students']} students ({result['rows']:,} rows) each; every"
+        f" {result['every_aside']}th enrollment and demographics row is set aside."
         f" {_circumstances(result)}"
     )
     rows = [

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from rollcall.settings import PROJECT_ROOT
 
-NIGHTS = ("first load", "next night", "identical night")
+NIGHTS = ("first load", "next night", "identical night", "first load of a second district")
 STAGES = {"transfer", "archive", "land", "gate", "decide", "conform", "publish"}
 
 
@@ -18,13 +18,13 @@ def test_a_tiny_district_is_measured_stage_by_stage(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
 
     result = json.loads((tmp_path / "results" / "district.json").read_text())
-    first, following, identical = result["nights"]
+    first, following, identical, second = result["nights"]
 
     assert [night["name"] for night in result["nights"]] == list(NIGHTS)
-    assert [night["state"] for night in result["nights"]] == ["published", "published", "unchanged"]
-    assert set(first["stages"]) == set(following["stages"]) == STAGES
+    assert [night["state"] for night in result["nights"]] == ["published", "published", "unchanged", "published"]
+    assert set(first["stages"]) == set(following["stages"]) == set(second["stages"]) == STAGES
     assert set(identical["stages"]) == {"transfer", "archive"}
-    assert len(result["copy"]["runs"]) == 4
+    assert len(result["copy"]["runs"]) == 5
     assert {"seconds", "ratio", "cpu_seconds", "cpu_ratio"} <= set(first)
     assert result["reader"]["one_school"]["rows_most"] > 0
     assert {"build", "receive", "decide", "PostgreSQL backend", "SFTP server"} <= {
