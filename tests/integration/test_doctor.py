@@ -90,7 +90,7 @@ def test_an_archive_that_takes_no_files_is_told(world: Path, monkeypatch: pytest
 def test_a_warehouse_that_is_away_is_told_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE", "postgresql://rollcall:secret@127.0.0.1:1/warehouse")
     found = bad()
-    assert set(found) == {"warehouse", "migrations", "roles"}
+    assert set(found) == {"warehouse", "migrations", "roles", "marts"}
     assert "cannot be reached" in found["warehouse"]["what"]
     assert "secret" not in json.dumps(found)
     assert found["roles"]["what"] == "Not looked at: the warehouse does not answer."
@@ -120,7 +120,7 @@ def test_a_login_that_may_not_act_as_the_loader_is_told(warehouse_url: str, monk
         found = bad()
     finally:
         execute(warehouse_url, "drop owned by stranger; drop role stranger")
-    assert set(found) == {"roles"}
+    assert set(found) == {"roles", "marts"}
     assert "may not take on the role rollcall_loader" in found["roles"]["what"]
 
 
