@@ -18,8 +18,7 @@ def ended(log: "Logger", state: Literal["success", "skipped", "failed"], message
     """
     if state == "failed":
         log.error(message)
-        return TriggerEvent(
-            message
-        )  # `WaitingSensor.execute_complete` raises it: Airflow tries a `TaskFailedEvent` again
+        # `WaitingSensor.execute_complete` raises it: Airflow tries again what a `TaskFailedEvent` ends.
+        return TriggerEvent(message)
     log.info(message)
     return TaskSuccessEvent() if state == "success" else TaskSkippedEvent()
