@@ -60,6 +60,7 @@ def accept_folder(
         for name in NAMED_BY_NOBODY if every_aside else ():
             _set_aside(connection, delivery_id, name, every_aside)
         connection.execute("update rollcall.delivery set decided_at = now() where delivery_id = %s", (delivery_id,))
+    _compare(stack, delivery_id)
     accept(delivery_id)
     return delivery_id
 
@@ -86,11 +87,22 @@ def copy_accepted(stack: BenchStack, delivery_id: int, district_ids: Sequence[st
     """Give districts an accepted delivery equal to one that there is: its rows in the ledger, its landed tables."""
     with psycopg.connect(stack.url) as connection:
         connection.execute("set role rollcall_loader")
-        for district_id in district_ids:
-            _copy(connection, delivery_id, district_id)
+        copies = [_copy(connection, delivery_id, district_id) for district_id in district_ids]
+    for copy in copies:
+        _compare(stack, copy)
 
 
-def _copy(connection: "psycopg.Connection[tuple[object, ...]]", delivery_id: int, district_id: str) -> None:
+def _compare(stack: BenchStack, delivery_id: int) -> None:
+    """Compute what a delivery changes, as ``decide`` does before anything is accepted."""
+    from rollcall import ledger
+    from rollcall.decision.changes import write_changes
+    from rollcall.warehouse import connect
+
+    with connect(stack.url) as connection:
+        write_changes(connection, ledger.delivery(connection, delivery_id))
+
+
+def _copy(connection: "psycopg.Connection[tuple[object, ...]]", delivery_id: int, district_id: str) -> int:
     connection.execute(
         "insert into rollcall.district (district_id, name) values (%s, %s) on conflict do nothing",
         (district_id, f"District {district_id}"),
@@ -121,3 +133,4 @@ def _copy(connection: "psycopg.Connection[tuple[object, ...]]", delivery_id: int
     for table in ("ragged_row", "row_set_aside", *(file.table_name for file in LANDED_FILES)):
         connection.execute(f"create unlogged table {schema}.{table} (like {original}.{table})")
         connection.execute(f"insert into {schema}.{table} select * from {original}.{table}")
+    return int(str(row[0]))

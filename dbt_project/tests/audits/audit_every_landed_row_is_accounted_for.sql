@@ -1,4 +1,5 @@
--- Per district the landed rows that are neither accepted nor set aside, or are both, over all files.
+-- Per district the landed rows that are neither accepted nor set aside, or are both, over all files. Materialized, so
+-- that they are counted once, and not for each delivery again, where PostgreSQL knows little of tables just made.
 with
 
 deliveries as (
@@ -9,7 +10,7 @@ delivery_files as (
     select * from {{ source('rollcall', 'delivery_file') }}
 ),
 
-set_aside as (
+set_aside as materialized (
     {%- for entity in conformed_entities() %}
     select
         landed.delivery_id,
@@ -21,7 +22,7 @@ set_aside as (
     {%- endfor %}
 ),
 
-accepted as (
+accepted as materialized (
     {{ accepted_counts() }}
 ),
 
