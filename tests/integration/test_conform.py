@@ -475,6 +475,10 @@ def test_a_deploy_disturbs_no_reader_and_drop_landed_takes_only_what_is_decided(
         )
         assert rows == [(may, may)]
 
+    tested = query(warehouse_url, "select distinct node from rollcall.build_node where kind = 'test'")
+    assert tested
+    assert all(name.startswith("audit_") for (name,) in tested), "a build looks at its own deliveries alone"
+
     assert drop_landed(warehouse_url, timedelta(days=1)) == []
     assert drop_landed(warehouse_url, timedelta(0)) == [], "the next night is compared with what readers see"
     build(warehouse_url)
