@@ -172,9 +172,9 @@ def gate(url: str, district: District, delivery_id: int, name: str) -> str:
 def gate_delivery(url: str, district: District, delivery_id: int) -> str:
     """What the task ``decide`` begins with."""
     from rollcall.gate import gate_delivery as check_delivery
-    from rollcall.gate.again import make_whole
+    from rollcall.steps import check_what_is_gone
 
-    make_whole(delivery_id, district.limits, log=lambda _: None)
+    check_what_is_gone(delivery_id, district.limits, log=lambda _: None)
     return check_delivery(url, delivery_id, district.limits).verdict
 
 
@@ -185,9 +185,9 @@ def decide(district: District, delivery_id: int) -> str:
         ValueError: the delivery is not accepted: then there is nothing to measure.
     """
     from rollcall.decision.decide import decide as decide_on
-    from rollcall.gate.again import make_whole
+    from rollcall.steps import check_what_is_gone
 
-    make_whole(delivery_id, district.limits, log=lambda _: None)
+    check_what_is_gone(delivery_id, district.limits, log=lambda _: None)
     decision = decide_on(district, delivery_id)
     if decision.verdict != "accept":
         raise ValueError(f"The delivery is not accepted: {decision.sentences}")
@@ -204,7 +204,7 @@ def accept(delivery_id: int) -> int | None:
 def conform(url: str) -> tuple[float, list[tuple[str, float]]]:
     """The task ``build`` of the DAG ``conform``: the seconds of publishing, and of each dbt model and audit."""
     from rollcall.conform import conform as build
-    from rollcall.gate.again import land_again
+    from rollcall.steps import check_again
 
     loop: Any = importlib.import_module("rollcall.conform.loop")
     seconds, move_pointer = 0.0, loop.publish
@@ -218,7 +218,7 @@ def conform(url: str) -> tuple[float, list[tuple[str, float]]]:
             seconds += time.perf_counter() - begun
 
     loop.publish = timed  # this process is ours alone
-    outcomes = build(url, reland=partial(land_again, log=lambda _: None), log=lambda _: None)
+    outcomes = build(url, reland=partial(check_again, log=lambda _: None), log=lambda _: None)
     failed = {district: reason for outcome in outcomes for district, reason in outcome.failed.items()}
     if failed:
         raise ValueError(f"Not published: {failed}")

@@ -51,10 +51,10 @@ def build() -> list[dict[str, Any]]:
     from functools import partial
 
     from rollcall.conform import conform
-    from rollcall.gate.again import land_again
+    from rollcall.steps import check_again
     from rollcall.warehouse import warehouse_url
 
-    outcomes = conform(warehouse_url(), reland=partial(land_again, log=log.info), log=log.info)
+    outcomes = conform(warehouse_url(), reland=partial(check_again, log=log.info), log=log.info)
     culprits = {district: reason for outcome in outcomes for district, reason in outcome.failed.items()}
     for outcome in outcomes:
         for node in outcome.nodes:

@@ -11,16 +11,17 @@ from rollcall.decision.acceptance import accept
 from rollcall.decision.decide import decide
 from rollcall.decision.holds import hold_of
 from rollcall.decision.recognition import is_to_be_judged, recognize
-from rollcall.districts import District
-from rollcall.gate.again import land_all, make_whole
+from rollcall.districts import District, DistrictFileError, Limit, Limits, load_district
 from rollcall.landing import land
 from rollcall.ledger import Delivery
 from rollcall.names import named
 from rollcall.oneroster import LANDED_FILE_NAMES
+from rollcall.settings import settings
 from rollcall.sftp import SftpAccount
 from rollcall.warehouse import connect, warehouse_url
 
 Log = Callable[[str], None]
+NO_LIMITS = Limits.alike(Limit(percent=100, floor=0))
 
 
 @dataclass(frozen=True)
@@ -85,17 +86,7 @@ def check(district: District, delivery_id: int, files: Sequence[str], *, in_full
         GateError: a rule could not be evaluated, or the landed rows are gone; doing it again lands them.
         WarehouseError: PostgreSQL refused.
     """
-    from rollcall.gate import gate_file
-
-    for name in files:
-        land(delivery_id, name, log=log)
-    for name in files:
-        limit = district.limits.of("set_aside", name)
-        outcome = gate_file(warehouse_url(), delivery_id, name, limit, in_full=in_full)
-        log(
-            f"{name}.csv: {outcome.verdict}, {outcome.rows_set_aside} of {outcome.rows_landed} rows set aside; "
-            + (f"judged what is new since delivery {outcome.judged_since}." if outcome.judged_since else "judged all.")
-        )
+    _check_alone(delivery_id, files, district.limits, in_full=in_full, log=log)
 
 
 def check_together(district: District, delivery_id: int, *, log: Log) -> None:
@@ -103,17 +94,43 @@ def check_together(district: District, delivery_id: int, *, log: Log) -> None:
 
     What a crash of the database has emptied is landed and judged again.
     """
-    from rollcall.gate import LandedRowsGoneError, gate_delivery
+    from rollcall.gate import LandedRowsGoneError
 
     if not is_in_work(delivery_id):
         return
     try:
-        outcome = gate_delivery(warehouse_url(), delivery_id, district.limits)
+        _check_together(delivery_id, district.limits, log=log)
     except LandedRowsGoneError as error:
         log(f"{error} Doing so, from the archive.")
-        land_all(delivery_id, district.limits, log=log)
-    else:
-        log(f"The delivery as a whole: {outcome.verdict}, {outcome.rows_set_aside} rows set aside in all.")
+        check_all(delivery_id, district.limits, log=log)
+
+
+def check_all(delivery_id: int, limits: Limits, *, log: Log) -> None:
+    """Land every file of a delivery from the archive and judge it, then the delivery as a whole, in one go.
+
+    Args:
+        delivery_id: The delivery.
+        limits: How many records of each file may be set aside without a person being asked.
+        log: Told of each file.
+
+    Raises:
+        UnknownDeliveryError: the ledger has no such delivery.
+        FileNotFoundError: the archive does not hold what the ledger says.
+        GateError: a rule could not be evaluated.
+        WarehouseError: PostgreSQL refused.
+    """
+    with connect() as connection:
+        held = {file.file for file in ledger.files_of(connection, delivery_id)}
+    _check_alone(delivery_id, [name for name in LANDED_FILE_NAMES if name in held], limits, log=log)
+    _check_together(delivery_id, limits, log=log)
+
+
+def check_again(delivery_id: int, *, log: Log) -> None:
+    """Land and judge an accepted delivery once more, when a crash has emptied its tables; its decision stands."""
+    with connect() as connection:
+        district_id = ledger.delivery(connection, delivery_id).district_id
+    log(f"The landed rows of delivery {delivery_id} are gone; landing them again from the archive.")
+    check_all(delivery_id, _limits(district_id), log=log)
 
 
 def judge(district: District, delivery_id: int, *, log: Log) -> Judgement:
@@ -125,7 +142,7 @@ def judge(district: District, delivery_id: int, *, log: Log) -> Judgement:
         GateUnfinishedError: the gate has not finished with a file; nothing is decided.
     """
     if is_in_work(delivery_id):
-        make_whole(delivery_id, district.limits, log=log)
+        check_what_is_gone(delivery_id, district.limits, log=log)
         decision = decide(district, delivery_id)
         why = " ".join(decision.sentences)
         if decision.verdict == "reject":
@@ -144,3 +161,46 @@ def is_in_work(delivery_id: int) -> bool:
     """Whether a delivery is still to be landed, checked and decided on, the first time or again after a clear."""
     with connect() as connection:
         return ledger.delivery(connection, delivery_id).state.is_in_work
+
+
+def check_what_is_gone(delivery_id: int, limits: Limits, *, log: Log) -> None:
+    """Land and judge a delivery once more if a crash of the database has emptied its unlogged tables."""
+    from rollcall.gate import LandedRowsGoneError
+    from rollcall.gate.landed import lock_landed_files
+
+    try:
+        with connect() as connection:
+            lock_landed_files(connection, delivery_id, LANDED_FILE_NAMES)
+    except LandedRowsGoneError as error:
+        log(f"{error} Doing so, from the archive.")
+        check_all(delivery_id, limits, log=log)
+
+
+def _check_alone(delivery_id: int, files: Sequence[str], limits: Limits, *, in_full: bool = False, log: Log) -> None:
+    """Land some files, then judge each by its own suite: the gate on one may look into another."""
+    from rollcall.gate import gate_file
+
+    for name in files:
+        land(delivery_id, name, log=log)
+    for name in files:
+        outcome = gate_file(warehouse_url(), delivery_id, name, limits.of("set_aside", name), in_full=in_full)
+        log(
+            f"{name}.csv: {outcome.verdict}, {outcome.rows_set_aside} of {outcome.rows_landed} rows set aside; "
+            + (f"judged what is new since delivery {outcome.judged_since}." if outcome.judged_since else "judged all.")
+        )
+
+
+def _check_together(delivery_id: int, limits: Limits, *, log: Log) -> None:
+    """Judge a delivery's files together."""
+    from rollcall.gate import gate_delivery
+
+    outcome = gate_delivery(warehouse_url(), delivery_id, limits)
+    log(f"The delivery as a whole: {outcome.verdict}, {outcome.rows_set_aside} rows set aside in all.")
+
+
+def _limits(district_id: str) -> Limits:
+    """The district's limits; none when its file is gone, for the decision is made already."""
+    try:
+        return load_district(settings().districts_dir / f"{district_id}.yaml").limits
+    except DistrictFileError:
+        return NO_LIMITS

@@ -23,9 +23,9 @@ from rollcall.decision.acceptance import accept
 from rollcall.decision.decide import decide
 from rollcall.decision.recognition import recognize
 from rollcall.districts import District
-from rollcall.gate.again import land_again, land_all
 from rollcall.oneroster import FILE_BY_NAME, FILES
 from rollcall.settings import settings
+from rollcall.steps import check_again, check_all
 from rollcall.warehouse import connect
 
 HISTORY = tuple(f"history.hist_{file.table_name}" for file in FILES)
@@ -108,7 +108,7 @@ class SmallWorld:
         if delivery.state not in ("received", "held"):
             return self._outcome(delivery.delivery_id, delivery.state, ())
         said: list[str] = []
-        land_all(delivery.delivery_id, district.limits, log=said.append)
+        check_all(delivery.delivery_id, district.limits, log=said.append)
         if look:
             look(delivery.delivery_id)
         decision = decide(district, delivery.delivery_id)
@@ -153,7 +153,7 @@ class SmallWorld:
 
 
 def _reland(delivery_id: int) -> None:
-    land_again(delivery_id, log=lambda _: None)
+    check_again(delivery_id, log=lambda _: None)
 
 
 async def _blocks(content: bytes) -> AsyncIterator[bytes]:

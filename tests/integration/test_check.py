@@ -479,7 +479,7 @@ def test_law_7_an_error_of_no_known_kind_is_told_without_its_words(night: Delive
 
 
 def test_what_a_library_prints_does_not_get_into_the_verdict(night: Delivery) -> None:
-    talkative = "import rollcall.check.check as check; check.land_all = talk(check.land_all); "
+    talkative = "import rollcall.check.check as check; check.check_all = talk(check.check_all); "
     talk = "talk = lambda work: lambda *given, **named: (print('landing ...'), work(*given, **named)); "
     command = [sys.executable, "-c", talk + talkative + COMMAND[2], "check", str(night.folder), "--json"]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)

@@ -119,9 +119,9 @@ class World:
     def conform(self, log: Callable[[str], None] = nothing_to_say) -> list[Any]:
         """The DAG ``conform``; what it returns."""
         from rollcall.conform import conform
-        from rollcall.gate.again import land_again
+        from rollcall.steps import check_again
 
-        built = conform(self.url, reland=partial(land_again, log=log), log=log)
+        built = conform(self.url, reland=partial(check_again, log=log), log=log)
         assert self.query(WRONGLY_FORECAST) == [], "a forecast and what conform then did"
         return built
 

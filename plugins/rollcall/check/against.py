@@ -14,9 +14,9 @@ from rollcall.check.sent import blocks_of, receive_from
 from rollcall.conform.history import HISTORY_TABLES
 from rollcall.decision.acceptance import accept
 from rollcall.districts import District, Limit, Limits
-from rollcall.gate.again import land_all
 from rollcall.ledger import Delivery, DeliveryFile
 from rollcall.states import DeliveryState
+from rollcall.steps import check_all
 from rollcall.warehouse import Connection, connect, warehouse_url
 
 ENDS = ("valid_to_seq", "end_reason", "ended_on")
@@ -53,7 +53,7 @@ class EarlierDelivery:
             raise NothingToCompareError(
                 f"{self.path} is nothing to compare with. {delivery.state_reason or ''}".strip()
             )
-        land_all(delivery.delivery_id, EVERYTHING_GOES, log=_quiet)
+        check_all(delivery.delivery_id, EVERYTHING_GOES, log=_quiet)
         with connect() as connection:
             ledger.set_state(connection, delivery.delivery_id, DeliveryState.RECEIVED, decided=True)
         accept(delivery.delivery_id)

@@ -15,9 +15,9 @@ from rollcall.check.verdict import CheckVerdict, verdict_on
 from rollcall.decision.decide import decide
 from rollcall.districts import DEFAULTS_FILE, DISTRICT_ID, District, load_district
 from rollcall.gate import GateError
-from rollcall.gate.again import land_all
 from rollcall.oneroster import FILE_NAMES
 from rollcall.settings import settings
+from rollcall.steps import check_all
 from rollcall.warehouse import WarehouseError, warehouse_url
 
 OPTIONAL_ON_ITS_OWN = frozenset({"demographics"})
@@ -66,7 +66,7 @@ def _judge(path: Path, district_id: str | None, against: str | None) -> CheckVer
         delivery = receive_from(path, archive, district, tonight, "check")
         if delivery.state != "received":  # the reason is among the findings
             return verdict_on(delivery, "accept" if delivery.state == "unchanged" else "reject", ())
-        land_all(delivery.delivery_id, district.limits, log=_quiet)
+        check_all(delivery.delivery_id, district.limits, log=_quiet)
         decision = decide(district, delivery.delivery_id)
         verdict = decision.verdict if decision.verdict in ("accept", "hold") else "reject"
         return verdict_on(delivery, verdict, decision.reasons)  # type: ignore[arg-type]  # one of the three
