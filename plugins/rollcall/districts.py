@@ -116,6 +116,9 @@ class Limits(_Strict):
         return new_year or own or general
 
 
+NO_LIMITS = Limits.alike(Limit(percent=100, floor=0))
+"""Limits that nothing exceeds, for what is decided already."""
+
 MIB = 1024 * 1024
 
 

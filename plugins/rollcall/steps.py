@@ -11,7 +11,7 @@ from rollcall.decision.acceptance import accept
 from rollcall.decision.decide import decide
 from rollcall.decision.holds import hold_of
 from rollcall.decision.recognition import is_to_be_judged, recognize
-from rollcall.districts import District, DistrictFileError, Limit, Limits, load_district
+from rollcall.districts import NO_LIMITS, District, DistrictFileError, Limits, load_district
 from rollcall.landing import land
 from rollcall.ledger import Delivery
 from rollcall.names import named
@@ -21,7 +21,6 @@ from rollcall.sftp import SftpAccount
 from rollcall.warehouse import connect, warehouse_url
 
 Log = Callable[[str], None]
-NO_LIMITS = Limits.alike(Limit(percent=100, floor=0))
 
 
 @dataclass(frozen=True)

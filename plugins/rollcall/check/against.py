@@ -13,7 +13,7 @@ from rollcall.archive.store import Archive
 from rollcall.check.sent import blocks_of, receive_from
 from rollcall.conform.history import HISTORY_TABLES
 from rollcall.decision.acceptance import accept
-from rollcall.districts import District, Limit, Limits
+from rollcall.districts import NO_LIMITS, District
 from rollcall.ledger import Delivery, DeliveryFile
 from rollcall.states import DeliveryState
 from rollcall.steps import check_all
@@ -25,8 +25,6 @@ ENDS = ("valid_to_seq", "end_reason", "ended_on")
 AS_LANDED = ("encoding", "rows_landed", "rows_ragged", "rows_set_aside", "verdict", "ends_with_line_end",
              "last_sourced_id")  # fmt: skip
 """What landing and gate wrote down of a file."""
-
-EVERYTHING_GOES = Limits.alike(Limit(percent=100, floor=0))
 
 
 class NothingToCompareError(Exception):
@@ -53,7 +51,7 @@ class EarlierDelivery:
             raise NothingToCompareError(
                 f"{self.path} is nothing to compare with. {delivery.state_reason or ''}".strip()
             )
-        check_all(delivery.delivery_id, EVERYTHING_GOES, log=_quiet)
+        check_all(delivery.delivery_id, NO_LIMITS, log=_quiet)
         with connect() as connection:
             ledger.set_state(connection, delivery.delivery_id, DeliveryState.RECEIVED, decided=True)
         accept(delivery.delivery_id)
