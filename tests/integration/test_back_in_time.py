@@ -29,7 +29,7 @@ from rollcall.conform import CannotRollBackError, Rollback, conform, roll_back
 from rollcall.conform.session import CONFORM_LOCK
 from rollcall.decision.acceptance import accept as accept_received
 from rollcall.oneroster import FILES
-from rollcall.publication import move_effective_date
+from rollcall.pointer import move_effective_date
 from rollcall.states import DeliveryState
 from rollcall.warehouse import connect
 from rollcall.who import Person

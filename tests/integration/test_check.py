@@ -23,7 +23,7 @@ from typer.testing import CliRunner
 
 from rollcall.archive.receive import content_hash
 from rollcall.archive.store import Archive
-from rollcall.check.against import EarlierDelivery
+from rollcall.check.published_state import EarlierDelivery
 from rollcall.cli import app
 from rollcall.codes import catalog
 from rollcall.conform import conform
@@ -468,12 +468,12 @@ def test_a_server_that_never_starts_is_no_verdict(night: Delivery, tmp_path: Pat
 
 def test_law_7_an_error_of_no_known_kind_is_told_without_its_words(night: Delivery) -> None:
     """Its message may quote a cell, and a traceback helps nobody who has only this command."""
-    broken = "import rollcall.check.sent as sent; sent.assess = lambda *_: {}['Ann Alder']; "
+    broken = "import rollcall.check.from_disk as sent; sent.assess = lambda *_: {}['Ann Alder']; "
     command = [sys.executable, "-c", broken + COMMAND[2], "check", str(night.folder)]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
     assert (done.returncode, done.stdout) == (2, "")
     assert "KeyError" in done.stderr
-    assert "sent.py:" in done.stderr
+    assert "from_disk.py:" in done.stderr
     assert "Alder" not in done.stderr
     assert "Traceback" not in done.stderr
 

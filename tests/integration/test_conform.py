@@ -30,7 +30,7 @@ from rollcall.conform.session import CONFORM_LOCK
 from rollcall.decision.changes import write_changes
 from rollcall.landing.typed import make_typed
 from rollcall.oneroster import FILE_BY_NAME, FILES
-from rollcall.publication import move_effective_date
+from rollcall.pointer import move_effective_date
 from rollcall.warehouse import WarehouseError, connect
 
 SECOND_NIGHT = FIRST_NIGHT + timedelta(days=1)

@@ -25,7 +25,7 @@ from helpers.gating import (
 )
 
 from rollcall.districts import Limit, Limits
-from rollcall.gate import GateError, LandedRowsGoneError, findings, gate_delivery, gate_file
+from rollcall.gate import GateError, LandedRowsGoneError, gate_delivery, gate_file, recording
 from rollcall.gate.progress import files_not_gated
 from rollcall.gate.rules import all_rules, suite_rules
 from rollcall.oneroster import FILE_NAMES
@@ -377,7 +377,7 @@ def test_a_delivery_can_be_gated_before_there_is_any_history(warehouse_url: str)
 def test_the_ledger_lists_the_first_rows_of_a_rule_and_all_are_counted_and_set_aside(
     warehouse_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(findings, "ROWS_LISTED", 3)
+    monkeypatch.setattr(recording, "ROWS_LISTED", 3)
     classes = [good("classes", sourced_id=str(i), title=None, school_sourced_id=None) for i in range(5)]
     enrollments = [good("enrollments", sourced_id=str(i), class_sourced_id="nowhere") for i in range(5)]
     torn = [("enrollments", 10 + i, "x") for i in range(5)]

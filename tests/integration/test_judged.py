@@ -8,7 +8,7 @@ from helpers.gating import DISTRICT, NO_LIMIT, NO_LIMITS, deliver, found, good
 from helpers.judged_twice import Twice
 
 from rollcall import ledger
-from rollcall.gate import findings, gate_delivery, gate_file
+from rollcall.gate import gate_delivery, gate_file, recording
 from rollcall.gate.inspection import Inspection
 from rollcall.landing.typed import make_missing_typed
 from rollcall.oneroster import FILE_NAMES
@@ -160,7 +160,7 @@ def test_a_class_whose_term_moves_takes_its_enrollments_along(warehouse_url: str
 def test_a_rule_with_more_rows_than_are_listed_is_asked_of_all(
     warehouse_url: str, asked: dict[str, set[str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(findings, "ROWS_LISTED", 2)
+    monkeypatch.setattr(recording, "ROWS_LISTED", 2)
     people = [{**each, "role": "Student"} for each in district()["users"]]
     publish(warehouse_url, judge(warehouse_url, district(users=people)))
     asked.clear()

@@ -13,7 +13,7 @@ from helpers.schools import Rows, record, school_district, without
 
 from rollcall.conform import conform
 from rollcall.conform.dbt_build import run_dbt
-from rollcall.publication import move_effective_date
+from rollcall.pointer import move_effective_date
 
 HABITS = {"inc": "inclusive", "exc": "exclusive"}
 SECOND, THIRD, FOURTH, FIFTH = (FIRST_NIGHT + timedelta(days=days) for days in (1, 4, 5, 6))

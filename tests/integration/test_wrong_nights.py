@@ -20,7 +20,7 @@ from rollcall.cli import main
 from rollcall.conform import CannotCorrectNightError, correct_night
 from rollcall.conform.ledger import waiting_deliveries
 from rollcall.nights import ImpossibleNightError, impossible_because
-from rollcall.publication import publish as publish_delivery
+from rollcall.pointer import publish as publish_delivery
 from rollcall.report.report import report
 from rollcall.settings import PROJECT_ROOT, settings
 from rollcall.states import DeliveryState

@@ -104,7 +104,7 @@ def test_every_column_that_the_standard_requires_is_asked_for(file: str) -> None
 
 
 def test_the_gate_knows_every_code_of_a_torn_record() -> None:
-    from rollcall.gate.findings import RAGGED_CODES
+    from rollcall.gate.recording import RAGGED_CODES
     from rollcall.landing.encoding import UNDECODABLE
     from rollcall.landing.header import read_header
     from rollcall.landing.people import MERGED

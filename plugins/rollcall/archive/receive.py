@@ -16,11 +16,11 @@ from rollcall.archive.injected import SOURCE, injected
 from rollcall.archive.store import Archive
 from rollcall.archive.unpack import Delivered, as_sent, delivered_files
 from rollcall.arrival.formats import foreign_format
-from rollcall.arrival.known import is_news, read_before
 from rollcall.arrival.listing import InboxFile, assess, is_standard, of_another_night
 from rollcall.arrival.look import list_folder
 from rollcall.arrival.manifest import MOST_BYTES, Manifest, disagreements, read_manifest, with_modes
 from rollcall.arrival.notes import NO_CHANGES, Note, UnusableDeliveryError, add_note, record_notes
+from rollcall.arrival.taken_before import is_news, read_before
 from rollcall.districts import District
 from rollcall.ledger import Delivery, DeliveryFile
 from rollcall.names import is_text, named

@@ -7,9 +7,9 @@ from typing import cast
 
 import asyncssh
 
-from rollcall.arrival.known import is_news, read_before
 from rollcall.arrival.listing import Arrival, InboxFile, assess
 from rollcall.arrival.manifest import MOST_BYTES, read_manifest
+from rollcall.arrival.taken_before import is_news, read_before
 from rollcall.sftp import patience
 
 MOST_ENTRIES = 50_000

@@ -1,8 +1,8 @@
 """``rollcall check``: judge a delivery without a running stack, by the same landing and the same suites."""
 
-from rollcall.check.against import NothingToCompareError
 from rollcall.check.check import check_path
-from rollcall.check.sent import NotReadableError
+from rollcall.check.from_disk import NotReadableError
+from rollcall.check.published_state import NothingToCompareError
 from rollcall.check.verdict import CheckVerdict, FileVerdict, Finding, NoVerdict, Trouble
 
 __all__ = [

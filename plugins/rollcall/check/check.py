@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from rollcall.archive.store import Archive
-from rollcall.check.against import EarlierDelivery, NothingToCompareError, PublishedRoster
-from rollcall.check.sent import NotReadableError, receive_from
+from rollcall.check.from_disk import NotReadableError, receive_from
+from rollcall.check.published_state import EarlierDelivery, NothingToCompareError, PublishedRoster
 from rollcall.check.verdict import CheckVerdict, verdict_on
 from rollcall.decision.decide import decide
 from rollcall.districts import DEFAULTS_FILE, DISTRICT_ID, District, load_district

@@ -10,7 +10,7 @@ from rollcall.codes import Severity
 from rollcall.decision.reasons import Reason
 from rollcall.landing.formats import format_of_delivery
 from rollcall.ledger import Delivery, DeliveryFile
-from rollcall.report.findings import FIX_ORDER, Found, as_found, findings_of
+from rollcall.report.ordered_findings import FIX_ORDER, Found, as_found, findings_of
 from rollcall.warehouse import connect
 
 PACKAGING = {"zip": "zip", "loose": "loose files", None: "loose files"}

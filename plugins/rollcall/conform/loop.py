@@ -2,8 +2,8 @@
 
 from collections.abc import Callable, Iterator
 
-from rollcall.conform.against import compare_anew
 from rollcall.conform.audits import record_findings
+from rollcall.conform.comparison import compare_anew
 from rollcall.conform.dbt_build import NIGHTLY, run_dbt
 from rollcall.conform.history import undo_unpublished
 from rollcall.conform.landed import make_whole
@@ -20,7 +20,7 @@ from rollcall.conform.ledger import (
 from rollcall.conform.outcomes import BuildImpossibleError, BuildOutcome, LandedRowsLostError, NodeOutcome
 from rollcall.conform.redaction import is_data_error
 from rollcall.conform.session import conforming
-from rollcall.publication import publish
+from rollcall.pointer import publish
 from rollcall.warehouse import Connection
 
 Log = Callable[[str], None]

@@ -11,7 +11,7 @@ from rollcall.conform.session import conforming
 from rollcall.districts import District
 from rollcall.ledger import deliveries_in_state, lock_acceptance
 from rollcall.nights import to_come_because
-from rollcall.publication import correct_effective_date
+from rollcall.pointer import correct_effective_date
 from rollcall.states import DeliveryState
 from rollcall.warehouse import Connection
 from rollcall.who import Person

@@ -12,7 +12,7 @@ from rollcall.conform.session import conforming
 from rollcall.ledger import ROLLBACK, deliveries_in_state, lock_acceptance
 from rollcall.nights import come_everywhere, has_come
 from rollcall.oneroster import FILES
-from rollcall.publication import publish
+from rollcall.pointer import publish
 from rollcall.states import DeliveryState
 from rollcall.warehouse import Connection, connect
 from rollcall.who import Person

@@ -5,7 +5,7 @@ from rollcall.arrival.notes import NO_CHANGES, Note, add_note
 from rollcall.decision.holds import supersede_holds
 from rollcall.ledger import Delivery
 from rollcall.oneroster import FILE_NAMES
-from rollcall.publication import move_effective_date
+from rollcall.pointer import move_effective_date
 from rollcall.states import DeliveryState
 from rollcall.warehouse import Connection, connect
 

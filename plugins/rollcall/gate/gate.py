@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from rollcall import ledger as deliveries
 from rollcall.districts import Limit, Limits
-from rollcall.gate import findings, references
+from rollcall.gate import recording, references
 from rollcall.gate.fold import fold_roles
 from rollcall.gate.inspection import FILE_MODE, Evaluation, Inspection, inspect
 from rollcall.gate.judged import Rest, judged_before, judged_since, new_rows, rule_book, touched_rows
@@ -43,15 +43,8 @@ def gate_file(
     with connect(warehouse_url, search_path=landing_schema(delivery_id)) as ledger:
         landed = lock_landed_files(ledger, delivery_id, [file_name]).get(file_name)
         if landed:
-            rules = suite_rules(file_name)
-            rejected = landed.rejected and findings.landing_objected(ledger, delivery_id, file_name, _gate_codes(rules))
-            findings.clear(ledger, delivery_id, file_name, _gate_codes(rules))
             delivery = deliveries.delivery(ledger, delivery_id)
-            before = None if in_full or rejected else judged_before(ledger, delivery, landed)
-            if not rejected:
-                failures = _apply_suite(warehouse_url, ledger, delivery, landed, rules, before)
-                judge(ledger, delivery_id, file_name, set_aside_limit, failures)
-            record_gated_alone(ledger, delivery_id, file_name, rule_book(landed.file), before)
+            _judge_alone(warehouse_url, ledger, delivery, landed, set_aside_limit, in_full=in_full)
         return recorded_outcome(ledger, delivery_id, file_name)
 
 
@@ -75,7 +68,7 @@ def gate_delivery(warehouse_url: str, delivery_id: int, limits: Limits) -> Deliv
         landed = lock_landed_files(ledger, delivery_id, LANDED_FILE_NAMES)
         judged = {name: file for name, file in landed.items() if not file.rejected}
         for name in landed:
-            findings.clear(ledger, delivery_id, name, codes(rules))
+            recording.clear(ledger, delivery_id, name, codes(rules))
         if judged:
             _apply_delivery_suite(warehouse_url, ledger, delivery_id, landed, rules)
         for name in judged:
@@ -86,9 +79,30 @@ def gate_delivery(warehouse_url: str, delivery_id: int, limits: Limits) -> Deliv
         )
 
 
+def _judge_alone(
+    warehouse_url: str,
+    ledger: Connection,
+    delivery: Delivery,
+    landed: LandedFile,
+    set_aside_limit: Limit,
+    *,
+    in_full: bool,
+) -> None:
+    """Write what a file's suite finds, and its verdict, in place of what an earlier gate wrote."""
+    delivery_id, name, rules = delivery.delivery_id, landed.file.name, suite_rules(landed.file.name)
+    ours, before = _gate_codes(rules), None
+    rejected = landed.rejected and recording.landing_objected(ledger, delivery_id, name, ours)
+    recording.clear(ledger, delivery_id, name, ours)
+    if not rejected:
+        before = None if in_full else judged_before(ledger, delivery, landed)
+        failures = _apply_suite(warehouse_url, ledger, delivery, landed, rules, before)
+        judge(ledger, delivery_id, name, set_aside_limit, failures)
+    record_gated_alone(ledger, delivery_id, name, rule_book(landed.file), before)
+
+
 def _gate_codes(rules: Sequence[Rule]) -> list[str]:
     """Every code under which the gate may have recorded something about a file."""
-    return [*codes(rules), *codes(suite_rules(DELIVERY_SUITE)), *findings.RAGGED_CODES]
+    return [*codes(rules), *codes(suite_rules(DELIVERY_SUITE)), *recording.RAGGED_CODES]
 
 
 def _apply_suite(
@@ -100,7 +114,7 @@ def _apply_suite(
     before: Delivery | None,
 ) -> list[str]:
     """Write what a file's suite finds; return why the file as a whole fails, if it does."""
-    findings.record_ragged_rows(ledger, delivery, landed.file)
+    recording.record_ragged_rows(ledger, delivery, landed.file)
     ledger.execute("select set_config(%s, %s, true)", (FILE_MODE, landed.mode))
     rest = None
     if before is not None:
@@ -109,8 +123,8 @@ def _apply_suite(
     with inspect(warehouse_url, delivery.landing_schema, landed.mode) as inspection:
         evaluations = _evaluate(inspection, landed, rules, rest)
     for evaluation in evaluations:
-        findings.record_check(ledger, delivery.delivery_id, evaluation, landed.rows)
-        findings.record_rows(ledger, delivery.delivery_id, evaluation)
+        recording.record_check(ledger, delivery.delivery_id, evaluation, landed.rows)
+        recording.record_rows(ledger, delivery.delivery_id, evaluation)
     return [evaluation.rule.message for evaluation in evaluations if evaluation.fails_the_file]
 
 
@@ -155,7 +169,7 @@ def _apply_delivery_suite(
         known.keep_all()
     references.keep_set_aside(ledger, codes(rules))
     for rule in setting_aside:
-        findings.list_set_aside(ledger, delivery_id, rule.file, rule.code, rule.column)
+        recording.list_set_aside(ledger, delivery_id, rule.file, rule.code, rule.column)
 
 
 def _is_about_references(rules: Sequence[Rule]) -> bool:
@@ -166,11 +180,11 @@ def _record_together(
     ledger: Connection, scratch: Connection, delivery_id: int, evaluation: Evaluation, rows: int
 ) -> None:
     """Write what a rule found; what it sets aside, where the rules after it see it."""
-    findings.record_check(ledger, delivery_id, evaluation, rows)
+    recording.record_check(ledger, delivery_id, evaluation, rows)
     if evaluation.rule.severity == "critical":
-        findings.set_aside(scratch, evaluation, references.SET_ASIDE_SO_FAR)
+        recording.set_aside(scratch, evaluation, references.SET_ASIDE_SO_FAR)
     else:
-        findings.list_rows(ledger, delivery_id, evaluation)
+        recording.list_rows(ledger, delivery_id, evaluation)
 
 
 def _evaluated_at_once(rules: Iterable[Rule]) -> Iterator[list[Rule]]:

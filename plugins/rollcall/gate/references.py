@@ -9,8 +9,8 @@ from functools import cache
 
 from psycopg import sql
 
-from rollcall.gate.findings import SET_ASIDE
 from rollcall.gate.landed import LandedFile
+from rollcall.gate.recording import SET_ASIDE
 from rollcall.gate.rules import Rule, suite_rules
 from rollcall.ledger import Delivery
 from rollcall.oneroster import FILE_BY_NAME, FILES, Column, File

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from psycopg import sql
 
-from rollcall.landing.findings import Finding, Place
+from rollcall.landing.file_findings import Finding, Place
 from rollcall.oneroster import Column
 from rollcall.warehouse import Connection
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 
-from rollcall.landing.findings import Finding, Place
+from rollcall.landing.file_findings import Finding, Place
 from rollcall.landing.header import METADATA, Header
 from rollcall.oneroster import MOVED_IN_1_2, NEVER_LANDED, NEW_IN_1_1, Column
 

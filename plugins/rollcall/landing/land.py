@@ -11,7 +11,7 @@ from rollcall.archive.store import Archive
 from rollcall.landing import formats
 from rollcall.landing.dates import tidy_dates
 from rollcall.landing.encoding import Encoding, detect, utf8_blocks
-from rollcall.landing.findings import Finding, record_findings
+from rollcall.landing.file_findings import Finding, record_findings
 from rollcall.landing.header import Header, read_header
 from rollcall.landing.header_findings import header_findings
 from rollcall.landing.people import merge_rows_per_school

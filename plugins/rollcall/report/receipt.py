@@ -9,7 +9,7 @@ from rollcall import ledger
 from rollcall.decision.holds import hold_of
 from rollcall.districts import District
 from rollcall.ledger import Delivery, DeliveryFile
-from rollcall.report.findings import FIX_ORDER, Found, as_found, findings_of
+from rollcall.report.ordered_findings import FIX_ORDER, Found, as_found, findings_of
 from rollcall.report.wording import Wording, wording_of
 from rollcall.states import DeliveryState
 from rollcall.warehouse import Connection

@@ -6,7 +6,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rollcall.report.findings import FIX_ORDER, Found, Place
+from rollcall.report.ordered_findings import FIX_ORDER, Found, Place
 from rollcall.report.receipt import Receipt
 
 if TYPE_CHECKING:

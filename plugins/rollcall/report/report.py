@@ -10,8 +10,8 @@ from rollcall.decision.requests import answer_settled_requests
 from rollcall.districts import District
 from rollcall.ledger import Delivery
 from rollcall.nights import has_come, impossible_because
-from rollcall.report.leave import leave_receipt
 from rollcall.report.notify import Message, notify
+from rollcall.report.posting import leave_receipt
 from rollcall.sftp import SftpAccount
 from rollcall.states import NightOutcome
 from rollcall.warehouse import Connection, connect

@@ -57,7 +57,7 @@ class HoldOperator(HITLOperator):
 
     def _tell_the_district(self, delivery_id: int) -> None:
         """Leave a receipt that says why the delivery waits; `report` replaces it once the hold is settled."""
-        from rollcall.report.leave import leave_receipt
+        from rollcall.report.posting import leave_receipt
 
         try:
             district = load_district(settings().districts_dir / f"{self.district_id}.yaml")

@@ -10,7 +10,7 @@ from psycopg import sql
 
 from rollcall import ledger
 from rollcall.archive.store import Archive
-from rollcall.check.sent import blocks_of, receive_from
+from rollcall.check.from_disk import blocks_of, receive_from
 from rollcall.conform.history import HISTORY_TABLES
 from rollcall.decision.acceptance import accept
 from rollcall.districts import NO_LIMITS, District
