@@ -5,7 +5,7 @@ from datetime import date
 
 from psycopg import sql
 
-from rollcall.oneroster import File
+from rollcall.oneroster import FILES, File
 from rollcall.warehouse import Connection
 
 NOTHING = sql.SQL("")
@@ -46,13 +46,13 @@ class Publication:
         )
 
     def select(self, file: File, **columns: str) -> sql.Composed:
-        """A query on the published versions of a file, which also works where nothing is published.
+        """A query on the published versions of a file, which also works where nothing of it is ever published.
 
         Args:
             file: The file.
             columns: Each column's name, and its expression, by the alias ``version``: our own text, never a cell.
         """
-        if self.sequence is None:
+        if self.sequence is None or file not in FILES:
             version = sql.SQL("from (select {}) as version where false").format(_nulls(file))
         else:
             version = self.versions(file)

@@ -188,3 +188,12 @@ def test_folding_twice_changes_nothing(warehouse_url: str) -> None:
     before = query(warehouse_url, where)
     fold_roles(warehouse_url, delivery_id)
     assert query(warehouse_url, where) == before
+
+
+def test_a_torn_role_is_told_where_a_roster_is_published(warehouse_url: str) -> None:
+    """Roles have no history of their own: no published role has the id that its first cell might be."""
+    publish_user(warehouse_url, "1", "teacher", "990")
+    files: dict[str, list[Any]] = {"users": [user("1")], "roles": [role(1, "1", "teacher", "990")]}
+    delivery_id = deliver(warehouse_url, files, ragged=[("roles", 3, "R2")])
+    assert gate_file(warehouse_url, delivery_id, "roles", NO_LIMIT).findings == {"row_ragged": 1}
+    assert found(warehouse_url, delivery_id, "roles") == {3: {"row_ragged": "critical"}}
