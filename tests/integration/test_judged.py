@@ -176,10 +176,13 @@ def test_a_rule_with_more_rows_than_are_listed_is_asked_of_all(
     ) == [(5,)]
 
 
-def test_everything_is_judged_in_full_when_somebody_says_so(warehouse_url: str) -> None:
-    publish(warehouse_url, judge(warehouse_url, district()))
+TWO_FILES: Files = {name: district()[name] for name in ("courses", "users")}
 
-    second = judge(warehouse_url, district(), in_full=True)
+
+def test_everything_is_judged_in_full_when_somebody_says_so(warehouse_url: str) -> None:
+    publish(warehouse_url, judge(warehouse_url, TWO_FILES))
+
+    second = judge(warehouse_url, TWO_FILES, in_full=True)
 
     assert set(since(warehouse_url, second).values()) == {None}
 
@@ -187,43 +190,43 @@ def test_everything_is_judged_in_full_when_somebody_says_so(warehouse_url: str) 
 def test_everything_is_judged_in_full_after_the_rules_changed(
     warehouse_url: str, tmp_path: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    first = publish(warehouse_url, judge(warehouse_url, district()))
+    first = publish(warehouse_url, judge(warehouse_url, TWO_FILES))
     copy = tmp_path / "users.json"
     copy.write_text(suite_path("users").read_text().replace("Student", "Pupil") + "\n")
     monkeypatch.setattr(
         "rollcall.gate.judged.suite_path", lambda suite: copy if suite == "users" else suite_path(suite)
     )
 
-    second = judge(warehouse_url, district())
+    second = judge(warehouse_url, TWO_FILES)
 
-    assert since(warehouse_url, second) == {**dict.fromkeys(FILE_NAMES, first), "users": None}
+    assert since(warehouse_url, second) == {"courses": first, "users": None}
 
 
 def test_everything_is_judged_in_full_after_a_rollback(warehouse_url: str) -> None:
-    first = publish(warehouse_url, judge(warehouse_url, district()))
-    publish(warehouse_url, judge(warehouse_url, district(users=district()["users"][1:])), sequence=2)
+    first = publish(warehouse_url, judge(warehouse_url, TWO_FILES))
+    publish(warehouse_url, judge(warehouse_url, {**TWO_FILES, "users": TWO_FILES["users"][1:]}), sequence=2)
     publish(warehouse_url, first, sequence=1)
 
-    third = judge(warehouse_url, district())
+    third = judge(warehouse_url, TWO_FILES)
 
     assert set(since(warehouse_url, third).values()) == {None}
 
 
 def test_everything_is_judged_in_full_after_a_crash_emptied_what_was_judged(warehouse_url: str) -> None:
-    first = publish(warehouse_url, judge(warehouse_url, district()))
+    first = publish(warehouse_url, judge(warehouse_url, TWO_FILES))
     execute(warehouse_url, f"truncate delivery_{first}.typed_users")
 
-    second = judge(warehouse_url, district())
+    second = judge(warehouse_url, TWO_FILES)
 
-    assert since(warehouse_url, second) == {**dict.fromkeys(FILE_NAMES, first), "users": None}
+    assert since(warehouse_url, second) == {"courses": first, "users": None}
 
 
 def test_a_file_that_is_sent_in_another_way_is_judged_in_full(warehouse_url: str) -> None:
-    first = publish(warehouse_url, judge(warehouse_url, district()))
+    first = publish(warehouse_url, judge(warehouse_url, TWO_FILES))
 
-    second = judge(warehouse_url, district(courses=[good("courses", status="active")]), courses="delta")
+    second = judge(warehouse_url, {**TWO_FILES, "courses": [good("courses", status="active")]}, courses="delta")
 
-    assert since(warehouse_url, second) == {**dict.fromkeys(FILE_NAMES, first), "courses": None}
+    assert since(warehouse_url, second) == {"courses": None, "users": first}
 
 
 def test_what_was_taken_over_from_may_be_gone_before_the_files_are_judged_together(warehouse_url: str) -> None:

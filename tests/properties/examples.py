@@ -19,3 +19,6 @@ SETTINGS = settings(
     report_multiple_bugs=False,
     suppress_health_check=[*HealthCheck],
 )
+
+FILES_JUDGED_TWICE = 2 if SETTINGS.max_examples <= EVERY_TIME else 7
+"""Of a delivery that is judged by what changed, how many files are judged in full, too; all in `make properties`."""

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from any_nights import Answer, Story, stories
-from examples import BATCH, SETTINGS
+from examples import BATCH, FILES_JUDGED_TWICE, SETTINGS
 from helpers.gating import NO_LIMITS, NO_ROW_MORE
 from helpers.inbox import district
 from helpers.judged_twice import Twice
@@ -203,7 +203,7 @@ def test_any_nights_end_as_the_reference_says(world: SmallWorld) -> None:
         drawn.append(story)
 
     draw()
-    twice = Twice(world.url)
+    twice = Twice(world.url, FILES_JUDGED_TWICE)
     faults = [fault for at in range(0, len(drawn), BATCH) for fault in play(world, drawn[at : at + BATCH], twice)]
     assert not faults, "\n\n".join(faults)
     assert twice.deliveries > len(drawn) / 2, "hardly a delivery was judged by what changed"
