@@ -13,6 +13,7 @@ from croniter import CroniterBadDateError, croniter
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from rollcall.oneroster import FILE_NAMES, LANDED_FILE_NAMES
+from rollcall.yaml_text import read_yaml
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
@@ -22,9 +23,6 @@ QUIET_BEFORE_THE_NIGHT = timedelta(hours=6)
 LONGEST_LOOK_BACK = timedelta(days=366)
 """Nights that lie further back are not asked after any more."""
 DEFAULTS_FILE = "_defaults.yaml"
-
-SAFELY: type[yaml.SafeLoader | yaml.CSafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-"""libyaml's, where PyYAML was built with it: a thousand districts are read each time that their DAGs are parsed."""
 DISTRICT_ID = re.compile(r"^[a-z0-9]+(-[a-z0-9]+)*$")
 Weekday = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
 WEEKDAYS: tuple[Weekday, ...] = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
@@ -377,7 +375,7 @@ def _sentence(mistake: "ErrorDetails") -> str:
 def _read(path: Path) -> dict[str, Any]:
     """A YAML file's mapping."""
     try:
-        values = yaml.load(path.read_text(encoding="utf-8"), SAFELY)  # noqa: S506 - either is a safe loader
+        values = read_yaml(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise DistrictFileError(f"{path.name}: the file is missing") from None
     except OSError as error:

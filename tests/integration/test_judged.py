@@ -1,5 +1,6 @@
 """A night is judged by what changed; what was found about the other rows is taken over."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -8,6 +9,7 @@ from helpers.gating import DISTRICT, NO_LIMIT, NO_LIMITS, deliver, found, good
 from helpers.judged_twice import Twice
 
 from rollcall import ledger
+from rollcall.conform import drop_landed
 from rollcall.gate import gate_delivery, gate_file, recording
 from rollcall.gate.inspection import Inspection
 from rollcall.landing.typed import make_missing_typed
@@ -227,6 +229,31 @@ def test_a_file_that_is_sent_in_another_way_is_judged_in_full(warehouse_url: str
     second = judge(warehouse_url, {**TWO_FILES, "courses": [good("courses", status="active")]}, courses="delta")
 
     assert since(warehouse_url, second) == {"courses": None, "users": first}
+
+
+def test_law_07_of_a_roster_that_stands_for_long_no_names_are_kept_to_compare_with(warehouse_url: str) -> None:
+    """The raw rows of what readers see go after the days of grace; the next night is judged by what changed still."""
+    misspelt = good("users", sourced_id="78", username="x78", identifier="78", email=None, role="Student")
+    first = publish(warehouse_url, judge(warehouse_url, district(users=[*district()["users"], misspelt])))
+
+    for _ in range(2):
+        assert drop_landed(warehouse_url, timedelta(0)) == []
+
+    columns = query(
+        warehouse_url,
+        "select distinct table_name::text, column_name::text from information_schema.columns where table_schema = %s",
+        f"delivery_{first}",
+    )
+    assert {name for table, name in columns if table.startswith("typed_")} == {"_row", "fingerprint"}
+    assert {table.partition("_")[0] for table, _ in columns} == {"typed", "kept"}
+    assert not {name for _, name in columns} & {"given_name", "family_name", "email", "birth_date", "username"}
+
+    second = judge(warehouse_url, district(users=[misspelt, *district()["users"]], classes=district()["classes"][1:]))
+
+    assert set(since(warehouse_url, second).values()) == {first}
+    assert found(warehouse_url, second, "users") == {2: {"users_role_spelling": "warning"}}
+    assert len(found(warehouse_url, second, "enrollments")) == 2
+    Twice(warehouse_url).judge(second, NO_LIMITS)
 
 
 def test_what_was_taken_over_from_may_be_gone_before_the_files_are_judged_together(warehouse_url: str) -> None:

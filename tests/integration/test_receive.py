@@ -27,6 +27,7 @@ from rollcall.archive.receive import NightServedError
 from rollcall.archive.store import Archive, ArchiveError
 from rollcall.arrival import look as look_module
 from rollcall.arrival.listing import InboxFile
+from rollcall.arrival.look import list_folder
 from rollcall.codes import catalog
 from rollcall.ledger import UnknownDeliveryError
 from rollcall.settings import settings
@@ -568,10 +569,9 @@ def test_law_1_what_was_claimed_before_it_turned_out_to_be_too_much_goes_back(
 ) -> None:
     """The listing said less than what lies there when it is read."""
     put(inbox, FILES)
-    real = inbox_module.list_folder  # type: ignore[attr-defined]  # as it is called there
 
     async def of_yesterday(session: asyncssh.SFTPClient, folder: str = ".") -> list[InboxFile]:
-        return [InboxFile(file.name, 10, file.modified) for file in await real(session, folder)]
+        return [InboxFile(file.name, 10, file.modified) for file in await list_folder(session, folder)]
 
     too_large(inbox)
     with monkeypatch.context() as patch:

@@ -5,6 +5,7 @@ import io
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
 
 from helpers import planted
 from helpers.csv_files import file_bytes, manifest_bytes
@@ -196,12 +197,16 @@ TABLE_CHANGES: tuple[Callable[[Table], st.SearchStrategy[Table]], ...] = (
 )  # fmt: skip
 
 
-def _written(table: Table, line_end: str, quoting: int | None, delimiter: str) -> str:
+Quoting = Literal[0, 1, 2, 3]
+"""The csv module's ways of quoting."""
+
+
+def _written(table: Table, line_end: str, quoting: Quoting | None, delimiter: str) -> str:
     """The table as text; without a way of quoting, cells as they stand."""
     if quoting is None:
         return "".join(delimiter.join(record) + line_end for record in table)
     text = io.StringIO()
-    csv.writer(text, lineterminator=line_end, quoting=quoting, delimiter=delimiter).writerows(table)  # type: ignore[arg-type]
+    csv.writer(text, lineterminator=line_end, quoting=quoting, delimiter=delimiter).writerows(table)
     return text.getvalue()
 
 
@@ -241,7 +246,8 @@ def spoiled_file(draw: st.DrawFn, good: bytes) -> bytes:
     for change in draw(st.lists(st.sampled_from(TABLE_CHANGES), min_size=how == "table", max_size=2)):
         table = draw(change(table)) if table else table
     line_end = draw(st.sampled_from((*["\r\n"] * 12, "\n", "\n", "\r", "\n\n", "\u2028", "\r\r\n")))
-    quoting = draw(st.sampled_from((*[csv.QUOTE_MINIMAL] * 6, csv.QUOTE_ALL, None)))
+    ways: tuple[Quoting | None, ...] = (*[csv.QUOTE_MINIMAL] * 6, csv.QUOTE_ALL, None)
+    quoting = draw(st.sampled_from(ways))
     delimiter = draw(st.sampled_from((*[","] * 18, ";", "\t")))
     text = _written(table, line_end, quoting, delimiter)
     if how == "encoding":

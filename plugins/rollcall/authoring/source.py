@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from rollcall.codes import Severity
 from rollcall.oneroster import LANDED_FILE_NAMES, Kind
 from rollcall.suites import DELIVERY_SUITE, Scope
+from rollcall.yaml_text import read_yaml
 
 Form = TypeVar("Form")
 
@@ -211,7 +212,7 @@ def refuse_unknown(where: str, given: Iterable[str], known: Iterable[str]) -> No
 
 def _read(path: Path, form: type[Form]) -> Form:
     try:
-        return TypeAdapter(form).validate_python(yaml.safe_load(path.read_text(encoding="utf-8")))
+        return TypeAdapter(form).validate_python(read_yaml(path.read_text(encoding="utf-8")))
     except (OSError, yaml.YAMLError) as error:
         raise RuleError(f"{path.name}: {error}") from None
     except ValidationError as error:

@@ -74,7 +74,7 @@ def _landed_rows(session: Connection, delivery_id: int, file: str) -> int | None
 def drop_landed(warehouse_url: str, older_than: timedelta) -> list[int]:
     """Drop the landed rows of deliveries that were decided a while ago; the archive keeps their bytes.
 
-    Those of the delivery that readers see stay: the next night is compared with them.
+    Of the delivery that readers see stays what the next night is compared with (`KEPT`), and no cell but ids and roles.
 
     Args:
         warehouse_url: The warehouse.
@@ -88,15 +88,46 @@ def drop_landed(warehouse_url: str, older_than: timedelta) -> list[int]:
     """
     with connect(warehouse_url, autocommit=True) as connection:
         rows = connection.execute(
-            "select delivery_id from rollcall.delivery"
+            "select delivery_id, publication.delivery_id is not null from rollcall.delivery"
             " inner join pg_namespace on nspname = 'delivery_' || delivery_id"
-            " where not exists (select from rollcall.publication where publication.delivery_id = delivery.delivery_id)"
-            " and state = any(%s) and greatest(arrived_at, decided_at, accepted_at, published_at) < now() - %s"
+            " left join rollcall.publication using (delivery_id)"
+            " where state = any(%s)"
+            " and greatest(arrived_at, decided_at, accepted_at, delivery.published_at) < now() - %s"
             " order by delivery_id",
             [[state for state in DeliveryState if state.is_settled], older_than],
         ).fetchall()
-        dropped = [int(str(row[0])) for row in rows]
+        for delivery_id in [int(str(row[0])) for row in rows if row[1]]:
+            with connection.transaction():
+                _reduce(connection, landing_schema(delivery_id))
+        dropped = [int(str(row[0])) for row in rows if not row[1]]
         for delivery_id in dropped:
             schema = sql.Identifier(landing_schema(delivery_id))
             connection.execute(sql.SQL("drop schema if exists {} cascade").format(schema))
     return dropped
+
+
+KEPT = ("typed_", "kept_")
+"""What begins the names of those relations of a delivery that a later night is compared with: which rows there were, of
+which only place and hash are looked at, and the records that they may name (`rollcall.gate.judged`)."""
+
+
+def _reduce(connection: Connection, schema: str) -> None:
+    """Leave of a delivery's schema what a later night is compared with; done again, it changes nothing."""
+    relations = connection.execute(
+        "select relname, relkind = 'v', exists (select from pg_attribute where attrelid = oid and attname = 'row_hash')"
+        " from pg_class where relnamespace = %s::regnamespace and relkind in ('r', 'v') order by relkind = 'v' desc",
+        [schema],
+    ).fetchall()
+    for name, is_view, is_whole in relations:
+        relation = sql.Identifier(schema, str(name))
+        if not str(name).startswith(KEPT):
+            kind = sql.SQL("view" if is_view else "table")
+            connection.execute(sql.SQL("drop {} if exists {} cascade").format(kind, relation))
+        elif str(name).startswith("typed_") and is_whole:
+            slim = sql.Identifier(schema, f"slim_{name}")
+            connection.execute(
+                sql.SQL(
+                    "create unlogged table {slim} as select _row, fingerprint from {typed}; drop table {typed} cascade;"
+                    " alter table {slim} rename to {name}"
+                ).format(slim=slim, typed=relation, name=sql.Identifier(str(name)))
+            )

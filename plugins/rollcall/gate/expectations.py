@@ -7,17 +7,15 @@ each ``row_condition``, which it then leaves out of the query for the failing ro
 from typing import Any, ClassVar, Literal
 
 import sqlalchemy as sa
-
-# Imported when the gate looks, never by a DAG.
-from great_expectations.compatibility import pydantic  # noqa: TID253
-from great_expectations.execution_engine.sqlalchemy_execution_engine import SqlAlchemyExecutionEngine  # noqa: TID253
-from great_expectations.expectations.core.unexpected_rows_expectation import UnexpectedRowsExpectation  # noqa: TID253
-from great_expectations.expectations.expectation import ColumnMapExpectation, Expectation  # noqa: TID253
-from great_expectations.expectations.expectation_configuration import ExpectationConfiguration  # noqa: TID253
-from great_expectations.expectations.metrics.map_metric_provider.column_condition_partial import (  # noqa: TID253
+from great_expectations.compatibility import pydantic
+from great_expectations.execution_engine.sqlalchemy_execution_engine import SqlAlchemyExecutionEngine
+from great_expectations.expectations.core.unexpected_rows_expectation import UnexpectedRowsExpectation
+from great_expectations.expectations.expectation import ColumnMapExpectation, Expectation
+from great_expectations.expectations.expectation_configuration import ExpectationConfiguration
+from great_expectations.expectations.metrics.map_metric_provider.column_condition_partial import (
     column_condition_partial,
 )
-from great_expectations.expectations.metrics.map_metric_provider.column_map_metric_provider import (  # noqa: TID253
+from great_expectations.expectations.metrics.map_metric_provider.column_map_metric_provider import (
     ColumnMapMetricProvider,
 )
 

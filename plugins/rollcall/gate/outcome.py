@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from psycopg.rows import class_row
+
 from rollcall.districts import Limit
 from rollcall.oneroster import FILE_BY_NAME
 from rollcall.warehouse import Connection
@@ -96,20 +98,21 @@ def judge(connection: Connection, delivery_id: int, file: str, limit: Limit, fai
 
 def recorded_outcome(connection: Connection, delivery_id: int, file: str) -> FileOutcome:
     """What the ledger says of a file; one that the ledger does not know was not sent, which is acceptable here."""
-    row = connection.execute(
-        """
-        select coalesce(verdict, 'accept'), coalesce(rows_landed, 0), coalesce(rows_set_aside, 0), judged_since
-        from rollcall.delivery_file where delivery_id = %s and file = %s
-        """,
-        (delivery_id, file),
-    ).fetchone()
-    verdict, landed, set_aside, judged_since = row or ("accept", 0, 0, None)
-    findings = connection.execute(
-        "select code, rows_failed from rollcall.check_result "
-        "where delivery_id = %s and file = %s and rows_failed > 0 order by code",
-        (delivery_id, file),
-    ).fetchall()
-    return FileOutcome(file, verdict, landed, set_aside, dict(findings), judged_since)  # type: ignore[arg-type]  # as in the ledger
+    with connection.cursor(row_factory=class_row(FileOutcome)) as cursor:
+        recorded = cursor.execute(
+            """
+            select file, coalesce(verdict, 'accept') as verdict, coalesce(rows_landed, 0) as rows_landed,
+                coalesce(rows_set_aside, 0) as rows_set_aside, judged_since,
+                (
+                    select coalesce(json_object_agg(code, rows_failed order by code), '{}')
+                    from rollcall.check_result as checked
+                    where checked.delivery_id = sent.delivery_id and checked.file = sent.file and rows_failed > 0
+                ) as findings
+            from rollcall.delivery_file as sent where delivery_id = %s and file = %s
+            """,
+            (delivery_id, file),
+        ).fetchone()
+    return recorded or FileOutcome(file, "accept", 0, 0, {})
 
 
 def _counts(connection: Connection, delivery_id: int, file: str) -> tuple[int, int]:
