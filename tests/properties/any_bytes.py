@@ -246,8 +246,8 @@ def spoiled_file(draw: st.DrawFn, good: bytes) -> bytes:
     for change in draw(st.lists(st.sampled_from(TABLE_CHANGES), min_size=how == "table", max_size=2)):
         table = draw(change(table)) if table else table
     line_end = draw(st.sampled_from((*["\r\n"] * 12, "\n", "\n", "\r", "\n\n", "\u2028", "\r\r\n")))
-    ways: tuple[Quoting | None, ...] = (*[csv.QUOTE_MINIMAL] * 6, csv.QUOTE_ALL, None)
-    quoting = draw(st.sampled_from(ways))
+    usual: list[Quoting] = [csv.QUOTE_MINIMAL] * 6
+    quoting = draw(st.sampled_from((*usual, csv.QUOTE_ALL, None)))
     delimiter = draw(st.sampled_from((*[","] * 18, ";", "\t")))
     text = _written(table, line_end, quoting, delimiter)
     if how == "encoding":
