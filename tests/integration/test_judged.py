@@ -119,6 +119,8 @@ def test_an_unchanged_row_is_not_asked_again_and_its_finding_moves_along(
     assert asked["users_role_invalid"] == {"new_users"}
     assert asked["users_row_repeated"] == {"users"}
     assert "classes_title_missing" not in asked
+    assert query(warehouse_url, f"select _row, sourced_id from delivery_{second}.new_users") == [(2, "7+9")]
+    assert query(warehouse_url, f"select _row, source_id from delivery_{second}.gone_users") == []
     Twice(warehouse_url).judge(second, NO_LIMITS)
 
 
@@ -141,6 +143,7 @@ def test_rows_that_name_what_is_otherwise_are_asked_again(warehouse_url: str, ho
     unknown = {"enrollments_class_unknown": "critical"}
     assert since(warehouse_url, second)["enrollments"] == first
     assert found(warehouse_url, second, "enrollments") == {2: unknown, 3: unknown}
+    assert query(warehouse_url, f"select _row, source_id from delivery_{second}.gone_classes") == [(2, "990_1")]
     assert since(warehouse_url, third)["enrollments"] == second
     assert found(warehouse_url, third, "enrollments") == {}
     Twice(warehouse_url).judge(second, NO_LIMITS)
@@ -244,8 +247,8 @@ def test_law_07_of_a_roster_that_stands_for_long_no_names_are_kept_to_compare_wi
         "select distinct table_name::text, column_name::text from information_schema.columns where table_schema = %s",
         f"delivery_{first}",
     )
-    assert {name for table, name in columns if table.startswith("typed_")} == {"_row", "fingerprint"}
-    assert {table.partition("_")[0] for table, _ in columns} == {"typed", "kept"}
+    assert {name for table, name in columns if table.startswith("typed_")} == {"_row", "source_id", "fingerprint"}
+    assert {table.partition("_")[0] for table, _ in columns} == {"typed", "kept", "row"}
     assert not {name for _, name in columns} & {"given_name", "family_name", "email", "birth_date", "username"}
 
     second = judge(warehouse_url, district(users=[misspelt, *district()["users"]], classes=district()["classes"][1:]))

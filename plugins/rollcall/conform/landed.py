@@ -106,9 +106,10 @@ def drop_landed(warehouse_url: str, older_than: timedelta) -> list[int]:
     return dropped
 
 
-KEPT = ("typed_", "kept_")
+KEPT = ("typed_", "kept_", "row_set_aside")
 """What begins the names of those relations of a delivery that a later night is compared with: which rows there were, of
-which only place and hash are looked at, and the records that they may name (`rollcall.gate.judged`)."""
+which only place, id and hash are looked at, the records that they may name, and which were set aside
+(`rollcall.gate.judged`)."""
 
 
 def _reduce(connection: Connection, schema: str) -> None:
@@ -127,7 +128,7 @@ def _reduce(connection: Connection, schema: str) -> None:
             slim = sql.Identifier(schema, f"slim_{name}")
             connection.execute(
                 sql.SQL(
-                    "create unlogged table {slim} as select _row, fingerprint from {typed}; drop table {typed} cascade;"
-                    " alter table {slim} rename to {name}"
+                    "create unlogged table {slim} as select _row, source_id, fingerprint from {typed};"
+                    " drop table {typed} cascade; alter table {slim} rename to {name}"
                 ).format(slim=slim, typed=relation, name=sql.Identifier(str(name)))
             )

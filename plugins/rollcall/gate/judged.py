@@ -183,15 +183,12 @@ def new_rows(connection: Connection, delivery: Delivery, before: Delivery, file:
         file: The file.
         rules: The file's rules.
     """
-    rest = f"new_{file.table_name}"
-    _write_rest(
-        connection,
-        file,
-        rest,
-        sql.SQL(
-            "select now._row from {now} as now"
-            " where not exists (select from {before} as before where before.fingerprint = now.fingerprint)"
-        ).format(now=typed_table(delivery, file), before=typed_table(before, file)),
+    rest, now, former = new_table(file), typed_table(delivery, file), typed_table(before, file)
+    _write_rest(connection, file, rest, _unmatched("_row", now, former))
+    connection.execute(
+        sql.SQL("drop table if exists {gone}; create unlogged table {gone} as {rows}; analyze {gone}").format(
+            gone=sql.Identifier(gone_table(file)), rows=_unmatched("_row, source_id", former, now)
+        )
     )
     alike = [rule.code for rule in rules if rule.scope == "row"]
     return _rest(connection, delivery, before, file, rest, _fully_listed(connection, before, file, alike))
@@ -217,10 +214,28 @@ def touched_rows(
         )
         for column, named in names_of(file)
     ]
-    new = sql.SQL("select _row from {}").format(sql.Identifier(f"new_{file.table_name}"))
+    new = sql.SQL("select _row from {}").format(sql.Identifier(new_table(file)))
     _write_rest(connection, file, rest, sql.SQL(" union ").join([new, *of_moved]))
     alike = [rule.code for rule in rules if rule.scope == "references" and rule.file == file.name]
     return _rest(connection, delivery, before, file, rest, _fully_listed(connection, before, file, alike))
+
+
+def new_table(file: File) -> str:
+    """The table of a delivery's schema with the landed rows whose cells are those of no row that was judged before."""
+    return f"new_{file.table_name}"
+
+
+def gone_table(file: File) -> str:
+    """The table of a delivery's schema with ``_row`` and ``source_id`` of the former rows that no row is alike to."""
+    return f"gone_{file.table_name}"
+
+
+def _unmatched(columns: str, rows: sql.Identifier, others: sql.Identifier) -> sql.Composed:
+    """A query for the rows of a relation whose fingerprint no row of another has."""
+    return sql.SQL(
+        "select {columns} from {rows} as here"
+        " where not exists (select from {others} as there where there.fingerprint = here.fingerprint)"
+    ).format(columns=sql.SQL(columns), rows=rows, others=others)
 
 
 def taken_over_table(file: File) -> str:
