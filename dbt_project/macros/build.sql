@@ -1,6 +1,7 @@
 {# What the running build is frozen to, read from the ledger while the build runs: no --vars, so partial parsing stays
-   valid from night to night. Empty while parsing and at a deploy. `files_set_aside` are the files of which a row is set
-   aside, `files_evident` those of which what they do not name is to be removed (law 5), separated by commas. #}
+   valid from night to night. Empty while parsing and at a deploy. `is_first`: nothing of the district is published.
+   `files_set_aside` are the files of which a row is set aside, `files_evident` those of which what they do not name is to
+   be removed (law 5), separated by commas. #}
 {% macro deliveries_in_build() %}
     {%- if not execute -%}
         {{ return([]) }}
@@ -12,6 +13,7 @@
             current_build.sequence,
             current_build.service_date,
             current_build.landing_schema,
+            publication.sequence is null as is_first,
             coalesce(
                 string_agg(delivery_file.file, ',') filter (where delivery_file.rows_set_aside > 0), ''
             ) as files_set_aside,
@@ -19,8 +21,9 @@
                 string_agg(delivery_file.file, ',') filter (where delivery_file.absence_is_evidence), ''
             ) as files_evident
         from rollcall.current_build
+        left join rollcall.publication on current_build.district_id = publication.district_id
         left join rollcall.delivery_file on current_build.delivery_id = delivery_file.delivery_id
-        group by 1, 2, 3, 4, 5
+        group by 1, 2, 3, 4, 5, 6
         order by 1
     {%- endset -%}
     {{ return(run_query(query).rows) }}
@@ -43,4 +46,36 @@
     select *
     from {{ relation }}
     where valid_to_seq is null and district_id in {{ districts_in_build() }}
+{%- endmacro %}
+
+
+{# The versions of a history model that begin with the running build. First sequences are asked for apart: the index of
+   beginnings leaves them out. #}
+{% macro begun_versions(relation) -%}
+    select *
+    from {{ relation }}
+    where valid_from_seq > 1 and (district_id, valid_from_seq) in {{ sequences_in_build() }}
+    union all
+    select *
+    from {{ relation }}
+    where valid_from_seq = 1 and (district_id, 1) in {{ sequences_in_build() }}
+{%- endmacro %}
+
+
+{# The versions of a history model that end with the running build. #}
+{% macro ended_versions(relation) -%}
+    select *
+    from {{ relation }}
+    where valid_to_seq is not null and (district_id, valid_to_seq) in {{ sequences_in_build() }}
+{%- endmacro %}
+
+
+{# The districts and sequences of the running build as a parenthesised list, for `(district_id, …) in …`. #}
+{% macro sequences_in_build() %}
+    {%- set pairs = [] -%}
+    {%- for delivery in deliveries_in_build() -%}
+        {%- set district = dbt.string_literal(dbt.escape_single_quotes(delivery.district_id)) -%}
+        {%- do pairs.append('(' ~ district ~ ', ' ~ delivery.sequence ~ ')') -%}
+    {%- endfor -%}
+    ({{ pairs | join(', ') if pairs else '(null, null)' }})
 {%- endmacro %}

@@ -66,7 +66,35 @@
 {% endmacro %}
 
 
-{# Whether a cell of an accepted row is filled, and what is read from it null; text is always read. #}
+{# The accepted rows of one file that begin a version, over the deliveries of the running build. What is as it was
+   published was read then; of a first delivery all rows begin one, or are to be deleted. #}
+{% macro beginning_rows(table, file) %}
+    {%- for delivery in deliveries_in_build() %}
+    select
+        {{ dbt.string_literal(dbt.escape_single_quotes(delivery.district_id)) }}::text as district_id,
+        typed.*
+    from {{ delivery.landing_schema }}.typed_{{ table }} as typed
+    where
+        {%- if delivery.is_first %}
+        typed._row not in (
+            select aside.row_number from {{ delivery.landing_schema }}.row_set_aside as aside where aside.file = '{{ file }}'
+        )
+        {%- else %}
+        typed._row in (
+            select change._row
+            from {{ delivery.landing_schema }}.change_{{ table }} as change
+            where change.kind in ('added', 'changed')
+        )
+        {%- endif %}
+    {{ 'union all' if not loop.last }}
+    {%- else %}
+    select null::text as district_id
+    where false
+    {%- endfor %}
+{% endmacro %}
+
+
+{# Whether a cell of a delivered row is filled, and what is read from it null; text is always read. #}
 {% macro has_unread_cell(row, table) %}
     {%- set conditions = ['false'] -%}
     {%- for delivery in deliveries_in_build()[:1] -%}
@@ -99,17 +127,28 @@
 {% endmacro %}
 
 
-{# The other landed rows of one file: one row per record that was set aside. Ragged records were never landed. #}
-{% macro landed_set_aside(table, file) %}
-    {%- for delivery in deliveries_in_build() if file in delivery.files_set_aside.split(',') %}
-    select {{ delivery.delivery_id }}::bigint as delivery_id
-    from (
-        select distinct row_number from {{ delivery.landing_schema }}.row_set_aside where file = '{{ file }}'
-    ) as aside
-    inner join {{ delivery.landing_schema }}.{{ table }} as landed on aside.row_number = landed._row
+{# How many landed rows of each file are set aside, over the deliveries of the running build. Ragged records, set aside
+   too, were never landed. #}
+{% macro set_aside_counts() %}
+    {%- for delivery in deliveries_in_build() if delivery.files_set_aside %}
+    select
+        {{ delivery.delivery_id }}::bigint as delivery_id,
+        aside.file,
+        count(distinct aside.row_number) as number_of_rows
+    from {{ delivery.landing_schema }}.row_set_aside as aside
+    where
+        not exists (
+            select
+            from {{ delivery.landing_schema }}.ragged_row as ragged
+            where ragged.file = aside.file and ragged._row = aside.row_number
+        )
+    group by aside.file
     {{ 'union all' if not loop.last }}
     {%- else %}
-    select null::bigint as delivery_id
+    select
+        null::bigint as delivery_id,
+        null::text as file,
+        null::bigint as number_of_rows
     where false
     {%- endfor %}
 {% endmacro %}

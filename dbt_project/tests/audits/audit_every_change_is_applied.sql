@@ -1,51 +1,47 @@
 -- Per district, over all files, by how many versions what began and ended in this build differs from what was judged.
 with
 
-deliveries as (
-    select * from {{ source('rollcall', 'current_build') }}
-),
-
-judged as (
+counted as (
     {%- for entity in conformed_entities() %}
+    select
+        begun.district_id,
+        '{{ entity.file }}' as file,
+        count(*) as number_begun,
+        0 as number_ended
+    from ({{ begun_versions(ref(entity.history)) }}) as begun
+    group by begun.district_id
+    union all
+    select
+        ended.district_id,
+        '{{ entity.file }}' as file,
+        0 as number_begun,
+        count(*) as number_ended
+    from ({{ ended_versions(ref(entity.history)) }}) as ended
+    group by ended.district_id
+    union all
     select
         staged.district_id,
         '{{ entity.file }}' as file,
-        count(*) filter (where staged.change in ('added', 'changed')) as number_begun,
-        count(*) filter (where staged.change in ('changed', 'missing', 'tobedeleted')) as number_ended
+        -count(*) filter (where staged.change in ('added', 'changed')) as number_begun,
+        -count(*) filter (where staged.change in ('changed', 'missing', 'tobedeleted')) as number_ended
     from {{ ref(entity.staging) }} as staged
     group by staged.district_id
     {{ 'union all' if not loop.last }}
     {%- endfor %}
 ),
 
--- Asked for by sequence, so that a long history costs no more than a short one.
-applied as (
-    {%- for entity in conformed_entities() %}
+differences as (
     select
-        deliveries.district_id,
-        '{{ entity.file }}' as file,
-        (
-            select count(*) from {{ ref(entity.history) }} as version
-            where version.district_id = deliveries.district_id and version.valid_from_seq = deliveries.sequence
-        ) as number_begun,
-        (
-            select count(*) from {{ ref(entity.history) }} as version
-            where version.district_id = deliveries.district_id and version.valid_to_seq = deliveries.sequence
-        ) as number_ended
-    from deliveries
-    {{ 'union all' if not loop.last }}
-    {%- endfor %}
+        district_id,
+        file,
+        abs(sum(number_begun)) + abs(sum(number_ended)) as number_of_versions
+    from counted
+    group by district_id, file
 )
 
 select
-    applied.district_id,
-    sum(
-        abs(applied.number_begun - coalesce(judged.number_begun, 0))
-        + abs(applied.number_ended - coalesce(judged.number_ended, 0))
-    )::bigint as failures
-from applied
-left join judged on applied.district_id = judged.district_id and applied.file = judged.file
-where
-    applied.number_begun <> coalesce(judged.number_begun, 0)
-    or applied.number_ended <> coalesce(judged.number_ended, 0)
-group by applied.district_id
+    district_id,
+    sum(number_of_versions)::bigint as failures
+from differences
+where number_of_versions > 0
+group by district_id

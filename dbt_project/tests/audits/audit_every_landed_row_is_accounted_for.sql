@@ -11,15 +11,7 @@ delivery_files as (
 ),
 
 set_aside as materialized (
-    {%- for entity in conformed_entities() %}
-    select
-        landed.delivery_id,
-        '{{ entity.file }}' as file,
-        count(*) as number_of_rows
-    from ({{ landed_set_aside(entity.table, entity.file) }}) as landed
-    group by landed.delivery_id
-    {{ 'union all' if not loop.last }}
-    {%- endfor %}
+    {{ set_aside_counts() }}
 ),
 
 accepted as materialized (

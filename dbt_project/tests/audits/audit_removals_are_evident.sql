@@ -43,7 +43,6 @@ doubtful_files as (
     {%- endfor %}
 ),
 
--- Asked for by sequence, so that a long history costs no more than a short one.
 removed as (
     {%- for entity in conformed_entities() %}
     select
@@ -51,9 +50,7 @@ removed as (
         version.source_id,
         version.valid_to_seq as sequence,
         '{{ entity.file }}' as file
-    from deliveries
-    inner join {{ ref(entity.history) }} as version
-        on deliveries.district_id = version.district_id and deliveries.sequence = version.valid_to_seq
+    from ({{ ended_versions(ref(entity.history)) }}) as version
     where version.end_reason = 'missing'
     {{ 'union all' if not loop.last }}
     {%- endfor %}

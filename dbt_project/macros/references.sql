@@ -1,0 +1,81 @@
+{# Versions that name a record which is not in the candidate, per district: of those that begin with the running build,
+   and of those whose record ends with it; what neither began nor lost anything was looked at before. Versions that are
+   kept because tonight's row was set aside may outlive their record: they are not counted.
+
+   `names` says which columns of a version are the record's key: each column of the record, and the version's. #}
+{% macro versions_without_their_record(history, file, table, record_history, names) %}
+    with
+
+    begun as (
+        {{ begun_versions(history) }}
+    ),
+
+    ended_records as (
+        {{ ended_versions(record_history) }}
+    ),
+
+    versions as (
+        {{ open_versions(history) }}
+    ),
+
+    records as (
+        {{ open_versions(record_history) }}
+    ),
+
+    accepted as (
+        {{ accepted_rows(table, file) }}
+    ),
+
+    suspects as (
+        select
+            {{ version_columns(names) }}
+        from begun as version
+        where version.valid_to_seq is null
+        union
+        select
+            {{ version_columns(names) }}
+        from ended_records as record
+        inner join versions as version on {{ is_named('version', 'record', names) }}
+    ),
+
+    -- Materialized, so that it comes first: hardly a version is left, however many were accepted.
+    without_their_record as materialized (
+        select suspects.*
+        from suspects
+        where
+            not exists (
+                select
+                from records as record
+                where {{ is_named('suspects', 'record', names) }}
+            )
+    )
+
+    select
+        without_their_record.district_id,
+        count(*) as failures
+    from without_their_record
+    where
+        exists (
+            select
+            from accepted
+            where
+                accepted.district_id = without_their_record.district_id
+                and accepted.source_id = without_their_record.source_id
+        )
+    group by without_their_record.district_id
+{% endmacro %}
+
+
+{# A version's identity, and the record that it names. #}
+{% macro version_columns(names) -%}
+    {%- for column in ['district_id', 'source_id', 'valid_from_seq'] + names.values() | list %}
+            version.{{ column }}{{ ',' if not loop.last }}
+    {%- endfor %}
+{%- endmacro %}
+
+
+{# Whether a version names a record. #}
+{% macro is_named(version, record, names) -%}
+    {{ version }}.district_id = {{ record }}.district_id
+    {%- for column, naming in names.items() %} and {{ version }}.{{ naming }} = {{ record }}.{{ column }}{% endfor %}
+{%- endmacro %}
