@@ -46,11 +46,10 @@ def accept_folder(
         service_date=service_date,
         run_id=f"bench__{service_date}",
         source=source,
-        log=lambda _: None,
     )
     delivery_id = receipt.delivery.delivery_id
     for name in receipt.files:
-        land(delivery_id, name, log=lambda _: None)
+        land(delivery_id, name)
     with psycopg.connect(stack.url) as connection:
         connection.execute(
             "update rollcall.delivery_file set verdict = 'accept', rows_set_aside = 0, gated = 'together'"

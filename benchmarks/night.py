@@ -149,9 +149,7 @@ def receive(district: District, account: SftpAccount, service_date: date) -> tup
     """The task ``receive``: the delivery and the files to be landed."""
     from rollcall.steps import receive as receive_delivery
 
-    receipt = receive_delivery(
-        district, account, service_date=service_date, run_id=f"bench__{service_date}", log=lambda _: None
-    )
+    receipt = receive_delivery(district, account, service_date=service_date, run_id=f"bench__{service_date}")
     return receipt.delivery.delivery_id, list(receipt.files)
 
 
@@ -159,7 +157,7 @@ def land(delivery_id: int, name: str) -> int:
     """The first half of the task ``check``, for one file."""
     from rollcall.landing import land as land_file
 
-    return land_file(delivery_id, name, log=lambda _: None)
+    return land_file(delivery_id, name)
 
 
 def gate(url: str, district: District, delivery_id: int, name: str) -> str:
@@ -174,7 +172,7 @@ def gate_delivery(url: str, district: District, delivery_id: int) -> str:
     from rollcall.gate import gate_delivery as check_delivery
     from rollcall.steps import check_what_is_gone
 
-    check_what_is_gone(delivery_id, district.limits, log=lambda _: None)
+    check_what_is_gone(delivery_id, district.limits)
     return check_delivery(url, delivery_id, district.limits).verdict
 
 
@@ -187,7 +185,7 @@ def decide(district: District, delivery_id: int) -> str:
     from rollcall.decision.decide import decide as decide_on
     from rollcall.steps import check_what_is_gone
 
-    check_what_is_gone(delivery_id, district.limits, log=lambda _: None)
+    check_what_is_gone(delivery_id, district.limits)
     decision = decide_on(district, delivery_id)
     if decision.verdict != "accept":
         raise ValueError(f"The delivery is not accepted: {decision.sentences}")
@@ -218,7 +216,7 @@ def conform(url: str) -> tuple[float, list[tuple[str, float]]]:
             seconds += time.perf_counter() - begun
 
     loop.publish = timed  # this process is ours alone
-    outcomes = build(url, reland=partial(check_again, log=lambda _: None), log=lambda _: None)
+    outcomes = build(url, reland=check_again)
     failed = {district: reason for outcome in outcomes for district, reason in outcome.failed.items()}
     if failed:
         raise ValueError(f"Not published: {failed}")

@@ -33,7 +33,7 @@ def find_accepted() -> bool:
     from rollcall.decision.acceptance import accept_approved
     from rollcall.warehouse import connect
 
-    accept_approved(log=log.info)
+    accept_approved()
     with connect() as connection:
         rows = connection.execute(
             "select district_id, delivery_id from rollcall.delivery where state = 'accepted' order by accepted_at"
@@ -48,13 +48,12 @@ def find_accepted() -> bool:
 def build() -> list[dict[str, Any]]:
     """Build and publish until nothing waits; the outcome of each model and audit is returned, and shown in XCom."""
     from dataclasses import asdict
-    from functools import partial
 
     from rollcall.conform import conform
     from rollcall.steps import check_again
     from rollcall.warehouse import warehouse_url
 
-    outcomes = conform(warehouse_url(), reland=partial(check_again, log=log.info), log=log.info)
+    outcomes = conform(warehouse_url(), reland=check_again)
     culprits = {district: reason for outcome in outcomes for district, reason in outcome.failed.items()}
     for outcome in outcomes:
         for node in outcome.nodes:

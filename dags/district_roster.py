@@ -69,7 +69,6 @@ def receive(district_id: str) -> list[list[str]]:
             service_date=run_service_date(district, context),
             run_id=context["run_id"],
             source=context["params"]["source"],
-            log=log.info,
         )
     except NightServedError as error:
         raise AirflowSkipException(str(error)) from None
@@ -92,7 +91,7 @@ def check(district_id: str, files: list[str]) -> None:
     log.info("Great Expectations %s.", "came with the scheduler" if preloaded else "is imported by this task")
     delivery_id = delivery_in_work(district_id)
     in_full = get_current_context()["params"]["judge_in_full"]
-    check_files(district_of(district_id), delivery_id, files, in_full=in_full, log=log.info)
+    check_files(district_of(district_id), delivery_id, files, in_full=in_full)
 
 
 @task.branch(outlets=[ACCEPTED_AT_ONCE])
@@ -102,13 +101,12 @@ def decide(district_id: str) -> str:
     from rollcall.steps import check_together, judge
 
     district, delivery_id = district_of(district_id), delivery_of_this_run(district_id)
-    check_together(district, delivery_id, log=log.info)
+    check_together(district, delivery_id)
     hear_people_first(district_id)
     try:
-        judgement = judge(district, delivery_id, log=log.info)
+        judgement = judge(district, delivery_id)
     except GateUnfinishedError as error:
         raise AirflowFailException(str(error)) from None
-    log.info("The delivery is %s. %s", judgement.verdict, judgement.why)
     if judgement.verdict == "rejected":
         raise AirflowFailException(judgement.why)
     if judgement.verdict == "settled":
@@ -135,7 +133,6 @@ def report(district_id: str) -> str:
         context["run_id"],
         airflow_account(district.sftp_connection_id),
         failed_tasks=tuple(failed),
-        log=log.info,
     )
 
 

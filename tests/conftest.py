@@ -1,5 +1,6 @@
 """Fixtures that need a real PostgreSQL: one server and one deployed template per session, one database per test."""
 
+import logging
 import os
 import shutil
 import tempfile
@@ -16,6 +17,7 @@ from rollcall.settings import settings
 hypothesis.settings.register_profile("rollcall", deadline=None)
 hypothesis.settings.register_profile("thorough", deadline=None, max_examples=1000)  # of `make properties`
 hypothesis.settings.load_profile("rollcall")
+logging.getLogger("rollcall").setLevel(logging.INFO)  # what it logs is tested, too
 
 TEMPLATE = "rollcall_template"
 # One name for every test's database: dbt's parsed project stays valid from test to test.

@@ -1,6 +1,6 @@
 """What happens to a delivery between the inbox and its build: the steps that the tasks of its run take."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Literal
@@ -14,13 +14,14 @@ from rollcall.decision.recognition import is_to_be_judged, recognize
 from rollcall.districts import NO_LIMITS, District, DistrictFileError, Limits, load_district
 from rollcall.landing import land
 from rollcall.ledger import Delivery
+from rollcall.log import at_work_on, get_logger
 from rollcall.names import named
 from rollcall.oneroster import LANDED_FILE_NAMES
 from rollcall.settings import settings
 from rollcall.sftp import SftpAccount
 from rollcall.warehouse import connect, warehouse_url
 
-Log = Callable[[str], None]
+log = get_logger(__name__)
 
 
 @dataclass(frozen=True)
@@ -51,24 +52,24 @@ class Judgement:
 
 
 def receive(
-    district: District, account: SftpAccount, *, service_date: date, run_id: str, source: str = "inbox", log: Log
+    district: District, account: SftpAccount, *, service_date: date, run_id: str, source: str = "inbox"
 ) -> Receipt:
     """Archive the delivery, see whether it is new, and say which files are to be landed.
 
     Arguments and errors are those of `rollcall.archive.receive.receive`. Killed anywhere, it goes on where it stopped.
     """
-    archived = archive_delivery(district, account, service_date=service_date, run_id=run_id, source=source, log=log)
+    archived = archive_delivery(district, account, service_date=service_date, run_id=run_id, source=source)
     delivery = recognize(archived.delivery_id)
-    with connect() as connection:
+    with connect() as connection, at_work_on(delivery.delivery_id):
         files = [file.file for file in ledger.files_of(connection, delivery.delivery_id)]
         if not is_to_be_judged(connection, delivery):
-            log(f"Delivery {delivery.delivery_id} is {delivery.state}. {delivery.state_reason or ''}".strip())
+            log.info("It is %s. %s", delivery.state, delivery.state_reason or "")
             return Receipt(delivery, ())
-    log(f"Delivery {delivery.delivery_id} lies in the archive: {named(files)}.")
+        log.info("It lies in the archive: %s.", named(files))
     return Receipt(delivery, tuple(name for name in LANDED_FILE_NAMES if name in files))
 
 
-def check(district: District, delivery_id: int, files: Sequence[str], *, in_full: bool = False, log: Log) -> None:
+def check(district: District, delivery_id: int, files: Sequence[str], *, in_full: bool = False) -> None:
     """Land some files of a delivery and judge each by its own suite; doing it again replaces what was there.
 
     All are landed first: the gate on one may look into another.
@@ -78,17 +79,17 @@ def check(district: District, delivery_id: int, files: Sequence[str], *, in_full
         delivery_id: The delivery.
         files: By the standard's names.
         in_full: Whether every row is to be judged, those too that were judged in an earlier night.
-        log: Told of each file.
 
     Raises:
         FileNotFoundError: the archive does not hold what the ledger says.
         GateError: a rule could not be evaluated, or the landed rows are gone; doing it again lands them.
         WarehouseError: PostgreSQL refused.
     """
-    _check_alone(delivery_id, files, district.limits, in_full=in_full, log=log)
+    with at_work_on(delivery_id):
+        _check_alone(delivery_id, files, district.limits, in_full=in_full)
 
 
-def check_together(district: District, delivery_id: int, *, log: Log) -> None:
+def check_together(district: District, delivery_id: int) -> None:
     """Judge a delivery's files together, by what refers to what; a settled delivery is left alone.
 
     What a crash of the database has emptied is landed and judged again.
@@ -97,20 +98,20 @@ def check_together(district: District, delivery_id: int, *, log: Log) -> None:
 
     if not is_in_work(delivery_id):
         return
-    try:
-        _check_together(delivery_id, district.limits, log=log)
-    except LandedRowsGoneError as error:
-        log(f"{error} Doing so, from the archive.")
-        check_all(delivery_id, district.limits, log=log)
+    with at_work_on(delivery_id):
+        try:
+            _check_together(delivery_id, district.limits)
+        except LandedRowsGoneError as error:
+            log.warning("%s Doing so, from the archive.", error)
+            check_all(delivery_id, district.limits)
 
 
-def check_all(delivery_id: int, limits: Limits, *, log: Log) -> None:
+def check_all(delivery_id: int, limits: Limits) -> None:
     """Land every file of a delivery from the archive and judge it, then the delivery as a whole, in one go.
 
     Args:
         delivery_id: The delivery.
         limits: How many records of each file may be set aside without a person being asked.
-        log: Told of each file.
 
     Raises:
         UnknownDeliveryError: the ledger has no such delivery.
@@ -120,19 +121,19 @@ def check_all(delivery_id: int, limits: Limits, *, log: Log) -> None:
     """
     with connect() as connection:
         held = {file.file for file in ledger.files_of(connection, delivery_id)}
-    _check_alone(delivery_id, [name for name in LANDED_FILE_NAMES if name in held], limits, log=log)
-    _check_together(delivery_id, limits, log=log)
+    with at_work_on(delivery_id):
+        _check_alone(delivery_id, [name for name in LANDED_FILE_NAMES if name in held], limits)
+        _check_together(delivery_id, limits)
 
 
-def check_again(delivery_id: int, *, log: Log) -> None:
+def check_again(delivery_id: int) -> None:
     """Land and judge an accepted delivery once more, when a crash has emptied its tables; its decision stands."""
     with connect() as connection:
         district_id = ledger.delivery(connection, delivery_id).district_id
-    log(f"The landed rows of delivery {delivery_id} are gone; landing them again from the archive.")
-    check_all(delivery_id, _limits(district_id), log=log)
+    check_all(delivery_id, _limits(district_id))
 
 
-def judge(district: District, delivery_id: int, *, log: Log) -> Judgement:
+def judge(district: District, delivery_id: int) -> Judgement:
     """Accept, hold or reject a delivery that was checked; an accepted one gets its sequence.
 
     Doing it again gives the same answer. One that is settled already is not judged again.
@@ -140,8 +141,15 @@ def judge(district: District, delivery_id: int, *, log: Log) -> Judgement:
     Raises:
         GateUnfinishedError: the gate has not finished with a file; nothing is decided.
     """
+    with at_work_on(delivery_id):
+        judgement = _judge(district, delivery_id)
+        log.info("It is %s. %s", judgement.verdict, judgement.why)
+    return judgement
+
+
+def _judge(district: District, delivery_id: int) -> Judgement:
     if is_in_work(delivery_id):
-        check_what_is_gone(delivery_id, district.limits, log=log)
+        check_what_is_gone(delivery_id, district.limits)
         decision = decide(district, delivery_id)
         why = " ".join(decision.sentences)
         if decision.verdict == "reject":
@@ -162,7 +170,7 @@ def is_in_work(delivery_id: int) -> bool:
         return ledger.delivery(connection, delivery_id).state.is_in_work
 
 
-def check_what_is_gone(delivery_id: int, limits: Limits, *, log: Log) -> None:
+def check_what_is_gone(delivery_id: int, limits: Limits) -> None:
     """Land and judge a delivery once more if a crash of the database has emptied its unlogged tables."""
     from rollcall.gate import LandedRowsGoneError
     from rollcall.gate.landed import lock_landed_files
@@ -171,30 +179,35 @@ def check_what_is_gone(delivery_id: int, limits: Limits, *, log: Log) -> None:
         with connect() as connection:
             lock_landed_files(connection, delivery_id, LANDED_FILE_NAMES)
     except LandedRowsGoneError as error:
-        log(f"{error} Doing so, from the archive.")
-        check_all(delivery_id, limits, log=log)
+        with at_work_on(delivery_id):
+            log.warning("%s Doing so, from the archive.", error)
+        check_all(delivery_id, limits)
 
 
-def _check_alone(delivery_id: int, files: Sequence[str], limits: Limits, *, in_full: bool = False, log: Log) -> None:
+def _check_alone(delivery_id: int, files: Sequence[str], limits: Limits, *, in_full: bool = False) -> None:
     """Land some files, then judge each by its own suite: the gate on one may look into another."""
     from rollcall.gate import gate_file
 
     for name in files:
-        land(delivery_id, name, log=log)
+        land(delivery_id, name)
     for name in files:
         outcome = gate_file(warehouse_url(), delivery_id, name, limits.of("set_aside", name), in_full=in_full)
-        log(
-            f"{name}.csv: {outcome.verdict}, {outcome.rows_set_aside} of {outcome.rows_landed} rows set aside; "
-            + (f"judged what is new since delivery {outcome.judged_since}." if outcome.judged_since else "judged all.")
+        log.info(
+            "%s.csv: %s, %s of %s rows set aside; %s.",
+            name,
+            outcome.verdict,
+            outcome.rows_set_aside,
+            outcome.rows_landed,
+            f"judged what is new since delivery {outcome.judged_since}" if outcome.judged_since else "judged all",
         )
 
 
-def _check_together(delivery_id: int, limits: Limits, *, log: Log) -> None:
+def _check_together(delivery_id: int, limits: Limits) -> None:
     """Judge a delivery's files together."""
     from rollcall.gate import gate_delivery
 
     outcome = gate_delivery(warehouse_url(), delivery_id, limits)
-    log(f"The delivery as a whole: {outcome.verdict}, {outcome.rows_set_aside} rows set aside in all.")
+    log.info("All files together: %s, %s rows set aside in all.", outcome.verdict, outcome.rows_set_aside)
 
 
 def _limits(district_id: str) -> Limits:

@@ -47,7 +47,7 @@ class Outcome:
     Attributes:
         verdict: What ``decide`` said; the delivery's state where it was settled before anything was landed.
         state: The delivery's state.
-        said: Every sentence that was said about it: log lines, reasons.
+        said: Every sentence that was said about it.
     """
 
     delivery_id: int
@@ -107,17 +107,16 @@ class SmallWorld:
         delivery = recognize(delivery.delivery_id)
         if delivery.state not in ("received", "held"):
             return self._outcome(delivery.delivery_id, delivery.state, ())
-        said: list[str] = []
-        check_all(delivery.delivery_id, district.limits, log=said.append)
+        check_all(delivery.delivery_id, district.limits)
         if look:
             look(delivery.delivery_id)
         decision = decide(district, delivery.delivery_id)
         accept(delivery.delivery_id)  # obeys the ledger: a delivery that is held or rejected stays so
-        return self._outcome(delivery.delivery_id, decision.verdict, (*said, str(decision)))
+        return self._outcome(delivery.delivery_id, decision.verdict, (str(decision),))
 
     def conform(self) -> list[BuildOutcome]:
         """Build and publish what was accepted of all districts."""
-        return conform(self.url, reland=_reland, log=lambda _: None)
+        return conform(self.url, reland=check_again)
 
     def state_of(self, delivery_id: int) -> tuple[str, str | None]:
         """A delivery's state now, and the reason that the ledger gives."""
@@ -150,10 +149,6 @@ class SmallWorld:
             TakenFile(file.name, file, asyncio.run(archive.keep(_blocks(files[file.name]))))
             for file in assess(listing, district.files).files
         ]
-
-
-def _reland(delivery_id: int) -> None:
-    check_again(delivery_id, log=lambda _: None)
 
 
 async def _blocks(content: bytes) -> AsyncIterator[bytes]:

@@ -44,7 +44,7 @@ def url(postgres: Postgres, warehouse_template: str) -> Iterator[str]:
     for sequence in (1, 2):
         for district in DISTRICTS:
             accept(url, district, sequence, _named_after(district, sequence))
-        conform(url, reland=reland_nothing, log=print)
+        conform(url, reland=reland_nothing)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("AIRFLOW_CONN_WAREHOUSE", url)
         _run("add", "ada", "--by", "test", "--district", "hill")
@@ -414,7 +414,7 @@ def test_conform_needs_no_more_than_its_role_and_its_role_no_more_than_conform(u
     with connect(url) as connection:  # as the decision leaves it
         write_changes(connection, ledger.delivery(connection, delivery_id))
     with login_as(url, "rollcall_dbt") as own:
-        (outcome,) = conform(own, reland=reland_nothing, log=print)
+        (outcome,) = conform(own, reland=reland_nothing)
         assert outcome.published == ["cove"]
         for statement in (
             "delete from rollcall.delivery",

@@ -228,7 +228,7 @@ def night(url: str) -> list[tuple[Any, ...]]:
 def served(server: Server, inbox: Path) -> int:
     """A night that another run has served."""
     put(inbox, FILES)
-    receipt = receive(district(), server.account(), service_date=TODAY, run_id="earlier", log=print)
+    receipt = receive(district(), server.account(), service_date=TODAY, run_id="earlier")
     with connect() as connection:
         record_night(connection, "maple", TODAY, "waiting", run_id="later")
     return receipt.delivery.delivery_id
@@ -237,10 +237,10 @@ def served(server: Server, inbox: Path) -> int:
 def test_a_cleared_run_waits_anew_where_its_delivery_was_left_in_the_inbox(server: Server, inbox: Path) -> None:
     put(inbox, FILES)
     os.truncate(inbox / "orgs.csv", 5 * 1024**3)
-    receive(district(), server.account(), service_date=TODAY, run_id="later", log=print)
+    receive(district(), server.account(), service_date=TODAY, run_id="later")
     assert isinstance(begin(district(), night_run("manual")), Wait)
     put(inbox, FILES)
-    receive(district(), server.account(), service_date=TODAY, run_id="later", log=print)
+    receive(district(), server.account(), service_date=TODAY, run_id="later")
     assert begin(district(), night_run("manual")).state == "success", "now it has one"  # type: ignore[union-attr]
 
 

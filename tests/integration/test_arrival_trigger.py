@@ -191,7 +191,7 @@ def test_in_a_kept_inbox_only_what_is_new_fires(
     monkeypatch.setenv("ROLLCALL_ARCHIVE_URL", (tmp_path / "archive").as_uri())
     settings.cache_clear()
     put(inbox, FILES)
-    receive(district(inbox="keep"), server.account(), service_date=date(2026, 11, 23), run_id="run_1", log=print)
+    receive(district(inbox="keep"), server.account(), service_date=date(2026, 11, 23), run_id="run_1")
     settings.cache_clear()
     assert everything_in(inbox) == FILES
     event, _ = fires(1.5, kept_inbox_of="maple")
@@ -233,7 +233,7 @@ def test_what_the_trigger_believes_receive_believes_too_and_nothing_is_removed(
 ) -> None:
     put(inbox, TONIGHT)
     assert fires(20, district_id="maple")[0]["status"] == "complete"
-    receipt = receive(district(), server.account(), service_date=date(2026, 11, 23), run_id="run_1", log=print)
+    receipt = receive(district(), server.account(), service_date=date(2026, 11, 23), run_id="run_1")
     assert receipt.files == ("orgs",)
     assert everything_in(inbox) == {}
     noted = "select severity from rollcall.check_result where code = 'file_missing' and file = 'users'"
@@ -269,7 +269,7 @@ def receive_first(server: Server, inbox: Path, **changes: Any) -> int:
     put(inbox, FILES | {"manifest.csv": WITH_USERS})
     modified = int((inbox / "manifest.csv").stat().st_mtime)
     os.utime(inbox / "manifest.csv", (modified, modified))
-    receive(district(**changes), server.account(), service_date=date(2026, 11, 23), run_id="run_1", log=print)
+    receive(district(**changes), server.account(), service_date=date(2026, 11, 23), run_id="run_1")
     return modified
 
 
@@ -299,12 +299,12 @@ def test_in_a_kept_inbox_a_manifest_that_was_read_is_not_believed(server: Server
     """Not even when the last delivery's manifest seems older: a zip can have any time."""
     keeping = district(inbox="keep", files=("orgs",))
     put(inbox, TONIGHT)
-    receive(keeping, server.account(), service_date=date(2026, 11, 23), run_id="run_1", log=print)
+    receive(keeping, server.account(), service_date=date(2026, 11, 23), run_id="run_1")
     with zipfile.ZipFile(inbox / "tuesday.zip", "w") as package:
         package.writestr("orgs.csv", b"sourcedId\n1\n2\n")
         package.writestr("manifest.csv", WITH_USERS)
     os.utime(inbox / "tuesday.zip", (1_700_000_000, 1_700_000_000))
-    receive(keeping, server.account(), service_date=date(2026, 11, 24), run_id="run_2", log=print)
+    receive(keeping, server.account(), service_date=date(2026, 11, 24), run_id="run_2")
     put(inbox, {"orgs.csv": b"sourcedId\n1\n2\n3\n"})
     assert fires(1.2, kept_inbox_of="maple")[0] == INCOMPLETE
     event, _ = fires(20, (0.5, lambda: put(inbox, {"manifest.csv": WITHOUT_USERS + b"\n"})), kept_inbox_of="maple")

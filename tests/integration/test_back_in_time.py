@@ -19,6 +19,7 @@ import psycopg
 import pytest
 from helpers.deliveries import FIRST_NIGHT, accept, execute, query, reland_nothing
 from helpers.inbox import district as district_of
+from helpers.logged import heard_by
 from helpers.marts import marts_of
 from helpers.schools import Rows, record, school_district, without
 from typer.testing import CliRunner
@@ -42,7 +43,7 @@ CHILD = """
 import sys
 from rollcall.conform import roll_back
 from rollcall.who import Person
-roll_back(sys.argv[1], "lake", to=1, by=Person("Jo", "jo"), why="wrong files", log=lambda _: None)
+roll_back(sys.argv[1], "lake", to=1, by=Person("Jo", "jo"), why="wrong files")
 """
 
 Marts = dict[str, list[tuple[Any, ...]]]
@@ -108,12 +109,12 @@ def publish(url: str, sequence: int, rows: Rows, service_date: date = FIRST_NIGH
     execute(
         url, "update rollcall.delivery set content_hash = %s where delivery_id = %s", f"hash {sequence}", delivery_id
     )
-    conform(url, reland=reland_nothing, log=lambda _: None)
+    conform(url, reland=reland_nothing)
     return delivery_id
 
 
 def go_back(url: str, to: int | None = None, district: str = "lake") -> Rollback:
-    return roll_back(url, district, to=to, by=Person("Jo", "jo"), why="wrong files", log=lambda _: None)
+    return roll_back(url, district, to=to, by=Person("Jo", "jo"), why="wrong files")
 
 
 def first_content() -> Rows:
@@ -326,8 +327,9 @@ def test_what_was_published_while_the_rollback_waited_is_not_gone_back_from(url:
 
     with psycopg.connect(url, autocommit=True) as other:
         other.execute("select pg_advisory_lock(%s)", [CONFORM_LOCK])
-        with pytest.raises(CannotRollBackError, match="Sequence 4 of lake was published meanwhile"):
-            roll_back(url, "lake", to=None, by=Person("Jo", "jo"), why="so", log=publish_meanwhile)
+        meanwhile = "Sequence 4 of lake was published meanwhile"
+        with heard_by(publish_meanwhile), pytest.raises(CannotRollBackError, match=meanwhile):
+            roll_back(url, "lake", to=None, by=Person("Jo", "jo"), why="so")
 
 
 def test_content_that_was_taken_back_is_held_until_it_is_published_again(url: str) -> None:

@@ -36,7 +36,7 @@ def published_url(warehouse_url: str) -> Iterator[str]:
     for sequence in (1, 2):
         for district in ("hill", "lake"):
             accept(warehouse_url, district, sequence, school_district())
-        conform(warehouse_url, reland=reland_nothing, log=print)
+        conform(warehouse_url, reland=reland_nothing)
     accept(warehouse_url, "hill", 3, school_district())
     execute(warehouse_url, "create role backups login in role rollcall_backup")
     yield warehouse_url

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from helpers.deliveries import execute, query
 from helpers.inbox import Server, district, everything_in, put, sftp_server
+from helpers.logged import heard_by
 
 from rollcall.archive.receive import put_claims_back
 from rollcall.ledger import has_broken_off
@@ -46,7 +47,7 @@ def archive(warehouse_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 @pytest.fixture
 def take_in(server: Server) -> Callable[..., Receipt]:
     def run(run_id: str = "run_2", **changes: Any) -> Receipt:
-        return receive(district(**changes), server.account(), service_date=date(2026, 11, 24), run_id=run_id, log=print)
+        return receive(district(**changes), server.account(), service_date=date(2026, 11, 24), run_id=run_id)
 
     return run
 
@@ -90,7 +91,8 @@ def kept(archive: Path) -> set[bytes]:
 def come_back(server: Server) -> list[str]:
     """What is said before a run waits."""
     lines: list[str] = []
-    put_claims_back(district(), server.account(), lines.append)
+    with heard_by(lines.append):
+        put_claims_back(district(), server.account())
     return lines
 
 

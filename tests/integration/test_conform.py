@@ -14,6 +14,7 @@ from typing import Any
 import psycopg
 import pytest
 from helpers.deliveries import FIRST_NIGHT, accept, execute, land, put_aside, query, reland_nothing
+from helpers.logged import heard_by
 from helpers.schools import Rows, record, school_district, without
 
 from rollcall import ledger
@@ -38,12 +39,12 @@ LEDGER = ("build_node", "audit_finding", "change_count", "publication", "publica
 CHILD = """
 import sys
 from rollcall.conform import conform
-conform(sys.argv[1], reland=lambda _: None, log=lambda _: None)
+conform(sys.argv[1], reland=lambda _: None)
 """
 
 
 def build(url: str) -> list[BuildOutcome]:
-    return conform(url, reland=reland_nothing, log=lambda _: None)
+    return conform(url, reland=reland_nothing)
 
 
 def states(url: str) -> dict[str, str]:
@@ -144,7 +145,8 @@ def test_what_postgresql_refuses_fails_its_district_alone_and_is_quoted_nowhere(
         f"alter table history.hist_demographics add constraint no_secret check (city_of_birth <> '{secret}')",
     )
     said: list[str] = []
-    outcomes = conform(warehouse_url, reland=reland_nothing, log=said.append)
+    with heard_by(said.append):
+        outcomes = conform(warehouse_url, reland=reland_nothing)
 
     assert sorted(district for outcome in outcomes for district in outcome.published) == [
         "elm",
@@ -197,7 +199,7 @@ def test_a_finding_holds_one_district_back_and_rows_that_were_lost_are_landed_ag
             warehouse_url, "update rollcall.delivery_file set gated = 'together' where delivery_id = %s", delivery_id
         )
 
-    (outcome,) = conform(warehouse_url, reland=reland, log=lambda _: None)
+    (outcome,) = conform(warehouse_url, reland=reland)
 
     assert relanded == [lake, oak]
     assert outcome.published == ["lake", "oak"]
@@ -244,7 +246,7 @@ def test_law_5_what_the_ledger_does_not_list_stays_set_aside_all_the_same(wareho
                 put_aside(connection, delivery_id, file, row, renamed[file][row - 2]["sourced_id"])
         execute(warehouse_url, "delete from rollcall.row_finding")
 
-    (outcome,) = conform(warehouse_url, reland=reland, log=lambda _: None)
+    (outcome,) = conform(warehouse_url, reland=reland)
 
     assert (relanded, outcome.published) == ([night], ["lake"])
     unchanged = "select count(*) from history.hist_users where given_name <> 'Renamed' and valid_to_seq is null"
@@ -308,7 +310,7 @@ def test_rows_that_cannot_be_landed_again_wait_while_the_others_are_built(wareho
         raise OSError("the archive is away")
 
     with pytest.raises(LandedRowsLostError) as raised:
-        conform(warehouse_url, reland=broken, log=lambda _: None)
+        conform(warehouse_url, reland=broken)
     assert raised.value.delivery_ids == [lost]
     assert states(warehouse_url) == {"hill": "accepted", "lake": "published"}
 
@@ -353,11 +355,10 @@ def test_only_one_conform_works_at_a_time(warehouse_url: str) -> None:
     said: list[str] = []
     with psycopg.connect(warehouse_url, autocommit=True) as other:
         other.execute("select pg_advisory_lock(%s)", [CONFORM_LOCK])
-        waiter = threading.Thread(
-            target=lambda: conform(warehouse_url, reland=reland_nothing, log=said.append), daemon=True
-        )
-        waiter.start()
-        time.sleep(1)
+        waiter = threading.Thread(target=lambda: conform(warehouse_url, reland=reland_nothing), daemon=True)
+        with heard_by(said.append):
+            waiter.start()
+            time.sleep(1)
         assert states(warehouse_url) == {"hill": "accepted"}
         assert said == ["Another conform is at work; waiting for it."]
         other.execute("select pg_advisory_unlock(%s)", [CONFORM_LOCK])
@@ -377,7 +378,8 @@ def test_what_is_accepted_while_a_build_runs_is_built_next(warehouse_url: str) -
             accept(warehouse_url, "lake", 1, school_district())
             assert query(warehouse_url, "select district_id from rollcall.current_build") == frozen, line
 
-    outcomes = conform(warehouse_url, reland=reland_nothing, log=accept_more)
+    with heard_by(accept_more):
+        outcomes = conform(warehouse_url, reland=reland_nothing)
 
     assert frozen == [("hill",)]
     assert [outcome.published for outcome in outcomes] == [["hill"], ["hill", "lake"]]

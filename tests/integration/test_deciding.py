@@ -116,4 +116,4 @@ def test_what_is_being_checked_again_is_accepted_when_that_has_ended(held: int, 
     assert "the gate has not finished with users.csv. `conform` accepts it once that is done." in told
     assert "is built" not in told
     execute(warehouse_url, "update rollcall.delivery_file set gated = 'together'")
-    assert accept_approved(log=print) == [held]
+    assert accept_approved() == [held]

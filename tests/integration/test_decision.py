@@ -10,6 +10,7 @@ import psycopg
 import pytest
 from helpers.deliveries import ENDED, execute, hash_versions, land, land_file, put_aside, query
 from helpers.inbox import district
+from helpers.logged import heard_by
 
 from rollcall import ledger
 from rollcall.decision.acceptance import Acceptance, accept, accept_approved
@@ -779,18 +780,19 @@ def test_the_night_of_a_superseded_hold_says_so(url: str) -> None:
 def test_the_backstop_accepts_what_was_approved_and_not_accepted_yet(url: str) -> None:
     """Killed between the two, or approved while the gate was at work; what is not approved waits."""
     delivery_id, said = held(url), list[str]()
-    assert accept_approved(log=said.append) == []
+    assert accept_approved() == []
     gated(url, delivery_id, "alone")
     ruling = approve(url, delivery_id)
     assert ruling.acceptance == Acceptance(
         None, f"Delivery {delivery_id} is being checked again: the gate has not finished with users.csv."
     )
-    assert accept_approved(log=said.append) == []
+    with heard_by(said.append):
+        assert accept_approved() == []
     assert "is being checked again" in said[-1]
     gated(url, delivery_id, "together")
-    assert accept_approved(log=said.append) == [delivery_id]
+    assert accept_approved() == [delivery_id]
     assert night_of(url)[0] == "accepted"
-    assert accept_approved(log=said.append) == []
+    assert accept_approved() == []
 
 
 def test_law_8_every_answer_to_a_hold_is_a_row_the_overtaken_ones_too(url: str) -> None:
@@ -844,4 +846,4 @@ def test_what_the_gate_is_at_work_on_is_not_accepted_meanwhile(url: str) -> None
         ruling = approve(url, delivery_id)
     assert ruling.acceptance is not None
     assert "being checked again" in ruling.acceptance.reason
-    assert accept_approved(log=lambda _: None) == [delivery_id]
+    assert accept_approved() == [delivery_id]

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 from helpers.deliveries import execute, query
+from helpers.logged import heard_by
 from helpers.postgres import Postgres, migrate_to
 from psycopg.conninfo import make_conninfo
 
@@ -53,8 +54,8 @@ def test_law_06_a_reader_in_a_transaction_delays_no_other_reader_and_no_deploy_f
 ) -> None:
     told: list[str] = []
     other_reader = make_conninfo(outdated_url, options="-c lock_timeout=0")  # dbt's own stands in our environment
-    deploying = threading.Thread(target=deploy, args=(outdated_url, told.append))
-    with psycopg.connect(outdated_url) as sitting:
+    deploying = threading.Thread(target=deploy, args=(outdated_url,))
+    with psycopg.connect(outdated_url) as sitting, heard_by(told.append):
         sitting.execute("select from roster.dim_course")
         deploying.start()
         while len(told) < 2:

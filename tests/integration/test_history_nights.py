@@ -21,7 +21,7 @@ PUBLISHED = "rollcall_history_nights"
 
 
 def build(url: str) -> list[BuildOutcome]:
-    return conform(url, reland=reland_nothing, log=lambda _: None)
+    return conform(url, reland=reland_nothing)
 
 
 def changes(url: str, delivery_id: int) -> dict[str, tuple[int, ...]]:

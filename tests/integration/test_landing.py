@@ -68,7 +68,7 @@ def landed(url: str, delivery_id: int, columns: str = "_row, sourced_id, name, p
 
 def land_orgs(content: str | bytes) -> int:
     delivery_id = deliver({"orgs.csv": content.encode() if isinstance(content, str) else content})
-    land(delivery_id, "orgs", log=print)
+    land(delivery_id, "orgs")
     return delivery_id
 
 
@@ -106,7 +106,7 @@ def test_a_simulated_night_lands_cell_by_cell(warehouse_url: str, tmp_path: Path
     night = write_night(Profile("maple", "Maple", students=60, seed=7), 1, tmp_path / "night")
     delivery_id = deliver({file.name: file.read_bytes() for file in night.files})
     for name in FILE_NAMES:
-        assert land(delivery_id, name, log=print) == night.expected.rows[name]
+        assert land(delivery_id, name) == night.expected.rows[name]
         file = FILE_BY_NAME[name]
         columns = [column.column_name for column in file.landed_columns]
         with (night.folder / file.file_name).open(encoding="utf-8", newline="") as source:
@@ -161,7 +161,7 @@ def test_blank_cells_are_null_quoted_or_not(warehouse_url: str) -> None:
 def test_law_7_passwords_never_land(warehouse_url: str) -> None:
     content = b"sourcedId,username,password,role\n7,ann,open sesame,student\n"
     delivery_id = deliver({"users.csv": content})
-    land(delivery_id, "users", log=print)
+    land(delivery_id, "users")
     (row,) = query(warehouse_url, f"select u::text from delivery_{delivery_id}.users as u")
     assert "ann" in row[0]
     assert "sesame" not in row[0]
@@ -172,7 +172,7 @@ def test_law_7_passwords_never_land(warehouse_url: str) -> None:
 def test_what_is_landed_again_has_to_go_through_the_gate_again(warehouse_url: str) -> None:
     delivery_id = land_orgs(f"{HEADER}\n1,,,Maple,district,,\n")
     execute(warehouse_url, "update rollcall.delivery_file set gated = 'together'")
-    land(delivery_id, "orgs", log=print)
+    land(delivery_id, "orgs")
     assert query(warehouse_url, "select gated from rollcall.delivery_file") == [(None,)]
 
 
@@ -241,7 +241,7 @@ def test_headers_of_1_0_are_read(warehouse_url: str) -> None:
     content = b"userSourcedId,status,dateLastModified,birthdate,sex\n7,,,2012-02-29,female\n"
     sessions = b"sourcedId,status,dateLastModified,title,type,startDate,endDate\nT,,,Fall,term,2026-08-12,2026-12-18\n"
     delivery_id = deliver({"demographics.csv": content, "academicSessions.csv": sessions})
-    assert [land(delivery_id, name, log=print) for name in ("demographics", "academicSessions")] == [1, 1]
+    assert [land(delivery_id, name) for name in ("demographics", "academicSessions")] == [1, 1]
     table = f"delivery_{delivery_id}.demographics"
     assert query(warehouse_url, f"select sourced_id, birth_date from {table}") == [("7", "2012-02-29")]
     told = details(warehouse_url, delivery_id)
@@ -281,7 +281,7 @@ def land_dates(url: str, *rows: tuple[str, str]) -> tuple[list[tuple[str, str]],
     """What becomes of start and end dates, and which columns are told of under which code."""
     content = SESSIONS + "".join(f"\n{n},,,Fall,term,{start},{end},,2027" for n, (start, end) in enumerate(rows))
     delivery_id = deliver({"academicSessions.csv": content.encode()})
-    assert land(delivery_id, "academicSessions", log=print) == len(rows)
+    assert land(delivery_id, "academicSessions") == len(rows)
     table = f"delivery_{delivery_id}.academic_sessions"
     found = query(url, f"select start_date, end_date from {table} order by _row")
     told = {code: columns_found(url, delivery_id, code) for code in findings(url, delivery_id)}
@@ -319,7 +319,7 @@ USERS = "sourcedId,status,dateLastModified,enabledUser,orgSourcedIds,role,userna
 def land_users(url: str, *rows: str) -> tuple[list[tuple[str, str]], list[tuple[int, str]], tuple[object, ...]]:
     """Ids and schools as landed, the rows that are in no table, and the counts of the ledger."""
     delivery_id = deliver({"users.csv": "\n".join([USERS, *rows]).encode()})
-    land(delivery_id, "users", log=print)
+    land(delivery_id, "users")
     schema = f"delivery_{delivery_id}"
     counts = "select rows_landed, rows_ragged from rollcall.delivery_file where delivery_id = %s and file = 'users'"
     return (
@@ -342,7 +342,7 @@ def test_a_person_with_a_row_per_school_becomes_one_person_of_all_schools(wareho
 def test_a_merged_row_is_told_and_not_set_aside(warehouse_url: str) -> None:
     rows = ["T7,,,true,990,teacher,t7,Ana,Alder", "T7,,,true,994,teacher,t7,Ana,Alder"]
     delivery_id = deliver({"users.csv": "\n".join([USERS, *rows]).encode()})
-    land(delivery_id, "users", log=print)
+    land(delivery_id, "users")
     outcome = gate_file(warehouse_url, delivery_id, "users", Limit(percent=0, floor=0))
     assert (outcome.verdict, outcome.rows_landed, outcome.rows_set_aside) == ("accept", 2, 0)
     statement = "select row_number, sourced_id, severity from rollcall.row_finding where code = 'row_merged'"
@@ -376,7 +376,7 @@ ROLES_OF_1_2 = (
 
 def test_users_of_1_2_are_read_when_the_roles_are_there(warehouse_url: str) -> None:
     delivery_id = deliver({"users.csv": USERS_OF_1_2, "roles.csv": ROLES_OF_1_2})
-    assert [land(delivery_id, name, log=print) for name in ("users", "roles")] == [1, 1]
+    assert [land(delivery_id, name) for name in ("users", "roles")] == [1, 1]
     told = query(
         warehouse_url,
         "select file, format, verdict from rollcall.delivery_file where delivery_id = %s order by file",
@@ -395,7 +395,7 @@ def test_users_of_1_2_are_read_when_the_roles_are_there(warehouse_url: str) -> N
 
 def test_users_of_1_2_without_roles_are_rejected_and_told_why(warehouse_url: str) -> None:
     delivery_id = deliver({"users.csv": USERS_OF_1_2})
-    land(delivery_id, "users", log=print)
+    land(delivery_id, "users")
     ((verdict, reason),) = query(
         warehouse_url,
         "select verdict, verdict_reason from rollcall.delivery_file where delivery_id = %s",
@@ -492,7 +492,7 @@ def test_law_6_a_cell_over_a_million_lines_is_given_up_and_fills_no_table(wareho
 def test_what_is_not_a_roster_is_named_and_lands_nothing(warehouse_url: str, kind: str) -> None:
     file, content, code, detail = NOT_ONEROSTER[kind]
     delivery_id = deliver({f"{file}.csv": content})
-    assert land(delivery_id, file, log=print) == 0
+    assert land(delivery_id, file) == 0
     assert findings(warehouse_url, delivery_id) == {code: "critical"}
     assert details(warehouse_url, delivery_id) == ({code: detail} if detail else {})
     ((rows, ragged, verdict, reason, name),) = query(
@@ -537,7 +537,7 @@ def test_more_torn_rows_than_fit_into_a_batch_are_all_kept_apart(warehouse_url: 
             "select count(*), bool_and(_row = first_cell::int + 2 and code = 'row_ragged')"
             f" from delivery_{delivery_id}.ragged_row",
         ) == [(25_000, True)]
-        land(delivery_id, "orgs", log=print)
+        land(delivery_id, "orgs")
 
 
 def test_a_file_of_many_blocks_keeps_every_row_and_its_line(warehouse_url: str) -> None:
@@ -567,7 +567,7 @@ def test_law_4_landing_twice_gives_the_same_rows_and_findings(warehouse_url: str
         " (select array_agg(d::text order by d::text) from rollcall.delivery_file as d)"
     )
     first = query(warehouse_url, statement)
-    land(delivery_id, "orgs", log=print)
+    land(delivery_id, "orgs")
     assert query(warehouse_url, statement) == first
 
 
@@ -576,16 +576,16 @@ def test_a_file_that_the_archive_has_lost_is_an_error(warehouse_url: str, tmp_pa
     for path in (tmp_path / "archive" / "maple").glob("??/*"):
         path.unlink()
     with pytest.raises(FileNotFoundError):
-        land(delivery_id, "orgs", log=print)
+        land(delivery_id, "orgs")
     assert file_row(warehouse_url, delivery_id) == (None, None, None)
 
 
 def test_a_file_or_delivery_that_the_ledger_does_not_know_is_an_error() -> None:
     delivery_id = deliver({"orgs.csv": ORGS.encode()})
     with pytest.raises(ledger.UnknownDeliveryError, match=rf"Delivery {delivery_id} holds no users\.csv"):
-        land(delivery_id, "users", log=print)
+        land(delivery_id, "users")
     with pytest.raises(ledger.UnknownDeliveryError, match="There is no delivery 999"):
-        land(999, "users", log=print)
+        land(999, "users")
 
 
 def test_law_7_a_copy_that_fails_never_shows_the_cell(
@@ -594,7 +594,7 @@ def test_law_7_a_copy_that_fails_never_shows_the_cell(
     execute(warehouse_url, "alter table staging.orgs alter column name type integer using null")
     delivery_id = deliver({"orgs.csv": ORGS.replace("Maple", "Ann Alder").encode()})
     with pytest.raises(WarehouseError, match="InvalidTextRepresentation") as caught:
-        land(delivery_id, "orgs", log=print)
+        land(delivery_id, "orgs")
     shown = "".join(traceback.format_exception(caught.value)) + "".join(capfd.readouterr())
     assert "Ann" not in shown + postgres.log.read_text()  # type: ignore[attr-defined]
     assert landed(warehouse_url, delivery_id) == []

@@ -67,7 +67,7 @@ def published_url(postgres: Any, warehouse_template: str) -> Iterator[str]:
 def _publish(url: str, sequence: int, night: date, rows: Rows) -> None:
     for district, habit in HABITS.items():
         accept(url, district, sequence, rows, service_date=night, enrollment_end_date=habit)
-    (outcome,) = conform(url, reland=reland_nothing, log=lambda _: None)
+    (outcome,) = conform(url, reland=reland_nothing)
     assert outcome.published == sorted(HABITS)
     assert {node.kind for node in outcome.nodes if node.kind != "operation"} == {"model", "test"}, "no unit test"
 

@@ -105,7 +105,7 @@ def reader(warehouse_url: str) -> Iterator[psycopg.Connection[Any]]:
     rows = school_district()
     rows["classes"][0]["title"] = rows["classes"][0]["course_sourced_id"] = None  # named after its teacher
     accept(warehouse_url, "lake", 1, rows)
-    conform(warehouse_url, reland=reland_nothing, log=lambda _: None)
+    conform(warehouse_url, reland=reland_nothing)
     with psycopg.connect(warehouse_url) as connection:
         for kind in ("name", "contact", "identifier", "birth", "demographics", "any"):
             _rewrite(connection, kind, FILLED)

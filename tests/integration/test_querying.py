@@ -63,7 +63,7 @@ def published(
             night = counted_night(profile, number, tmp_path_factory.mktemp(profile.district_id))
             nights[night.date].append(night)
             accept(url, night.district_id, number, night.rows, service_date=night.date)
-        assert all(outcome.published == ["hill", "lake"] for outcome in conform(url, reland=reland_nothing, log=print))
+        assert all(outcome.published == ["hill", "lake"] for outcome in conform(url, reland=reland_nothing))
     for login, role in (("querying_ada", "roster_reader"), ("querying_grace", "roster_restricted_reader")):
         execute(url, f"create role {login} login in role {role}")
         execute(url, "insert into rollcall.reader_district (reader, granted_by) values (%s, 'test')", login)

@@ -18,6 +18,7 @@ import psycopg
 import pytest
 from helpers.deliveries import execute, query
 from helpers.inbox import Server, district, everything_in, put, sftp_server
+from helpers.logged import heard_by
 
 from rollcall import sftp as sftp_module
 from rollcall.archive import inbox as inbox_module
@@ -67,9 +68,7 @@ def archive(warehouse_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 @pytest.fixture
 def take_in(server: Server, inbox: Path, archive: Path) -> Callable[..., Receipt]:
     def run(run_id: str = "run_1", night: date = NIGHT, source: str = "inbox", **changes: Any) -> Receipt:
-        return receive(
-            district(**changes), server.account(), service_date=night, run_id=run_id, source=source, log=print
-        )
+        return receive(district(**changes), server.account(), service_date=night, run_id=run_id, source=source)
 
     return run
 
@@ -480,7 +479,8 @@ def test_law_1_a_name_that_is_not_utf_8_is_left_and_told_and_the_rest_is_taken(
 def test_a_name_that_forges_lines_does_not_reach_the_log(server: Server, inbox: Path, archive: Path) -> None:
     put(inbox, FILES | {"pupils\n2026-11-24 INFO all is well\x1b[31m.csv": b"y"})
     lines: list[str] = []
-    receive(district(), server.account(), service_date=NIGHT, run_id="run_1", log=lines.append)
+    with heard_by(lines.append):
+        receive(district(), server.account(), service_date=NIGHT, run_id="run_1")
     assert all(line.isprintable() for line in lines)
     assert any(r"pupils\n2026-11-24 INFO all is well\x1b[31m.csv" in line for line in lines)
 
@@ -827,26 +827,26 @@ def test_files_that_have_gone_since_the_sensor_saw_them_are_named(take_in: TakeI
 def test_a_refused_password_says_what_to_do(server: Server, archive: Path) -> None:
     account = server.account(password="of last year")
     with pytest.raises(SftpRefusedError, match=r"refuses the password of account 'maple'. Renew it") as caught:
-        receive(district(), account, service_date=NIGHT, run_id="run_1", log=print)
+        receive(district(), account, service_date=NIGHT, run_id="run_1")
     assert "of last year" not in repr(caught.value) + repr(account)
 
 
 def test_another_host_key_is_an_intrusion(server: Server, archive: Path) -> None:
     other = asyncssh.generate_private_key("ssh-ed25519").export_public_key().decode()
     with pytest.raises(SftpRefusedError, match="shows another host key than the one pinned for 'maple'"):
-        receive(district(), server.account(host_key=other), service_date=NIGHT, run_id="run_1", log=print)
+        receive(district(), server.account(host_key=other), service_date=NIGHT, run_id="run_1")
 
 
 def test_a_host_key_that_cannot_be_read_is_said_to_be_so(server: Server, archive: Path) -> None:
     with pytest.raises(SftpRefusedError, match=r"The host key pinned for .* cannot be read"):
-        receive(district(), server.account(host_key="AAAA"), service_date=NIGHT, run_id="run_1", log=print)
+        receive(district(), server.account(host_key="AAAA"), service_date=NIGHT, run_id="run_1")
 
 
 def test_a_server_that_is_away_is_said_to_be_away(tmp_path: Path, archive: Path) -> None:
     with sftp_server(tmp_path / "gone", "maple") as gone:
         account = gone.account()
     with pytest.raises(SftpError, match=r"The connection to 127\.0\.0\.1:\d+ failed or was lost"):
-        receive(district(), account, service_date=NIGHT, run_id="run_1", log=print)
+        receive(district(), account, service_date=NIGHT, run_id="run_1")
 
 
 def test_an_archive_that_cannot_be_written_is_not_blamed_on_the_server(
@@ -1003,7 +1003,7 @@ def test_law_6_what_was_put_in_for_another_district_is_not_found(
 ) -> None:
     source = put_in(tmp_path / "mail", archive, FILES)
     with pytest.raises(UnknownDeliveryError, match="names nothing that was put in for oak"):
-        receive(district("oak"), server.account(), service_date=NIGHT, run_id="run_1", source=source, log=print)
+        receive(district("oak"), server.account(), service_date=NIGHT, run_id="run_1", source=source)
 
 
 @pytest.mark.parametrize(
@@ -1024,7 +1024,6 @@ def test_law_6_another_districts_delivery_cannot_be_taken(take_in: TakeIn, inbox
             service_date=NIGHT,
             run_id="run_1",
             source=f"archive/{first.delivery_id}",
-            log=print,
         )
 
 

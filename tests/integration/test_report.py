@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from helpers.deliveries import execute, query
 from helpers.inbox import Server, district, sftp_server
+from helpers.logged import heard_by
 
 from rollcall import ledger
 from rollcall.airflow.operators.hold import HoldOperator
@@ -60,14 +61,17 @@ def delivery(warehouse_url: str) -> Delivery:
 
 
 @pytest.fixture
-def log() -> list[str]:
-    return []
+def log() -> Iterator[list[str]]:
+    """What is logged during the test."""
+    lines: list[str] = []
+    with heard_by(lines.append):
+        yield lines
 
 
 @pytest.fixture
 def close_night(server: Server, log: list[str]) -> Callable[..., str]:
     def act(*failed_tasks: str, run_id: str = "run_1") -> str:
-        return report(district(), NIGHT, run_id, server.account(), failed_tasks=failed_tasks, log=log.append)
+        return report(district(), NIGHT, run_id, server.account(), failed_tasks=failed_tasks)
 
     return act
 
@@ -247,7 +251,7 @@ def test_a_receipt_is_replaced_when_the_delivery_is_settled(
 ) -> None:
     page = server.receipts() / f"2026-11-23-{delivery.delivery_id}-receipt.html"
     hold(warehouse_url, delivery, Reason("hold_first_delivery", "This is the first delivery."))
-    leave_receipt(district(), delivery.delivery_id, server.account(), print)
+    leave_receipt(district(), delivery.delivery_id, server.account())
     assert "On hold:" in page.read_text()
     set_state(warehouse_url, "published")
     close_night()
@@ -259,8 +263,8 @@ def test_an_account_that_is_away_costs_only_the_districts_copy(
     delivery: Delivery, log: list[str], tmp_path: Path, server: Server
 ) -> None:
     account = server.account(password="of last year")
-    report(district(), NIGHT, "run_1", account, failed_tasks=(), log=log.append)
-    assert any(line.startswith("The receipt lies in the archive only: ") for line in log)
+    report(district(), NIGHT, "run_1", account, failed_tasks=())
+    assert any(f"Delivery {delivery.delivery_id}: The receipt lies in the archive only: " in line for line in log)
     assert list((tmp_path / "archive" / "maple" / "receipts").iterdir())
 
 

@@ -12,6 +12,7 @@ import pytest
 from airflow.sdk.exceptions import ParamValidationError
 from helpers.deliveries import execute, query
 from helpers.inbox import Server, district, everything_in, put, sftp_server
+from helpers.logged import heard_by
 
 from rollcall import ledger
 from rollcall.archive.receive import NightServedError
@@ -145,7 +146,8 @@ def test_law_10_a_run_for_a_night_to_come_fails_before_anything_is_written(
     assert f"The night of {night} has not come" in message
     said: list[str] = []
     failed = ("wait_for_delivery",)
-    assert report(district(), night, "by hand", server.account(), failed_tasks=failed, log=said.append) == "failed"
+    with heard_by(said.append):
+        assert report(district(), night, "by hand", server.account(), failed_tasks=failed) == "failed"
     assert f"The night of {night} has not come" in " ".join(said)
     assert rows(warehouse_url) == before
 
@@ -198,7 +200,7 @@ def test_law_10_inject_takes_no_night_that_cannot_be(
 def test_law_10_receive_opens_no_delivery_of_a_night_that_cannot_be(warehouse_url: str, server: Server) -> None:
     put(server.inbox(), FILES)
     with pytest.raises(ImpossibleNightError, match="has not come"):
-        receive(district(), server.account(), service_date=TO_COME, run_id="run_1", log=print)
+        receive(district(), server.account(), service_date=TO_COME, run_id="run_1")
     assert rows(warehouse_url)["delivery"] == 0
     assert set(everything_in(server.inbox())) == set(FILES), "the night's own run takes them"
     for path in server.inbox().iterdir():
@@ -240,7 +242,7 @@ def test_law_10_the_ledger_takes_no_night_that_has_come_nowhere_on_earth(
 
 def correct(to: date, wrong: date | None = None) -> Any:
     url = os.environ["AIRFLOW_CONN_WAREHOUSE"]
-    return correct_night(url, district(), to=to, wrong=wrong, by=Person("Jo", "jo"), why="a slip", log=print)
+    return correct_night(url, district(), to=to, wrong=wrong, by=Person("Jo", "jo"), why="a slip")
 
 
 def refused(to: date, wrong: date | None = None) -> str:
@@ -354,7 +356,7 @@ def test_of_several_runs_at_once_one_receives_and_the_others_wait_and_say_so(
     def run(name: str) -> Callable[[], None]:
         def act() -> None:
             try:
-                outcomes.append(receive(district(), server.account(), service_date=NIGHT, run_id=name, log=print))
+                outcomes.append(receive(district(), server.account(), service_date=NIGHT, run_id=name))
             except NightServedError as error:
                 outcomes.append(str(error))
 
@@ -377,9 +379,9 @@ def test_of_several_runs_at_once_one_receives_and_the_others_wait_and_say_so(
 
     put(server.inbox(), {"users.csv": b"sourcedId\n8\n"})
     with pytest.raises(NightServedError, match="Nothing else lies whole in the inbox"):
-        receive(district(), server.account(), service_date=NIGHT, run_id="four", log=print)
+        receive(district(), server.account(), service_date=NIGHT, run_id="four")
     put(server.inbox(), FILES)
-    again = receive(district(), server.account(), service_date=NIGHT, run_id="four", log=print)
+    again = receive(district(), server.account(), service_date=NIGHT, run_id="four")
     assert again.delivery.delivery_id != taken.delivery.delivery_id
     assert again.files == ("orgs", "users"), "what comes whole is taken"
 
@@ -387,12 +389,12 @@ def test_of_several_runs_at_once_one_receives_and_the_others_wait_and_say_so(
 @pytest.mark.parametrize("state", ["published", "unchanged", "rejected", "held", "discarded"])
 def test_receiving_again_alone_leaves_the_night_as_it_ended(warehouse_url: str, server: Server, state: str) -> None:
     put(server.inbox(), FILES)
-    first = receive(district(), server.account(), service_date=NIGHT, run_id="one", log=print)
+    first = receive(district(), server.account(), service_date=NIGHT, run_id="one")
     night = "select outcome, delivery_id from rollcall.night"
     assert query(warehouse_url, night) == [("in_progress", first.delivery.delivery_id)]
     execute(warehouse_url, "update rollcall.delivery set state = %s", state)
-    report(district(), NIGHT, "one", server.account(), failed_tasks=(), log=lambda _: None)
-    receive(district(), server.account(), service_date=NIGHT, run_id="one", log=print)
+    report(district(), NIGHT, "one", server.account(), failed_tasks=())
+    receive(district(), server.account(), service_date=NIGHT, run_id="one")
     assert query(warehouse_url, night) == [(state, first.delivery.delivery_id)]
 
 
@@ -404,5 +406,5 @@ def test_a_run_that_received_nothing_leaves_a_night_alone_that_another_one_serve
     with connect() as connection:
         ledger.record_night(connection, "maple", NIGHT, "published", delivery_id=delivery_id, run_id="served")
     before = query(warehouse_url, "select * from rollcall.night")
-    report(district(), NIGHT, "idle", server.account(), failed_tasks=failed, log=lambda _: None)
+    report(district(), NIGHT, "idle", server.account(), failed_tasks=failed)
     assert query(warehouse_url, "select * from rollcall.night") == before

@@ -9,7 +9,6 @@ import shutil
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -48,10 +47,6 @@ OF_SEVERAL_NIGHTS = frozenset({"roster.dim_district", "roster.fct_school_move"})
 HISTORY = tuple(f"history.hist_{file.table_name}" for file in FILES)
 
 Record = dict[str, str]
-
-
-def nothing_to_say(_: str) -> None:
-    """A log that nobody reads."""
 
 
 @dataclass(frozen=True)
@@ -116,12 +111,12 @@ class World:
     def receipts(self, district_id: str) -> list[Path]:
         return sorted((self.state.sftp_root / district_id / "receipts").iterdir())
 
-    def conform(self, log: Callable[[str], None] = nothing_to_say) -> list[Any]:
+    def conform(self) -> list[Any]:
         """The DAG ``conform``; what it returns."""
         from rollcall.conform import conform
         from rollcall.steps import check_again
 
-        built = conform(self.url, reland=partial(check_again, log=log), log=log)
+        built = conform(self.url, reland=check_again)
         assert self.query(WRONGLY_FORECAST) == [], "a forecast and what conform then did"
         return built
 
@@ -277,7 +272,6 @@ class Run:
                 service_date=self.service_date,
                 run_id=self.run_id,
                 source=self.source,
-                log=nothing_to_say,
             )
         except NightServedError as error:
             self.left_to_another_run = str(error)
@@ -291,13 +285,13 @@ class Run:
     def check(self) -> None:
         from rollcall.steps import check
 
-        check(self.district, self.delivery_id, self.files, log=nothing_to_say)
+        check(self.district, self.delivery_id, self.files)
 
     def decide(self) -> None:
         from rollcall.steps import check_together, judge
 
-        check_together(self.district, self.delivery_id, log=nothing_to_say)
-        judgement = judge(self.district, self.delivery_id, log=nothing_to_say)
+        check_together(self.district, self.delivery_id)
+        judgement = judge(self.district, self.delivery_id)
         if judgement.verdict == "rejected":
             self.failed["decide"] = judgement.why
 
@@ -326,7 +320,6 @@ class Run:
             self.run_id,
             self.world.account(self.district_id),
             failed_tasks=tuple(sorted(self.failed)),
-            log=nothing_to_say,
         )
 
     @property

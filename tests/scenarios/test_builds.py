@@ -2,6 +2,7 @@
 
 import pytest
 from helpers.deliveries import accept, reland_nothing
+from helpers.logged import heard_by
 from helpers.schools import school_district
 from nights import Run, World, small_district, write
 
@@ -24,8 +25,8 @@ def with_neighbours(world: World, district_id: str, neighbours: int) -> tuple[Ru
     return run, delivery, others
 
 
-def build(world: World, lines: list[str]) -> list[BuildOutcome]:
-    return conform(world.url, reland=reland_nothing, log=lines.append)
+def build(world: World) -> list[BuildOutcome]:
+    return conform(world.url, reland=reland_nothing)
 
 
 def test_one_culprit_among_five_stands_alone_in_the_end(world: World) -> None:
@@ -36,7 +37,8 @@ def test_one_culprit_among_five_stands_alone_in_the_end(world: World) -> None:
         CELL,
     )
     lines: list[str] = []
-    outcomes = build(world, lines)
+    with heard_by(lines.append):
+        outcomes = build(world)
     run.report()
     published = [district for outcome in outcomes for district in outcome.published]
     assert sorted(published) == others
@@ -52,7 +54,7 @@ def test_one_culprit_among_five_stands_alone_in_the_end(world: World) -> None:
 def test_an_audit_finding_holds_back_its_own_district_only(world: World) -> None:
     run, _, others = with_neighbours(world, "build-audit", 2)
     world.execute(f"update delivery_{run.delivery_id}.typed_enrollments set class_source_id = 'ghost'")
-    (outcome,) = build(world, [])
+    (outcome,) = build(world)
     run.report()
     assert sorted(outcome.published) == others
     assert run.delivery_state == "audit_failed"

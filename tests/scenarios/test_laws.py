@@ -19,7 +19,7 @@ import pytest
 from helpers.counts import agree, counts_of
 from helpers.deliveries import accept as accepted_delivery
 from helpers.schools import Rows, school_district
-from nights import FIRST_NIGHT, STEPS, Record, Run, World, nothing_to_say, records, rewrite, small_district, write
+from nights import FIRST_NIGHT, STEPS, Record, Run, World, records, rewrite, small_district, write
 from psycopg.conninfo import make_conninfo
 
 from rollcall.archive.store import Archive
@@ -137,11 +137,11 @@ def test_law_03_publication_is_atomic_per_district(world: World) -> None:
                 _accept_for_all(world, number)
                 world.conform()
             for district in LAW_3:
-                roll_back(world.url, district, to=1, by=Person("Jo", "jo"), why="a look back", log=nothing_to_say)
+                roll_back(world.url, district, to=1, by=Person("Jo", "jo"), why="a look back")
             _accept_for_all(world, 4, sequence=5)
             world.conform()
             for district in LAW_3:
-                roll_back(world.url, district, to=3, by=Person("Jo", "jo"), why="a look back", log=nothing_to_say)
+                roll_back(world.url, district, to=3, by=Person("Jo", "jo"), why="a look back")
         finally:
             stop.set()
         sights = [reader.result() for reader in readers]

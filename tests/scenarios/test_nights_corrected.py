@@ -9,7 +9,7 @@ from typing import Any
 import psycopg
 import pytest
 from helpers.marts import marts_of
-from nights import EVERY_NIGHT, FIRST_NIGHT, Run, World, nothing_to_say, small_district, write
+from nights import EVERY_NIGHT, FIRST_NIGHT, Run, World, small_district, write
 
 from rollcall.conform import NightCorrection, correct_night, roll_back
 from rollcall.report.status import DistrictState, district_states
@@ -67,7 +67,6 @@ def correct(world: World, district_id: str, to: date, wrong: date | None = None)
         wrong=wrong,
         by=Person("Jo", "jo"),
         why="a slip",
-        log=nothing_to_say,
     )
 
 
@@ -207,7 +206,7 @@ def test_law_10_going_back_gives_up_every_night_to_come(world: World, sent: File
         world.execute("delete from rollcall.night where service_date = %s", END_OF_TIME)
     assert world.play("given-up", sent(4), night=4).delivery_state == "superseded"
 
-    done = roll_back(world.url, "given-up", to=1, by=Person("Jo", "jo"), why="not theirs", log=nothing_to_say)
+    done = roll_back(world.url, "given-up", to=1, by=Person("Jo", "jo"), why="not theirs")
 
     assert (done.effective_date, done.given_up) == (night(1), IN_36_YEARS + timedelta(days=1))
     assert of_one_night(world.shown("given-up")) == good

@@ -3,7 +3,7 @@
 import asyncio
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import date
@@ -23,6 +23,7 @@ from rollcall.arrival.notes import NO_CHANGES, Note, UnusableDeliveryError, add_
 from rollcall.arrival.taken_before import is_news, read_before
 from rollcall.districts import District
 from rollcall.ledger import Delivery, DeliveryFile
+from rollcall.log import at_work_on, get_logger
 from rollcall.names import is_text, named
 from rollcall.oneroster import FILE_NAMES, LANDED_FILE_NAMES, MANIFEST
 from rollcall.settings import settings
@@ -30,7 +31,7 @@ from rollcall.sftp import SftpAccount, SftpError
 from rollcall.states import DeliveryState
 from rollcall.warehouse import Connection, connect
 
-Log = Callable[[str], None]
+log = get_logger(__name__)
 
 
 class NightServedError(Exception):
@@ -38,7 +39,7 @@ class NightServedError(Exception):
 
 
 def receive(
-    district: District, account: SftpAccount, *, service_date: date, run_id: str, source: str = "inbox", log: Log
+    district: District, account: SftpAccount, *, service_date: date, run_id: str, source: str = "inbox"
 ) -> Delivery:
     """Archive the delivery and write it into the ledger; what it is worth, nobody has looked at yet.
 
@@ -73,7 +74,8 @@ def receive(
                 )
         if delivery.state == "receiving" or delivery.was_left:
             if source == "inbox":
-                _receive_from_inbox(district, account, delivery, log)
+                with at_work_on(delivery.delivery_id):
+                    _receive_from_inbox(district, account, delivery)
             elif source.startswith(SOURCE):
                 _receive_injected(district, delivery)
             else:
@@ -124,7 +126,7 @@ async def _holds_a_delivery(district: District, account: SftpAccount) -> bool:
     return assess(listing, district.files, read=read).can_be_judged
 
 
-def put_claims_back(district: District, account: SftpAccount, log: Log) -> None:
+def put_claims_back(district: District, account: SftpAccount) -> None:
     """Before a run waits for a delivery: what one before it claimed, and did not come to take, is in the inbox again.
 
     Does nothing while another run is at work. An account that is away is no reason not to wait.
@@ -132,7 +134,6 @@ def put_claims_back(district: District, account: SftpAccount, log: Log) -> None:
     Args:
         district: The district.
         account: Its account.
-        log: Where to say so.
     """
 
     async def act() -> list[str]:
@@ -145,10 +146,10 @@ def put_claims_back(district: District, account: SftpAccount, log: Log) -> None:
         try:
             back = asyncio.run(act())
         except SftpError as error:
-            log(f"What an earlier run may have claimed stays claimed: {error}")
+            log.warning("What an earlier run may have claimed stays claimed: %s", error)
             return
     if back:
-        log(f"An earlier run was interrupted; in the inbox again: {named(back)}.")
+        log.warning("An earlier run was interrupted; in the inbox again: %s.", named(back))
 
 
 def _try_alone(lock: Connection, district_id: str) -> bool:
@@ -159,7 +160,7 @@ def _try_alone(lock: Connection, district_id: str) -> bool:
     return row == (True,)
 
 
-def _receive_from_inbox(district: District, account: SftpAccount, delivery: Delivery, log: Log) -> None:
+def _receive_from_inbox(district: District, account: SftpAccount, delivery: Delivery) -> None:
     """Inbox → archive → ledger → inbox emptied, in this order."""
     archive = Archive(settings().archive_root, district.district_id)
 
@@ -187,12 +188,13 @@ def _receive_from_inbox(district: District, account: SftpAccount, delivery: Deli
     except UnusableDeliveryError as error:
         _put_back(account, delivery)
         record_refusal(delivery, error.note)
-        log("The delivery is left in the inbox as it is.")
+        log.warning("The delivery is left in the inbox as it is.")
         return
     files = record_delivered(archive, district, delivery, taken, notes)
     _empty_inbox(district, account, delivery, files)
     done = "left the inbox as it is" if keep else "emptied the inbox"
-    log(f"Archived {len(files)} files, {sum(file.size_bytes for file in files):,} bytes, and {done}.")
+    size = sum(file.size_bytes for file in files)
+    log.info("Archived %s files, %s bytes, and %s.", len(files), f"{size:,}", done)
 
 
 def _put_back(account: SftpAccount, delivery: Delivery) -> None:
@@ -223,11 +225,7 @@ def _strays(listing: Sequence[InboxFile]) -> list[Note]:
 
 
 def record_delivered(
-    archive: Archive,
-    district: District,
-    delivery: Delivery,
-    taken: Sequence[TakenFile],
-    notes: Sequence[Note] = (),
+    archive: Archive, district: District, delivery: Delivery, taken: Sequence[TakenFile], notes: Sequence[Note] = ()
 ) -> list[DeliveryFile]:
     """Write what was archived into the ledger as the delivery's content; what cannot be used is rejected.
 

@@ -66,7 +66,7 @@ def _judge(path: Path, district_id: str | None, against: str | None) -> CheckVer
         delivery = receive_from(path, archive, district, tonight, "check")
         if delivery.state != "received":  # the reason is among the findings
             return verdict_on(delivery, "accept" if delivery.state == "unchanged" else "reject", ())
-        check_all(delivery.delivery_id, district.limits, log=_quiet)
+        check_all(delivery.delivery_id, district.limits)
         decision = decide(district, delivery.delivery_id)
         verdict = decision.verdict if decision.verdict in ("accept", "hold") else "reject"
         return verdict_on(delivery, verdict, decision.reasons)  # type: ignore[arg-type]  # one of the three
@@ -132,7 +132,3 @@ def _import_what_takes_long() -> None:
     import great_expectations  # noqa: F401
 
     import rollcall.migrations  # noqa: F401
-
-
-def _quiet(_: str) -> None:
-    """Landing's progress is nothing to print here."""

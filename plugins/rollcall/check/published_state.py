@@ -51,11 +51,11 @@ class EarlierDelivery:
             raise NothingToCompareError(
                 f"{self.path} is nothing to compare with. {delivery.state_reason or ''}".strip()
             )
-        check_all(delivery.delivery_id, NO_LIMITS, log=_quiet)
+        check_all(delivery.delivery_id, NO_LIMITS)
         with connect() as connection:
             ledger.set_state(connection, delivery.delivery_id, DeliveryState.RECEIVED, decided=True)
         accept(delivery.delivery_id)
-        conform(warehouse_url(), reland=_nothing_to_land, log=_quiet)
+        conform(warehouse_url(), reland=_nothing_to_land)
         with connect() as connection:
             delivery = ledger.delivery(connection, delivery.delivery_id)
         if delivery.state != "published":
@@ -205,10 +205,6 @@ def _copy_versions(
         for block in out:
             into.write(block)
     target.execute(sql.SQL("analyze {}").format(name))
-
-
-def _quiet(_: str) -> None:
-    """The earlier delivery's progress is nothing to print."""
 
 
 def _nothing_to_land(_: int) -> None:

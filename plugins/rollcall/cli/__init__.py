@@ -1,20 +1,31 @@
 """The command line: ``rollcall …``. Exit 0: ok. 1: the answer is bad news. 2: used wrongly, or not to be answered."""
 
+import logging
 import sys
 
 import typer
 
 from rollcall.cli import correct_night, decisions, deliveries, districts, doctor, inject, readers, rollback, stack
 from rollcall.cli.errors import exit_code, say
+from rollcall.cli.output import log_shown
 from simulator.cli import simulate
 
 app = typer.Typer(
     name="rollcall",
-    help="Nightly school rosters: receive, check, publish.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     add_completion=False,
 )
+SILENT = ("check",)
+"""What prints a verdict, whose reader has no use for how it came about."""
+
+
+@app.callback()
+def show_log(context: typer.Context) -> None:
+    """Nightly school rosters: receive, check, publish."""
+    context.with_resource(log_shown(logging.WARNING if context.invoked_subcommand in SILENT else logging.INFO))
+
+
 app.command()(stack.demo)
 app.command()(stack.up)
 app.command()(stack.down)

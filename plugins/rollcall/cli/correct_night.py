@@ -41,7 +41,6 @@ def correct_night(
         wrong=wrong.date() if wrong else None,
         by=person(by),
         why=why,
-        log=typer.echo if not as_json else _quiet,
     )
     if as_json:
         console.print_json(json.dumps(asdict(done), default=str))
@@ -70,7 +69,3 @@ def _told(done: "NightCorrection") -> list[str]:
         for night in done.still_to_come
     ]
     return lines
-
-
-def _quiet(_: str) -> None:
-    """Standard output is for the JSON."""

@@ -56,7 +56,7 @@ def _hear_airflow_first(district_id: str) -> None:
     from rollcall.decision.requests import hear_answers
 
     try:
-        hear_answers(district_id, log=_say)
+        hear_answers(district_id)
     except AirflowUnreachableError as error:
         console.print(f"{error}: the ledger alone says who was first.", style="yellow")
 

@@ -1,10 +1,15 @@
-"""How the command line prints: tables keep their width where nobody watches."""
+"""How the command line prints: tables keep their width where nobody watches, the log goes to standard error."""
 
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Annotated
 
 import typer
 from rich.console import Console
 from rich.table import Table
+
+from rollcall.escaping import one_line
 
 WIDTH_WITHOUT_TERMINAL = 140
 By = Annotated[
@@ -30,3 +35,29 @@ def make_table(*names: str, numbers: tuple[str, ...] = (), wraps: tuple[str, ...
     for name in names:
         table.add_column(name, justify="right" if name in numbers else "left", no_wrap=name not in wraps)
     return table
+
+
+class _ToAPerson(logging.Handler):
+    """A log that a person reads while the command works; standard output is for its answer."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Print the message, and nothing about where it comes from."""
+        typer.echo(one_line(self.format(record)), err=True)
+
+
+@contextmanager
+def log_shown(level: int) -> Iterator[None]:
+    """Show what the package logs; the loggers of what it stands on stay as they are.
+
+    Args:
+        level: The lowest level that is shown.
+    """
+    logger = logging.getLogger("rollcall")
+    before = logger.handlers, logger.propagate, logger.level
+    logger.handlers, logger.propagate = [_ToAPerson()], False
+    logger.setLevel(level)
+    try:
+        yield
+    finally:
+        logger.handlers, logger.propagate = before[:2]
+        logger.setLevel(before[2])

@@ -26,9 +26,7 @@ def rollback(
     from rollcall.warehouse import warehouse_url
     from rollcall.who import person
 
-    done = roll_back(
-        warehouse_url(), district, to=to, by=person(by), why=why, log=typer.echo if not as_json else _quiet
-    )
+    done = roll_back(warehouse_url(), district, to=to, by=person(by), why=why)
     if as_json:
         console.print_json(json.dumps(asdict(done), default=str))
         return
@@ -39,7 +37,3 @@ def rollback(
     )
     for file, each in done.changes.items():
         console.print(f"  {file}: {each.added:,} back, {each.changed:,} as before, {each.removed:,} gone")
-
-
-def _quiet(_: str) -> None:
-    """Standard output is for the JSON."""

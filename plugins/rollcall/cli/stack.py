@@ -55,7 +55,7 @@ def deploy() -> None:
 
     os.umask(UMASK)
     _close_folders()
-    deploy_warehouse(warehouse_url(), log=console.print)
+    deploy_warehouse(warehouse_url())
     console.print("The warehouse is at this version.")
 
 

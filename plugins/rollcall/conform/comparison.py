@@ -1,16 +1,15 @@
 """What is built is what was judged: the changes against the roster that readers see when the build begins."""
 
-from collections.abc import Callable
-
 from rollcall import ledger
 from rollcall.conform.ledger import AcceptedDelivery
 from rollcall.decision.changes import stand, was_compared, write_changes
+from rollcall.log import at_work_on, get_logger
 from rollcall.warehouse import Connection, connect
 
+log = get_logger(__name__)
 
-def compare_anew(
-    session: Connection, warehouse_url: str, deliveries: list[AcceptedDelivery], log: Callable[[str], None]
-) -> None:
+
+def compare_anew(session: Connection, warehouse_url: str, deliveries: list[AcceptedDelivery]) -> None:
     """Compute the changes of deliveries anew, where something was published since they were judged.
 
     An earlier delivery was built meanwhile, a person went back, or a crash of the database took the changes along.
@@ -19,7 +18,6 @@ def compare_anew(
         session: The session that holds the conform lock.
         warehouse_url: The warehouse.
         deliveries: What is about to be built, landed and gated.
-        log: Where to say so.
 
     Raises:
         WarehouseError: the warehouse cannot be reached or refused a statement.
@@ -32,7 +30,8 @@ def compare_anew(
         with connect(warehouse_url) as connection:  # in the role that the delivery's schema belongs to
             write_changes(connection, delivery)
         if compared_before:
-            log(
-                f"The changes of delivery {each.delivery_id} ({each.district_id}) were computed anew: what readers see "
-                "is not what it was compared with."
-            )
+            with at_work_on(each.delivery_id):
+                log.info(
+                    "The changes of %s were computed anew: what readers see is not what it was compared with.",
+                    each.district_id,
+                )

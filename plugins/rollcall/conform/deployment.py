@@ -7,15 +7,17 @@ from functools import partial
 from rollcall.conform.dbt_build import EVERYTHING, run_dbt, write_docs
 from rollcall.conform.outcomes import BuildImpossibleError
 from rollcall.conform.session import conforming
+from rollcall.log import get_logger
 from rollcall.migrations import LOCK_TIMEOUT, migrate
 from rollcall.readers import limit_readers
 from rollcall.settings import settings
 from rollcall.warehouse import WarehouseError, connect
 
+log = get_logger(__name__)
+
 LOCK_NOT_AVAILABLE = "55P03"
 TRY_AGAIN_SECONDS = 3.0
 
-Log = Callable[[str], None]
 
 _IN_THE_WAY = """
     select distinct coalesce(pg_stat_activity.usename, 'somebody') || ' (process ' || pg_locks.pid || ')'
@@ -30,7 +32,7 @@ _IN_THE_WAY = """
 """
 
 
-def deploy(warehouse_url: str, log: Log = lambda _: None) -> None:
+def deploy(warehouse_url: str) -> None:
     """Bring the warehouse to this version: ledger, history tables, marts and their grants, limits, documentation.
 
     Readers may read and districts may deliver meanwhile; a build that is at work is waited for. Does next to nothing
@@ -39,7 +41,6 @@ def deploy(warehouse_url: str, log: Log = lambda _: None) -> None:
 
     Args:
         warehouse_url: The warehouse, as a role that owns its database and may create roles.
-        log: Told who is in the way, and of readers whose limits are somebody else's to set.
 
     Raises:
         BuildImpossibleError: dbt failed, or somebody is in the way for longer than the deploy's patience.
@@ -47,22 +48,22 @@ def deploy(warehouse_url: str, log: Log = lambda _: None) -> None:
     """
     deadline = time.monotonic() + settings().deploy_patience_seconds
     for step in (migrate, _deploy_models):
-        _patiently(partial(step, warehouse_url), warehouse_url, deadline, log)
+        _patiently(partial(step, warehouse_url), warehouse_url, deadline)
     with connect(warehouse_url, role=None) as connection:
         for reader in limit_readers(connection):
-            log(f"{reader} keeps its own limits: it was made by another role, which has to set them.")
+            log.warning("%s keeps its own limits: it was made by another role, which has to set them.", reader)
 
 
 def _deploy_models(warehouse_url: str) -> None:
     """History tables, marts, and the page that documents them."""
-    with conforming(warehouse_url, log=lambda _: None):
+    with conforming(warehouse_url):
         failed = [node for node in run_dbt(warehouse_url, EVERYTHING, lock_timeout=LOCK_TIMEOUT) if node.failed]
         if failed:
             raise BuildImpossibleError("; ".join(f"{node.name}: {node.message}" for node in failed))
         write_docs(warehouse_url, settings().warehouse_docs)
 
 
-def _patiently(step: Callable[[], None], warehouse_url: str, deadline: float, log: Log) -> None:
+def _patiently(step: Callable[[], None], warehouse_url: str, deadline: float) -> None:
     """Try a step until no transaction of somebody else is in its way."""
     while True:
         try:
@@ -79,7 +80,7 @@ def _patiently(step: Callable[[], None], warehouse_url: str, deadline: float, lo
                 raise BuildImpossibleError(
                     f"{in_the_way} Have them ended (select pg_terminate_backend(process)), and deploy again."
                 ) from None
-            log(f"{in_the_way} Trying again.")
+            log.warning("%s Trying again.", in_the_way)
             time.sleep(TRY_AGAIN_SECONDS)
         else:
             return

@@ -8,16 +8,16 @@ from psycopg import sql
 from rollcall.conform.ledger import AcceptedDelivery
 from rollcall.gate.landed import set_aside_counts
 from rollcall.ledger import landing_schema
+from rollcall.log import at_work_on, get_logger
 from rollcall.oneroster import FILE_BY_NAME
 from rollcall.states import DeliveryState
 from rollcall.warehouse import Connection, connect
 
+log = get_logger(__name__)
+
 
 def make_whole(
-    session: Connection,
-    deliveries: list[AcceptedDelivery],
-    reland: Callable[[int], None],
-    log: Callable[[str], None],
+    session: Connection, deliveries: list[AcceptedDelivery], reland: Callable[[int], None]
 ) -> list[AcceptedDelivery]:
     """Land again what a crash of PostgreSQL emptied (UNLOGGED tables come back without rows), or a kill left half done.
 
@@ -25,7 +25,6 @@ def make_whole(
         session: The session that holds the conform lock.
         deliveries: What is about to be built.
         reland: Lands and gates one delivery again from the archive.
-        log: Where to say so.
 
     Returns:
         The deliveries whose rows are still not all there, which must not be built.
@@ -34,14 +33,14 @@ def make_whole(
     for delivery in deliveries:
         if is_whole(session, delivery.delivery_id):
             continue
-        log(
-            f"Landed rows of delivery {delivery.delivery_id} ({delivery.district_id}) are gone, or were landed and not "
-            "checked; landing them again."
-        )
-        try:
-            reland(delivery.delivery_id)
-        except Exception as error:  # noqa: BLE001 - one district's trouble must not stop the others
-            log(f"Landing delivery {delivery.delivery_id} again failed: {type(error).__name__}.")
+        with at_work_on(delivery.delivery_id):
+            log.warning(
+                "Landed rows of %s are gone, or were landed and not checked; landing them again.", delivery.district_id
+            )
+            try:
+                reland(delivery.delivery_id)
+            except Exception as error:  # noqa: BLE001 - one district's trouble must not stop the others
+                log.warning("Landing again failed: %s.", type(error).__name__)
         if not is_whole(session, delivery.delivery_id):
             lost.append(delivery)
     return lost

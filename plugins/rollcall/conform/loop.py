@@ -20,19 +20,19 @@ from rollcall.conform.ledger import (
 from rollcall.conform.outcomes import BuildImpossibleError, BuildOutcome, LandedRowsLostError, NodeOutcome
 from rollcall.conform.redaction import is_data_error
 from rollcall.conform.session import conforming
+from rollcall.log import get_logger
 from rollcall.pointer import publish
 from rollcall.warehouse import Connection
 
-Log = Callable[[str], None]
+log = get_logger(__name__)
 
 
-def conform(warehouse_url: str, *, reland: Callable[[int], None], log: Log) -> list[BuildOutcome]:
+def conform(warehouse_url: str, *, reland: Callable[[int], None]) -> list[BuildOutcome]:
     """Build and publish until no accepted delivery waits. May be killed at any point and run again.
 
     Args:
         warehouse_url: The warehouse.
         reland: Lands and gates a delivery again from the archive, given its id; called when its rows are gone.
-        log: Takes one line of text at a time, none with personal data.
 
     Returns:
         The builds, in order; none if nothing waited.
@@ -44,42 +44,42 @@ def conform(warehouse_url: str, *, reland: Callable[[int], None], log: Log) -> l
     """
     outcomes: list[BuildOutcome] = []
     lost: list[AcceptedDelivery] = []
-    with conforming(warehouse_url, log) as session:
+    with conforming(warehouse_url) as session:
         while True:
             retire_overtaken(session)
             waiting = waiting_deliveries(session, {each.district_id for each in lost})
             if not waiting:
                 break
-            newly_lost = make_whole(session, waiting, reland, log)
+            newly_lost = make_whole(session, waiting, reland)
             lost += newly_lost
             if not newly_lost:
-                compare_anew(session, warehouse_url, waiting, log)
-                outcomes += _build(session, warehouse_url, waiting, None, log)
+                compare_anew(session, warehouse_url, waiting)
+                outcomes += _build(session, warehouse_url, waiting, None)
     if lost:
         raise LandedRowsLostError([each.delivery_id for each in lost])
     return outcomes
 
 
 def _build(
-    session: Connection, warehouse_url: str, deliveries: list[AcceptedDelivery], split_from: int | None, log: Log
+    session: Connection, warehouse_url: str, deliveries: list[AcceptedDelivery], split_from: int | None
 ) -> Iterator[BuildOutcome]:
     """Build some deliveries and publish them; where one cannot be built, halve until it stands alone."""
     build_id = freeze(session, deliveries, split_from)
-    log(f"Build {build_id}: {len(deliveries)} deliveries.")
+    log.info("Build %s: %s deliveries.", build_id, len(deliveries))
     nodes = _run(session, warehouse_url, build_id, deliveries)
     broken = [node for node in nodes if node.failed]
     if not broken:
-        yield _publish(session, build_id, deliveries, nodes, log)
+        yield _publish(session, build_id, deliveries, nodes)
         return
     reason = "; ".join(f"{node.name}: {node.message}" for node in broken)
     fail(session, build_id, deliveries, reason)
-    log(f"Build {build_id} failed: {reason}.")
+    log.error("Build %s failed: %s.", build_id, reason)
     if not all(is_data_error(node.message) for node in broken):
         raise BuildImpossibleError(reason)
     yield _failure(session, build_id, deliveries, nodes, reason)
     half = len(deliveries) // 2
     for part in (deliveries[:half], deliveries[half:]) if half else ():
-        yield from _build(session, warehouse_url, part, build_id, log)
+        yield from _build(session, warehouse_url, part, build_id)
 
 
 def _run(
@@ -107,7 +107,7 @@ def _failure(
 
 
 def _publish(
-    session: Connection, build_id: int, deliveries: list[AcceptedDelivery], nodes: list[NodeOutcome], log: Log
+    session: Connection, build_id: int, deliveries: list[AcceptedDelivery], nodes: list[NodeOutcome]
 ) -> BuildOutcome:
     """Move the pointers of the districts whose new content passed the audits; take back the others' content."""
     findings = record_findings(session, build_id, nodes)
@@ -119,7 +119,7 @@ def _publish(
             publish(session, delivery.delivery_id, build_id)
             published.append(delivery.district_id)
     finish(session, build_id, "succeeded")
-    log(f"Build {build_id}: {len(published)} published, {len(findings)} held back by audits.")
+    log.info("Build %s: %s published, %s held back by audits.", build_id, len(published), len(findings))
     return BuildOutcome(build_id, "succeeded", published, findings, nodes)
 
 

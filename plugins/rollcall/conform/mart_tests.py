@@ -2,14 +2,17 @@
 
 import re
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import psycopg
 from psycopg import sql
 
 from rollcall.conform.dbt_build import DataTest, compile_tests
+from rollcall.log import get_logger
 from rollcall.warehouse import Connection, connect, redacted
+
+log = get_logger(__name__)
 
 MART_TESTS_LOCK = 7_236_003
 LONGEST_STATEMENT = "10min"
@@ -44,7 +47,7 @@ class MartFinding:
     failures: int
 
 
-def check_marts(warehouse_url: str, log: Callable[[str], None]) -> list[MartFinding]:
+def check_marts(warehouse_url: str) -> list[MartFinding]:
     """Test every publication that was not tested yet, and record what is found. Changes nothing, holds nothing up.
 
     Works each mart out once for the districts that have published since the last time, into temporary tables, and asks
@@ -53,7 +56,6 @@ def check_marts(warehouse_url: str, log: Callable[[str], None]) -> list[MartFind
 
     Args:
         warehouse_url: The warehouse.
-        log: Takes one line of text at a time, none with personal data.
 
     Returns:
         What was found; nothing where nothing was published, or where somebody else is testing.
@@ -65,7 +67,7 @@ def check_marts(warehouse_url: str, log: Callable[[str], None]) -> list[MartFind
     with connect(warehouse_url, role="rollcall_dbt", autocommit=True) as session:
         session.execute(f"set application_name = 'rollcall-mart-tests'; set statement_timeout = '{LONGEST_STATEMENT}'")
         if session.execute("select pg_try_advisory_lock(%s)", [MART_TESTS_LOCK]).fetchone() != (True,):
-            log("Somebody else is testing.")
+            log.info("Somebody else is testing.")
             return []
         untested = {str(district): int(str(number)) for district, number in session.execute(_UNTESTED).fetchall()}
         if not untested:
@@ -74,18 +76,16 @@ def check_marts(warehouse_url: str, log: Callable[[str], None]) -> list[MartFind
         tests = compile_tests(warehouse_url)
         for schema, mart in sorted({relation for test in tests for relation in _RELATION.findall(test.query)}):
             if schema != "history":
-                _work_out(session, schema, mart, list(untested), log)
+                _work_out(session, schema, mart, list(untested))
         tests = [DataTest(test.name, test.severity, _of(test.query, list(untested))) for test in tests]
-        findings = [finding for test in tests for finding in _failures(session, test, log)]
+        findings = [finding for test in tests for finding in _failures(session, test)]
         seconds = time.monotonic() - begun
         _record(session, untested, len(tests), seconds, findings)
-    log(f"{len(tests)} tests of {len(untested)} districts in {seconds:.0f} s: {len(findings)} findings.")
+    log.info("%s tests of %s districts in %.0f s: %s findings.", len(tests), len(untested), seconds, len(findings))
     return findings
 
 
-def _work_out(
-    session: Connection, schema: str, mart: str, districts: Sequence[str], log: Callable[[str], None]
-) -> None:
+def _work_out(session: Connection, schema: str, mart: str, districts: Sequence[str]) -> None:
     """Put a mart's rows of these districts into a temporary table; district by district, which its plan is made for."""
     source, copy = sql.Identifier(schema, mart), sql.Identifier("pg_temp", mart)
     try:
@@ -97,7 +97,7 @@ def _work_out(
     except psycopg.Error as error:
         if session.broken:
             raise
-        log(f"{mart} could not be read: {redacted(error)}")
+        log.warning("%s could not be read: %s", mart, redacted(error))
         session.execute(sql.SQL("drop table if exists {}").format(copy))  # half a mart would fail tests
 
 
@@ -112,7 +112,7 @@ def _of(query: str, districts: Sequence[str]) -> str:
     return _RELATION.sub(looked_at, query)
 
 
-def _failures(session: Connection, test: DataTest, log: Callable[[str], None]) -> list[MartFinding]:
+def _failures(session: Connection, test: DataTest) -> list[MartFinding]:
     """How often each district fails a test. One that cannot be asked says nothing, and keeps no other from asking."""
     counted = sql.SQL("select district_id, count(*) from ({}) as failure group by district_id order by district_id")
     try:
@@ -120,7 +120,7 @@ def _failures(session: Connection, test: DataTest, log: Callable[[str], None]) -
     except psycopg.Error as error:
         if session.broken:
             raise
-        log(f"{test.name} was not asked: {redacted(error)}")
+        log.warning("%s was not asked: %s", test.name, redacted(error))
         return []
     return [MartFinding(str(district), test.name, test.severity, int(str(count))) for district, count in rows]
 

@@ -1,6 +1,5 @@
 """Giving what stands for a wrong night the right one, because a person says so (law 10), and keeping both (law 8)."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
 
@@ -108,14 +107,7 @@ class NightCorrection:
 
 
 def correct_night(
-    warehouse_url: str,
-    district: District,
-    *,
-    to: date,
-    wrong: date | None,
-    by: Person,
-    why: str,
-    log: Callable[[str], None],
+    warehouse_url: str, district: District, *, to: date, wrong: date | None, by: Person, why: str
 ) -> NightCorrection:
     """Give the deliveries and the publication of a wrong night the right one, in one transaction.
 
@@ -128,13 +120,12 @@ def correct_night(
         wrong: The wrong one: what readers see, or a night to come; the publication's if not given.
         by: Who corrects it.
         why: Why.
-        log: Takes one line of text at a time.
 
     Raises:
         CannotCorrectNightError: nothing stands for the wrong night, or the other one cannot be the right one.
         WarehouseError: the warehouse cannot be reached or went away.
     """
-    with conforming(warehouse_url, log) as session, session.transaction():
+    with conforming(warehouse_url) as session, session.transaction():
         lock_acceptance(session, district.district_id)
         published = _published_night(session, district.district_id)
         given_up = wrong or published

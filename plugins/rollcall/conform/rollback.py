@@ -1,6 +1,6 @@
 """Going back: a new publication with the content of an earlier one, because a person says so (law 10)."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from datetime import date
 
@@ -124,9 +124,7 @@ class Rollback:
     changes: dict[str, Restored]
 
 
-def roll_back(
-    warehouse_url: str, district_id: str, *, to: int | None, by: Person, why: str, log: Callable[[str], None]
-) -> Rollback:
+def roll_back(warehouse_url: str, district_id: str, *, to: int | None, by: Person, why: str) -> Rollback:
     """Publish a new sequence with the content of an earlier one, in one transaction.
 
     Costs what was touched since, not what there is. Waits while a build is at work. Killed, it leaves nothing.
@@ -137,7 +135,6 @@ def roll_back(
         to: The published sequence whose content is wanted; when not given, the last one of another content.
         by: Who goes back.
         why: Why.
-        log: Takes one line of text at a time.
 
     Raises:
         CannotRollBackError: there is no such district or publication, or an accepted delivery waits to be built.
@@ -146,7 +143,7 @@ def roll_back(
     with connect(warehouse_url, role="rollcall_dbt") as session:
         seen, _ = _present(session, district_id)
         _candidates(session, district_id, seen, to)
-    with conforming(warehouse_url, log) as session, session.transaction():
+    with conforming(warehouse_url) as session, session.transaction():
         lock_acceptance(session, district_id)
         present, night = _present(session, district_id)
         if present != seen:

@@ -1,11 +1,14 @@
 """One conform at a time: the session that holds the lock, and the clearing up after a dead predecessor."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 from rollcall.conform.ledger import abandon_running_builds
+from rollcall.log import get_logger
 from rollcall.warehouse import Connection, connect
+
+log = get_logger(__name__)
 
 CONFORM_LOCK = 7_236_002
 DBT_APPLICATION = "rollcall-dbt"
@@ -16,7 +19,7 @@ NOTICE_A_LOST_CLIENT = "set tcp_keepalives_idle = 30; set tcp_keepalives_interva
 
 
 @contextmanager
-def conforming(warehouse_url: str, log: Callable[[str], None]) -> Iterator[Connection]:
+def conforming(warehouse_url: str) -> Iterator[Connection]:
     """The one session that may build and publish; waits while another live one does.
 
     Whatever a predecessor left when it died is cleared up first: its backends ended, its half-written sequences
@@ -29,19 +32,19 @@ def conforming(warehouse_url: str, log: Callable[[str], None]) -> Iterator[Conne
     with connect(warehouse_url, role="rollcall_dbt", autocommit=True) as session:
         session.execute("set application_name = 'rollcall-conform'")
         session.execute(NOTICE_A_LOST_CLIENT)
-        _take_lock(session, log)
+        _take_lock(session)
         _end_orphaned_backends(session)
         for build_id in abandon_running_builds(session):
-            log(f"Build {build_id} had died; what it had half written is undone.")
+            log.warning("Build %s had died; what it had half written is undone.", build_id)
         yield session
 
 
-def _take_lock(session: Connection, log: Callable[[str], None]) -> None:
+def _take_lock(session: Connection) -> None:
     """Take the advisory lock, which PostgreSQL frees when the session ends, however it ends."""
     waiting = False
     while not _try_lock(session):
         if not waiting:
-            log("Another conform is at work; waiting for it.")
+            log.info("Another conform is at work; waiting for it.")
         waiting = True
         time.sleep(LOOK_AGAIN_SECONDS)
 

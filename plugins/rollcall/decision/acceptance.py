@@ -1,6 +1,5 @@
 """The step ``accept``: what the ledger lets through gets its sequence, whether its run lives or not."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from rollcall import ledger
@@ -9,9 +8,12 @@ from rollcall.decision.holds import hold_of, open_hold, supersede_if_overtaken
 from rollcall.decision.rollbacks import of_rolled_back
 from rollcall.gate.progress import files_not_gated
 from rollcall.ledger import Delivery
+from rollcall.log import at_work_on, get_logger
 from rollcall.oneroster import FILE_NAMES
 from rollcall.states import DeliveryState
 from rollcall.warehouse import Connection, connect
+
+log = get_logger(__name__)
 
 
 @dataclass(frozen=True)
@@ -60,7 +62,7 @@ def accept_in(connection: Connection, delivery_id: int) -> Acceptance:
     return Acceptance(_next_sequence(connection, delivery))
 
 
-def accept_approved(*, log: Callable[[str], None]) -> list[int]:
+def accept_approved() -> list[int]:
     """Accept what was approved and is not accepted yet: its run was killed, deleted or ended before.
 
     Returns:
@@ -79,10 +81,12 @@ def accept_approved(*, log: Callable[[str], None]) -> list[int]:
         with connect() as connection:
             acceptance = accept_in(connection, delivery_id)
             ledger.close_night(connection, delivery_id)
-        if acceptance.sequence is None:
-            log(f"Delivery {delivery_id} was approved and is not accepted. {acceptance.reason}")
-        else:
-            log(f"Delivery {delivery_id} was approved and is accepted now, as sequence {acceptance.sequence}.")
+        with at_work_on(delivery_id):
+            if acceptance.sequence is None:
+                log.warning("Approved, and not accepted. %s", acceptance.reason)
+            else:
+                log.info("Approved, and accepted now as sequence %s.", acceptance.sequence)
+        if acceptance.sequence is not None:
             accepted.append(delivery_id)
     return accepted
 

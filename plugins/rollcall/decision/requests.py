@@ -4,7 +4,7 @@ The ledger is the truth; this keeps "Required actions" in Airflow's UI from aski
 answer that Airflow took from being overtaken before a task has read it.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 from urllib.parse import quote
@@ -15,15 +15,16 @@ from rollcall import ledger
 from rollcall.airflow_api import airflow_api
 from rollcall.decision.holds import Answer, Hold, hold_of
 from rollcall.decision.settle import settle
+from rollcall.log import at_work_on, get_logger
 from rollcall.settings import settings
 from rollcall.warehouse import connect
 
-Log = Callable[[str], None]
+log = get_logger(__name__)
 APPROVE, DISCARD = "Approve", "Discard"
 PARKED_OR_ABOUT_TO = ("running", "awaiting_input", "deferred")
 
 
-def hear_answers(district_id: str, *, log: Log) -> None:
+def hear_answers(district_id: str) -> None:
     """Take down what people answered in Airflow and no task has told the ledger yet; they were first.
 
     Without an open hold, Airflow is not asked.
@@ -41,9 +42,10 @@ def hear_answers(district_id: str, *, log: Log) -> None:
                 continue
             with connect() as connection:
                 ruling = settle(connection, delivery_id, answer)
-            log(f"Airflow's answer to the hold of delivery {delivery_id}: {answer.settlement} by {answer.by}.")
-            if ruling.reason:
-                log(ruling.reason)
+            with at_work_on(delivery_id):
+                log.info("Airflow's answer to the hold: %s by %s.", answer.settlement, answer.by)
+                if ruling.reason:
+                    log.info("%s", ruling.reason)
 
 
 def answer_of(details: Mapping[str, Any]) -> Answer:
@@ -64,7 +66,7 @@ def is_echo(hold: Hold, answer: Answer) -> bool:
     return not hold.is_open and answer.by == settings().airflow_user and answer.settlement == expected
 
 
-def answer_settled_requests(district_id: str, *, log: Log) -> int:
+def answer_settled_requests(district_id: str) -> int:
     """Answer every open approval request of a district whose hold is settled; safe to repeat.
 
     Returns:
@@ -74,7 +76,7 @@ def answer_settled_requests(district_id: str, *, log: Log) -> int:
         AirflowUnreachableError: Airflow's API does not answer, or refuses Rollcall's account.
     """
     with airflow_api() as api:
-        return sum(_answer(api, request, log) for request in _open_requests(api, district_id))
+        return sum(_answer(api, request) for request in _open_requests(api, district_id))
 
 
 def _open_holds(district_id: str) -> list[tuple[int, str]]:
@@ -108,7 +110,7 @@ def _open_requests(api: httpx.Client, district_id: str) -> Iterator[dict[str, An
             yield {**request["task_instance"], "district_id": district_id}
 
 
-def _answer(api: httpx.Client, instance: Mapping[str, Any], log: Log) -> bool:
+def _answer(api: httpx.Client, instance: Mapping[str, Any]) -> bool:
     """Give one request the ledger's answer, if it has one."""
     answer = _in_ledger(instance["district_id"], instance["dag_run_id"])
     if answer is None:
@@ -120,7 +122,7 @@ def _answer(api: httpx.Client, instance: Mapping[str, Any], log: Log) -> bool:
     if response.status_code == httpx.codes.CONFLICT:
         return False  # someone answered in the meantime; the task writes that down
     response.raise_for_status()
-    log(f"Answered Airflow's approval request of run {instance['dag_run_id']}: {answer}.")
+    log.info("Answered Airflow's approval request of run %s: %s.", instance["dag_run_id"], answer)
     return True
 
 

@@ -26,7 +26,7 @@ def follow_up(delivery_id: int, ruling: Ruling) -> Iterator[str]:
         delivery = ledger.delivery(connection, delivery_id)
     yield from _in_the_ledger(delivery, ruling)
     try:
-        answer_settled_requests(delivery.district_id, log=_unsaid)
+        answer_settled_requests(delivery.district_id)
         with airflow_api() as api:
             if delivery.state == "accepted":
                 yield _asked_for_a_build(api)
@@ -73,7 +73,3 @@ def _of_its_run(api: httpx.Client, delivery: Delivery) -> str:
     if api.get(dag).raise_for_status().json()["is_paused"]:
         return f"Its run {delivery.run_id} goes on, and reports, once somebody unpauses its DAG."
     return f"Its run {delivery.run_id} goes on, and reports."
-
-
-def _unsaid(_: str) -> None:
-    """That Airflow's request was answered goes without saying here."""

@@ -1,7 +1,7 @@
 """The step ``land``: one archived file into the delivery's schema, by COPY, in one transaction."""
 
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from psycopg import sql
@@ -20,11 +20,12 @@ from rollcall.landing.records import FileEnd, LineTooLongError, RecordReader, To
 from rollcall.landing.schema import clear_set_aside, make_schema
 from rollcall.landing.typed import make_typed
 from rollcall.ledger import Delivery, DeliveryFile
+from rollcall.log import get_logger
 from rollcall.oneroster import FILE_BY_NAME, ROLES, Column, File
 from rollcall.settings import settings
 from rollcall.warehouse import Connection, connect
 
-Log = Callable[[str], None]
+log = get_logger(__name__)
 
 
 @dataclass
@@ -68,7 +69,7 @@ class Landing:
         self.end = None
 
 
-def land(delivery_id: int, file_name: str, *, log: Log) -> int:
+def land(delivery_id: int, file_name: str) -> int:
     """Land one file of a delivery; landing it again replaces what was there.
 
     Args:
@@ -94,7 +95,13 @@ def land(delivery_id: int, file_name: str, *, log: Log) -> int:
             _land(landing, archive)
         make_typed(connection, landing.delivery, landing.file)
         _record(landing)
-    log(f"Landed {landing.rows:,} records of {landing.file.file_name} ({landing.format}, {landing.encoding}).")
+    log.info(
+        "Landed %s records of %s (%s, %s).",
+        f"{landing.rows:,}",
+        landing.file.file_name,
+        landing.format,
+        landing.encoding,
+    )
     return landing.rows
 
 

@@ -1,12 +1,13 @@
 """One way to tell the operators: e-mail where Airflow's connection ``smtp_default`` exists, the log otherwise."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from html import escape
 
+from rollcall.log import get_logger
 from rollcall.settings import settings
 
 CONNECTION_ID = "smtp_default"
+log = get_logger(__name__)
 
 
 @dataclass(frozen=True)
@@ -22,13 +23,9 @@ class Message:
     lines: tuple[str, ...]
 
 
-def notify(message: Message, log: Callable[[str], None]) -> None:
-    """Tell the operators. A mail server that fails is reported in the log and stops nothing.
-
-    Args:
-        log: Where the message goes in any case.
-    """
-    log(f"{message.subject}: {' '.join(message.lines)}")
+def notify(message: Message) -> None:
+    """Tell the operators; the log says it in any case. A mail server that fails is reported there and stops nothing."""
+    log.warning("%s: %s", message.subject, " ".join(message.lines))
     recipients = settings().operators_email
     if not recipients or not _smtp_is_configured():
         return
@@ -44,7 +41,7 @@ def notify(message: Message, log: Callable[[str], None]) -> None:
                 html_content="".join(f"<p>{escape(line)}</p>" for line in message.lines),
             )
     except (OSError, smtplib.SMTPException) as error:
-        log(f"The e-mail could not be sent ({type(error).__name__}); check the connection {CONNECTION_ID}.")
+        log.warning("The e-mail could not be sent (%s); check the connection %s.", type(error).__name__, CONNECTION_ID)
 
 
 def _smtp_is_configured() -> bool:

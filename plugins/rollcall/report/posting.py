@@ -1,13 +1,14 @@
 """Leaving the receipt: in the archive, and in the district's account."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 import asyncssh
 
 from rollcall import ledger
 from rollcall.archive.store import Archive
 from rollcall.districts import District
+from rollcall.log import get_logger
 from rollcall.report.receipt import receipt_of
 from rollcall.report.receipt_csv import findings_csv, summary_csv
 from rollcall.report.receipt_page import receipt_html
@@ -15,10 +16,10 @@ from rollcall.settings import settings
 from rollcall.sftp import SftpAccount, SftpError
 from rollcall.warehouse import connect
 
-Log = Callable[[str], None]
+log = get_logger(__name__)
 
 
-def leave_receipt(district: District, delivery_id: int, account: SftpAccount, log: Log) -> None:
+def leave_receipt(district: District, delivery_id: int, account: SftpAccount) -> None:
     """Write the receipt as the delivery stands now, in place of an earlier one of the same delivery.
 
     An account that is away costs only the district's copy.
@@ -27,7 +28,6 @@ def leave_receipt(district: District, delivery_id: int, account: SftpAccount, lo
         district: The district.
         delivery_id: The delivery.
         account: The account that may write into the district's ``/receipts``.
-        log: Where to say so.
     """
     with connect() as connection:
         receipt = receipt_of(connection, district, ledger.delivery(connection, delivery_id))
@@ -42,7 +42,7 @@ def leave_receipt(district: District, delivery_id: int, account: SftpAccount, lo
     try:
         asyncio.run(_send(account, files))
     except (SftpError, asyncssh.Error) as error:
-        log(f"The receipt lies in the archive only: {error}")
+        log.warning("The receipt lies in the archive only: %s", error)
 
 
 async def _send(account: SftpAccount, files: Mapping[str, str]) -> None:

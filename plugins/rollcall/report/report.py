@@ -1,6 +1,5 @@
 """The step ``report``: close the night in the ledger, leave the receipt, tell the operators of what needs them."""
 
-from collections.abc import Callable
 from datetime import date
 from typing import NamedTuple
 
@@ -9,6 +8,7 @@ from rollcall.airflow_api import AirflowUnreachableError
 from rollcall.decision.requests import answer_settled_requests
 from rollcall.districts import District
 from rollcall.ledger import Delivery
+from rollcall.log import at_work_on, get_logger
 from rollcall.nights import has_come, impossible_because
 from rollcall.report.notify import Message, notify
 from rollcall.report.posting import leave_receipt
@@ -16,7 +16,7 @@ from rollcall.sftp import SftpAccount
 from rollcall.states import NightOutcome
 from rollcall.warehouse import Connection, connect
 
-Log = Callable[[str], None]
+log = get_logger(__name__)
 
 
 class Recorded(NamedTuple):
@@ -28,13 +28,7 @@ class Recorded(NamedTuple):
 
 
 def report(
-    district: District,
-    service_date: date,
-    run_id: str,
-    account: SftpAccount,
-    *,
-    failed_tasks: tuple[str, ...],
-    log: Log,
+    district: District, service_date: date, run_id: str, account: SftpAccount, *, failed_tasks: tuple[str, ...]
 ) -> str:
     """Close a run's night; running it again writes the same.
 
@@ -65,11 +59,12 @@ def report(
                 run_id=run_id,
             )
     if delivery is not None:
-        leave_receipt(district, delivery.delivery_id, account, log)
-    _close_requests(district, log)
-    log(f"{district.district_id}, night of {night}: {outcome}. {message}")
+        with at_work_on(delivery.delivery_id):
+            leave_receipt(district, delivery.delivery_id, account)
+    _close_requests(district)
+    log.info("%s, night of %s: %s. %s", district.district_id, night, outcome, message)
     if NightOutcome(outcome).needs_an_operator:
-        notify(Message(f"{district.district_id}, night of {night}: {outcome}", (message,)), log)
+        notify(Message(f"{district.district_id}, night of {night}: {outcome}", (message,)))
     return outcome
 
 
@@ -115,7 +110,7 @@ def _is_its_to_close(
     return impossible_because(connection, district, night) is None
 
 
-def _close_requests(district: District, log: Log) -> None:
+def _close_requests(district: District) -> None:
     """Answer Airflow's requests whose hold was settled lately by a newer delivery or the command line."""
     with connect() as connection:
         row = connection.execute(
@@ -128,6 +123,6 @@ def _close_requests(district: District, log: Log) -> None:
     if row is None or row[0] == 0:
         return
     try:
-        answer_settled_requests(district.district_id, log=log)
+        answer_settled_requests(district.district_id)
     except AirflowUnreachableError as error:
-        log(f"{error}. The ledger's decision stands; clear the task 'hold' of the older run, and it follows.")
+        log.warning("%s. The ledger's decision stands; clear the task 'hold' of the older run, and it follows.", error)

@@ -52,7 +52,7 @@ class HoldOperator(HITLOperator):
         self._tell_the_district(delivery_id)
         self.subject = f"{self.district_id}: delivery {delivery_id} is held"
         self.body = _body(delivery_id, hold)
-        notify(Message(self.subject, (*hold.sentences, "Readers still see the last good roster.")), self.log.info)
+        notify(Message(self.subject, (*hold.sentences, "Readers still see the last good roster.")))
         return super().execute(context)
 
     def _tell_the_district(self, delivery_id: int) -> None:
@@ -61,7 +61,7 @@ class HoldOperator(HITLOperator):
 
         try:
             district = load_district(settings().districts_dir / f"{self.district_id}.yaml")
-            leave_receipt(district, delivery_id, airflow_account(district.sftp_connection_id), self.log.info)
+            leave_receipt(district, delivery_id, airflow_account(district.sftp_connection_id))
         except Exception as error:  # noqa: BLE001 -- no trouble with a receipt may keep a hold from being asked about
             self.log.warning("The district's receipt could not be written (%s).", type(error).__name__)
 
@@ -91,7 +91,7 @@ class HoldOperator(HITLOperator):
         """Airflow shows an answer that does not count: whoever gave it has to be told, and by other means."""
         subject = f"{self.district_id}: an answer on delivery {delivery_id} does not count"
         said = f"{answer.by} {answer.settlement} it under Required Actions at {answer.at:%Y-%m-%d %H:%M:%S} UTC."
-        notify(Message(subject, (said, ruling.reason or "")), self.log.warning)
+        notify(Message(subject, (said, ruling.reason or "")))
 
     def _hold(self, run_id: str) -> tuple[int, Hold | None]:
         """The run's delivery, and its hold."""

@@ -57,7 +57,7 @@ class NightTrigger(BaseTrigger):
         from rollcall.archive.receive import put_claims_back
         from rollcall.sftp import airflow_account
 
-        put_claims_back(district, airflow_account(district.sftp_connection_id), self.log.info)
+        put_claims_back(district, airflow_account(district.sftp_connection_id))
 
 
 def night_run(district: District, context: Any) -> NightRun:
