@@ -219,7 +219,7 @@ def test_everything_is_judged_in_full_after_a_rollback(warehouse_url: str) -> No
 
 def test_everything_is_judged_in_full_after_a_crash_emptied_what_was_judged(warehouse_url: str) -> None:
     first = publish(warehouse_url, judge(warehouse_url, TWO_FILES))
-    execute(warehouse_url, f"truncate delivery_{first}.typed_users")
+    execute(warehouse_url, f"truncate delivery_{first}.fingerprint_users")
 
     second = judge(warehouse_url, TWO_FILES)
 
@@ -247,8 +247,8 @@ def test_law_07_of_a_roster_that_stands_for_long_no_names_are_kept_to_compare_wi
         "select distinct table_name::text, column_name::text from information_schema.columns where table_schema = %s",
         f"delivery_{first}",
     )
-    assert {name for table, name in columns if table.startswith("typed_")} == {"_row", "source_id", "fingerprint"}
-    assert {table.partition("_")[0] for table, _ in columns} == {"typed", "kept", "row"}
+    assert {name for table, name in columns if table.startswith("fingerprint_")} == {"_row", "source_id", "fingerprint"}
+    assert {table.partition("_")[0] for table, _ in columns} == {"fingerprint", "kept", "row"}
     assert not {name for _, name in columns} & {"given_name", "family_name", "email", "birth_date", "username"}
 
     second = judge(warehouse_url, district(users=[misspelt, *district()["users"]], classes=district()["classes"][1:]))

@@ -32,8 +32,10 @@ def read(url: str, file: str, rows: Sequence[Row], *attributes: str) -> list[tup
     with connect(url) as connection:
         delivery = ledger.delivery(connection, row[0])
         make_typed(connection, delivery, FILE_BY_NAME[file])
-    table = f"{delivery.landing_schema}.typed_{FILE_BY_NAME[file].table_name}"
-    return query(url, f"select {', '.join(attributes)} from {table} order by _row")
+    schema, table = delivery.landing_schema, FILE_BY_NAME[file].table_name
+    fingerprints = f"(select _row, fingerprint from {schema}.fingerprint_{table}) as cells"
+    rows_read = f"{schema}.typed_{table} inner join {fingerprints} using (_row)"
+    return query(url, f"select {', '.join(attributes)} from {rows_read} order by _row")
 
 
 def test_text_is_trimmed_and_the_deletion_mark_understood(warehouse_url: str) -> None:

@@ -1,5 +1,8 @@
 """One build for several districts, one of which is not as it should be."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import pytest
 from helpers.deliveries import accept, reland_nothing
 from helpers.logged import heard_by
@@ -29,15 +32,24 @@ def build(world: World) -> list[BuildOutcome]:
     return conform(world.url, reland=reland_nothing)
 
 
+@contextmanager
+def refused_by_history(world: World, birth_place: str) -> Iterator[None]:
+    """A constraint that a birth place violates; PostgreSQL's message quotes the row."""
+    world.execute(
+        "alter table history.hist_demographics add constraint no_such_birth_place"
+        f" check (city_of_birth <> '{birth_place}')"
+    )
+    try:
+        yield
+    finally:
+        world.execute("alter table history.hist_demographics drop constraint no_such_birth_place")
+
+
 def test_one_culprit_among_five_stands_alone_in_the_end(world: World) -> None:
     run, _, others = with_neighbours(world, "build-culprit", 4)
-    world.execute(  # a record without its hash, which history refuses, quoting the row
-        f"insert into delivery_{run.delivery_id}.typed_demographics (_row, source_id, is_to_be_deleted, city_of_birth)"
-        " values (1, 'nobody', false, %s)",
-        CELL,
-    )
+    world.execute(f"update delivery_{run.delivery_id}.demographics set city_of_birth = %s", CELL)
     lines: list[str] = []
-    with heard_by(lines.append):
+    with heard_by(lines.append), refused_by_history(world, CELL):
         outcomes = build(world)
     run.report()
     published = [district for outcome in outcomes for district in outcome.published]
@@ -47,13 +59,13 @@ def test_one_culprit_among_five_stands_alone_in_the_end(world: World) -> None:
     assert world.publication("build-culprit") is None
     assert not any(world.history("build-culprit").values()), "nothing half-written stays"
     messages = [run.reason, *lines, repr(outcomes), str(world.query("select message from rollcall.build"))]
-    assert "SQLSTATE 23502" in run.reason
+    assert "SQLSTATE 23514" in run.reason
     assert not any(CELL in message for message in messages)
 
 
 def test_an_audit_finding_holds_back_its_own_district_only(world: World) -> None:
     run, _, others = with_neighbours(world, "build-audit", 2)
-    world.execute(f"update delivery_{run.delivery_id}.typed_enrollments set class_source_id = 'ghost'")
+    world.execute(f"update delivery_{run.delivery_id}.enrollments set class_sourced_id = 'ghost'")
     (outcome,) = build(world)
     run.report()
     assert sorted(outcome.published) == others

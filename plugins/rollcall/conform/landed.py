@@ -7,6 +7,7 @@ from psycopg import sql
 
 from rollcall.conform.ledger import AcceptedDelivery
 from rollcall.gate.landed import set_aside_counts
+from rollcall.landing.schema import drop_relation
 from rollcall.ledger import landing_schema
 from rollcall.log import at_work_on, get_logger
 from rollcall.oneroster import FILE_BY_NAME
@@ -105,29 +106,16 @@ def drop_landed(warehouse_url: str, older_than: timedelta) -> list[int]:
     return dropped
 
 
-KEPT = ("typed_", "kept_", "row_set_aside")
-"""What begins the names of those relations of a delivery that a later night is compared with: which rows there were, of
-which only place, id and hash are looked at, the records that they may name, and which were set aside
-(`rollcall.gate.judged`)."""
+KEPT = ("fingerprint_", "kept_", "row_set_aside")
+"""What begins the names of those tables of a delivery that a later night is compared with: the place, id and hash of
+each row, the records that rows may name, and which were set aside (`rollcall.gate.judged`)."""
 
 
 def _reduce(connection: Connection, schema: str) -> None:
     """Leave of a delivery's schema what a later night is compared with; done again, it changes nothing."""
     relations = connection.execute(
-        "select relname, relkind = 'v', exists (select from pg_attribute where attrelid = oid and attname = 'row_hash')"
-        " from pg_class where relnamespace = %s::regnamespace and relkind in ('r', 'v') order by relkind = 'v' desc",
-        [schema],
+        "select relname from pg_class where relnamespace = %s::regnamespace and relkind in ('r', 'v')", [schema]
     ).fetchall()
-    for name, is_view, is_whole in relations:
-        relation = sql.Identifier(schema, str(name))
+    for (name,) in relations:
         if not str(name).startswith(KEPT):
-            kind = sql.SQL("view" if is_view else "table")
-            connection.execute(sql.SQL("drop {} if exists {} cascade").format(kind, relation))
-        elif str(name).startswith("typed_") and is_whole:
-            slim = sql.Identifier(schema, f"slim_{name}")
-            connection.execute(
-                sql.SQL(
-                    "create unlogged table {slim} as select _row, source_id, fingerprint from {typed};"
-                    " drop table {typed} cascade; alter table {slim} rename to {name}"
-                ).format(slim=slim, typed=relation, name=sql.Identifier(str(name)))
-            )
+            drop_relation(connection, sql.Identifier(schema, str(name)))

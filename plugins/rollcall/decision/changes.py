@@ -11,7 +11,15 @@ from psycopg.rows import scalar_row
 
 from rollcall import ledger
 from rollcall.decision.school_years import CLASS_YEARS, own_sessions, school_year_of, write_class_years
-from rollcall.landing.typed import COMPARED, NOTHING, accepted_rows, make_missing_typed, typed_table
+from rollcall.landing.typed import (
+    AT_ONCE,
+    COMPARED,
+    NOTHING,
+    accepted_rows,
+    all_typed,
+    make_missing_typed,
+    typed_table,
+)
 from rollcall.ledger import Delivery, DeliveryFile
 from rollcall.oneroster import FILE_BY_NAME, FILES, File
 from rollcall.published import Publication, history_table, publication_of
@@ -177,7 +185,12 @@ def _all_is_new(comparison: Comparison, file: File) -> sql.Composed:
         change=comparison.change(file),
         school=school_of(file, "delivered"),
         row=_row(comparison, file),
-        accepted=comparison.accepted(file, _with_years(comparison, file)),
+        accepted=accepted_rows(
+            comparison.delivery,
+            file,
+            _with_years(comparison, file),
+            typed=all_typed(comparison.delivery, file),
+        ),
     )
 
 
@@ -242,7 +255,9 @@ def _filled_in(comparison: Comparison, file: File) -> sql.Composed:
             coalesce({has_ended}, false) as has_ended,
             {place_and_key}, {attributes}
         from differing
-        left join {typed} as delivered on delivered._row = differing._row
+        left join (
+            select * from {typed} where _row in (select _row from differing) {at_once}
+        ) as delivered on delivered._row = differing._row
         left join {history} as version
             on version.district_id = {district} and version.valid_from_seq = differing.valid_from_seq and {same_key}
         """
@@ -254,6 +269,7 @@ def _filled_in(comparison: Comparison, file: File) -> sql.Composed:
         place_and_key=sql.SQL(", ").join(sql.Identifier("differing", name) for name in ("_row", *file.key)),
         attributes=sql.SQL(", ").join(sql.Identifier("delivered", name) for name in _attributes(file)),
         typed=comparison.typed(file),
+        at_once=sql.SQL(AT_ONCE),
         history=history_table(file),
         district=sql.Literal(comparison.delivery.district_id),
         same_key=sql.SQL(" and ").join(

@@ -18,7 +18,7 @@ from rollcall.gate.inspection import Evaluation, Inspection
 from rollcall.gate.landed import LandedFile
 from rollcall.gate.references import COMPARED, moved_table, names_of
 from rollcall.gate.rules import Rule
-from rollcall.landing.typed import reading, typed_table
+from rollcall.landing.typed import fingerprint, fingerprint_table, reading, typed_table
 from rollcall.ledger import Delivery
 from rollcall.oneroster import FILE_BY_NAME, FILES, File
 from rollcall.suites import DELIVERY_SUITE, suite_path
@@ -88,6 +88,7 @@ def rule_book(file: File) -> str:
     for suite in (file.name, DELIVERY_SUITE):
         said.update(suite_path(suite).read_bytes())
     said.update(reading(file).as_string(None).encode())
+    said.update(fingerprint(file).as_string(None).encode())
     said.update(repr(COMPARED).encode())
     return said.hexdigest()
 
@@ -160,11 +161,11 @@ def _are_there(connection: Connection, deliveries: Iterable[Delivery], file: Fil
 
 def _is_there(connection: Connection, delivery: Delivery, file: File) -> bool:
     """Whether a delivery's rows of a file, as they were read, are all there still."""
-    typed = typed_table(delivery, file)
+    fingerprints = fingerprint_table(delivery, file)
     with connection.cursor(row_factory=scalar_row) as cursor:
-        if not cursor.execute("select to_regclass(%s) is not null", (typed.as_string(connection),)).fetchone():
+        if not cursor.execute("select to_regclass(%s) is not null", (fingerprints.as_string(connection),)).fetchone():
             return False
-        rows = cursor.execute(sql.SQL("select count(*) from {}").format(typed)).fetchone()
+        rows = cursor.execute(sql.SQL("select count(*) from {}").format(fingerprints)).fetchone()
         expected = cursor.execute(
             "select rows_landed - coalesce(rows_ragged, 0) from rollcall.delivery_file"
             " where delivery_id = %s and file = %s",
@@ -183,7 +184,7 @@ def new_rows(connection: Connection, delivery: Delivery, before: Delivery, file:
         file: The file.
         rules: The file's rules.
     """
-    rest, now, former = new_table(file), typed_table(delivery, file), typed_table(before, file)
+    rest, now, former = new_table(file), fingerprint_table(delivery, file), fingerprint_table(before, file)
     _write_rest(connection, file, rest, _unmatched("_row", now, former))
     connection.execute(
         sql.SQL("drop table if exists {gone}; create unlogged table {gone} as {rows}; analyze {gone}").format(
@@ -280,7 +281,7 @@ def _rest(
         sql.SQL(
             """
             create unlogged table {taken_over} as
-            select found.code, now._row, now.sent_source_id as sourced_id
+            select found.code, now._row, landed.sourced_id
             from (
                 select distinct finding.code, before.fingerprint
                 from rollcall.row_finding as finding
@@ -288,15 +289,17 @@ def _rest(
                 where finding.delivery_id = {delivery_id} and finding.file = {file} and finding.code = any({known})
             ) as found
             inner join {now} as now using (fingerprint)
+            inner join {landed} as landed on landed._row = now._row
             where now._row not in (select _row from {rest})
             """
         ).format(
             taken_over=taken_over,
-            before=typed_table(before, file),
+            before=fingerprint_table(before, file),
             delivery_id=sql.Literal(before.delivery_id),
             file=sql.Literal(file.name),
             known=sql.Literal(sorted(known)),
-            now=typed_table(delivery, file),
+            now=fingerprint_table(delivery, file),
+            landed=sql.Identifier(file.table_name),
             rest=sql.Identifier(table),
         )
     )

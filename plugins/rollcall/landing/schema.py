@@ -1,6 +1,7 @@
 """The schema of a delivery in work."""
 
 from psycopg import sql
+from psycopg.rows import scalar_row
 
 from rollcall.ledger import Delivery
 from rollcall.oneroster import LANDED_FILES, File
@@ -29,3 +30,14 @@ def clear_set_aside(connection: Connection, delivery: Delivery, file: File) -> N
     """Forget which records of a file an earlier gate set aside."""
     table = sql.Identifier(delivery.landing_schema, "row_set_aside")
     connection.execute(sql.SQL("delete from {} where file = %s").format(table), (file.name,))
+
+
+def drop_relation(connection: Connection, relation: sql.Identifier) -> None:
+    """Drop a table or a view, whichever it is, if it is there; views of it go along."""
+    with connection.cursor(row_factory=scalar_row) as cursor:
+        kind = cursor.execute(
+            "select relkind::text from pg_class where oid = to_regclass(%s)", (relation.as_string(connection),)
+        ).fetchone()
+    if kind:
+        drop = sql.SQL("drop view {} cascade" if kind == "v" else "drop table {} cascade")
+        connection.execute(drop.format(relation))

@@ -1,8 +1,9 @@
-"""Each landed file, read: the relation ``typed_<file>`` in the delivery's schema, made from the raw rows in one pass.
+"""Each landed file, read: the view ``typed_<file>`` in the delivery's schema, on the raw rows.
 
 Beside every cell as it was sent (``sent_role``, ``sent_class_source_id``) stands the attribute that is read from it,
-under its name in history (``role``, ``class_source_id``). What compares and publishes a delivery reads this relation;
-the gate's suites and references still read the raw rows, and fold case and deletion marks themselves.
+under its name in history (``role``, ``class_source_id``). What compares and publishes a delivery reads this view, and
+pays for those rows and attributes only that it asks for: most rows of a night are as they were. What tells which is the
+table ``fingerprint_<file>``.
 """
 
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ from datetime import date
 
 from psycopg import sql
 
+from rollcall.landing.schema import drop_relation
 from rollcall.ledger import Delivery
 from rollcall.oneroster import FILES, TO_BE_DELETED, Column, File, Kind
 from rollcall.warehouse import Connection
@@ -59,8 +61,8 @@ district adds to it (``ext:``) as it was sent, anything else in lower case."""
 
 NOTHING = sql.SQL("")
 
-LOOKED_UP = ("_row", "source_id", "is_to_be_deleted", "fingerprint", "row_hash")
-"""What queries join and filter by, besides references and enumerations: only these are worth PostgreSQL's sampling."""
+AT_ONCE = "offset 0"
+"""Fences a subquery: what is read in it is read once for each of its rows, before anything is joined to it."""
 
 COMPARED = "compared"
 """The table of a delivery's schema that says against what its changes were computed (`rollcall.decision.changes`)."""
@@ -75,11 +77,16 @@ def typed_table(delivery: Delivery, file: File) -> sql.Identifier:
     return sql.Identifier(delivery.landing_schema, f"typed_{file.table_name}")
 
 
-def make_typed(connection: Connection, delivery: Delivery, file: File) -> None:
-    """Read a landed file's rows into its typed relation, in place of an earlier one.
+def fingerprint_table(delivery: Delivery, file: File) -> sql.Identifier:
+    """The table of a delivery's file with ``_row``, ``source_id`` and ``fingerprint``, a hash of the cells as sent."""
+    return sql.Identifier(delivery.landing_schema, f"fingerprint_{file.table_name}")
 
-    Its columns are ``_row``; ``sent_<attribute>`` for every cell; ``source_id``, ``is_to_be_deleted``, the attributes,
-    ``metadata``; ``fingerprint``, a hash of the cells as sent; and ``row_hash``, one of what is read from them.
+
+def make_typed(connection: Connection, delivery: Delivery, file: File) -> None:
+    """Make a landed file's typed relation and its fingerprints, in place of earlier ones.
+
+    The relation's columns are ``_row``; ``sent_<attribute>`` for every cell; ``source_id``, ``is_to_be_deleted``, the
+    attributes, ``metadata``; and ``row_hash``, a hash of what is read.
 
     What was compared before is forgotten: the changes may be others now, and a view of them goes with the relation.
 
@@ -88,24 +95,48 @@ def make_typed(connection: Connection, delivery: Delivery, file: File) -> None:
         delivery: The delivery.
         file: A file that has a table in the delivery's schema.
     """
-    for relation in (sql.Identifier(delivery.landing_schema, COMPARED), typed_table(delivery, file)):
-        connection.execute(sql.SQL("drop table if exists {} cascade").format(relation))
+    typed, fingerprints, landed = (
+        typed_table(delivery, file),
+        fingerprint_table(delivery, file),
+        _landed(delivery, file),
+    )
+    for relation in (sql.Identifier(delivery.landing_schema, COMPARED), typed, fingerprints):
+        drop_relation(connection, relation)
     connection.execute(
         sql.SQL(
-            # The fence keeps PostgreSQL from reading each cell twice, for the row and for its hash. It fetches no less.
-            "create unlogged table {typed} as select *, {row_hash} as row_hash from ("
-            "select {reading} from {landed} as landed offset 0) as read"
+            "create view {typed} as select *, {row_hash} as row_hash from (select {reading} from {landed}) as read"
         ).format(
-            typed=typed_table(delivery, file),
+            typed=typed,
             reading=reading(file, delivery.service_date),
-            landed=sql.Identifier(delivery.landing_schema, file.table_name),
+            landed=sql.SQL("{} as landed").format(landed),
             row_hash=row_hash(file),
         )
     )
-    looked_up = [column.attribute for column in file.content if column.kind in ("id", "enumeration")]
     connection.execute(
-        sql.SQL("analyze {} ({})").format(
-            typed_table(delivery, file), sql.SQL(", ").join(map(sql.Identifier, (*LOOKED_UP, *looked_up)))
+        sql.SQL(
+            "create unlogged table {fingerprints} as"
+            " select landed._row, {source_id}, {fingerprint} as fingerprint from {landed} as landed"
+        ).format(fingerprints=fingerprints, source_id=SOURCE_ID, fingerprint=fingerprint(file), landed=landed)
+    )
+    _sample(connection, delivery, file)
+
+
+def _sample(connection: Connection, delivery: Delivery, file: File) -> None:
+    """Have PostgreSQL sample what queries join and filter by: references and enumerations, as they are read."""
+    sampled = [column for column in file.landed_columns if column.kind == "id" or column.values]
+    for column in sampled:
+        connection.execute(
+            sql.SQL("create statistics if not exists {name} on ({reading}) from {landed}").format(
+                name=sql.Identifier(delivery.landing_schema, f"read_{file.table_name}_{column.attribute}"),
+                reading=_reading(column, sql.Identifier(column.column_name)),
+                landed=_landed(delivery, file),
+            )
+        )
+    connection.execute(
+        sql.SQL("analyze {landed} (_row, {cells}); analyze {fingerprints}").format(
+            landed=_landed(delivery, file),
+            cells=sql.SQL(", ").join(sql.Identifier(column.column_name) for column in sampled),
+            fingerprints=fingerprint_table(delivery, file),
         )
     )
 
@@ -117,10 +148,8 @@ def reading(file: File, night: date = date.min) -> sql.Composed:
         file: The file.
         night: The night that is served.
     """
-    return sql.SQL("landed._row, {sent}, {read}, {fingerprint} as fingerprint").format(
-        sent=sql.SQL(", ").join(_sent(file)),
-        read=sql.SQL(", ").join(_read(file, night)),
-        fingerprint=fingerprint(file),
+    return sql.SQL("landed._row, {sent}, {read}").format(
+        sent=sql.SQL(", ").join(_sent(file)), read=sql.SQL(", ").join(_read(file, night))
     )
 
 
@@ -133,19 +162,34 @@ def make_missing_typed(connection: Connection, delivery: Delivery) -> None:
             make_typed(connection, delivery, file)
 
 
-def accepted_rows(delivery: Delivery, file: File, joined: sql.Composable = NOTHING) -> sql.Composed:
+def all_typed(delivery: Delivery, file: File) -> sql.Composed:
+    """The typed relation as a subquery for those who want every attribute of every row: each cell is read once."""
+    return sql.SQL(
+        "(select *, {row_hash} as row_hash from (select {reading} from {landed} as landed {at_once}) as read)"
+    ).format(
+        row_hash=row_hash(file),
+        reading=reading(file, delivery.service_date),
+        landed=_landed(delivery, file),
+        at_once=sql.SQL(AT_ONCE),
+    )
+
+
+def accepted_rows(
+    delivery: Delivery, file: File, joined: sql.Composable = NOTHING, *, typed: sql.Composable | None = None
+) -> sql.Composed:
     """``from … where …`` for the rows of a file that count: not set aside. By the alias ``delivered``.
 
     Args:
         delivery: The delivery.
         file: The file.
         joined: Joins to put between the two.
+        typed: What to read them from, if not from the typed relation.
     """
     return sql.SQL(
         "from {typed} as delivered {joined} where delivered.source_id is not null and not exists ("
         "select from {set_aside} as aside where aside.file = {file} and aside.row_number = delivered._row)"
     ).format(
-        typed=typed_table(delivery, file),
+        typed=typed or typed_table(delivery, file),
         joined=joined,
         set_aside=sql.Identifier(delivery.landing_schema, "row_set_aside"),
         file=sql.Literal(file.name),
@@ -169,7 +213,7 @@ def _sent(file: File) -> Iterator[sql.Composed]:
 
 def _read(file: File, night: date) -> Iterator[sql.Composed]:
     """The attributes, each with its name."""
-    yield sql.SQL(TRIMMED + " as source_id").format(cell=_cell("sourced_id"))
+    yield SOURCE_ID
     yield sql.SQL("coalesce(lower(btrim({cell})) in ({words}), false) as is_to_be_deleted").format(
         cell=_cell("status"), words=sql.SQL(", ").join(map(sql.Literal, TO_BE_DELETED))
     )
@@ -188,9 +232,9 @@ def _school_year(night: date, column: Column, file: File) -> sql.Composed:
     return sql.SQL("coalesce({}, {}) as school_year").format(_reading(column), sql.SQL(SCHOOL_YEAR_OF).format(date=day))
 
 
-def _reading(column: Column) -> sql.Composed:
-    """How a column's cells are read."""
-    cell = _cell(column.column_name)
+def _reading(column: Column, cell: sql.Identifier | None = None) -> sql.Composed:
+    """How a column's cells are read; by the alias ``landed``, if nothing else is said."""
+    cell = cell or _cell(column.column_name)
     if column.kind != "enumeration":
         return sql.SQL(READINGS[column.kind]).format(cell=cell)
     return sql.SQL(ENUMERATION).format(
@@ -202,8 +246,16 @@ def _reading(column: Column) -> sql.Composed:
     )
 
 
+def _landed(delivery: Delivery, file: File) -> sql.Identifier:
+    """The raw rows of a delivery's file."""
+    return sql.Identifier(delivery.landing_schema, file.table_name)
+
+
 def _cell(name: str) -> sql.Identifier:
     return sql.Identifier("landed", name)
+
+
+SOURCE_ID = sql.SQL(TRIMMED + " as source_id").format(cell=_cell("sourced_id"))
 
 
 def row_hash(file: File) -> sql.Composed:
