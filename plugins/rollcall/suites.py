@@ -11,9 +11,10 @@ DELIVERY_SUITE = "delivery"
 """The suite that looks at several files of a delivery."""
 SUITES = (*LANDED_FILE_NAMES, DELIVERY_SUITE)
 
-Scope = Literal["row", "references", "file"]
-"""What it hangs on whether a row breaks a rule: on its own cells; on these and on the records that they name; or on
-anything else, such as other rows of the file."""
+Scope = Literal["row", "references", "alike", "any_row", "file"]
+"""What it hangs on whether a row breaks a rule: on its own cells; on these and on the records that they name; on the
+rows that are alike, in what the rule's ``alike`` says; or on anything else. A file breaks a rule of ``any_row`` when
+one of its rows does."""
 
 
 def suite_path(suite: str) -> Path:

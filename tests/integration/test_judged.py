@@ -117,11 +117,81 @@ def test_an_unchanged_row_is_not_asked_again_and_its_finding_moves_along(
         ("users_role_invalid", 9, "77")
     ]
     assert asked["users_role_invalid"] == {"new_users"}
-    assert asked["users_row_repeated"] == {"users"}
+    assert asked["users_row_repeated"] == {"alike_users"}
     assert "classes_title_missing" not in asked
     assert query(warehouse_url, f"select _row, sourced_id from delivery_{second}.new_users") == [(2, "7+9")]
     assert query(warehouse_url, f"select _row, source_id from delivery_{second}.gone_users") == []
     Twice(warehouse_url).judge(second, NO_LIMITS)
+
+
+def person(sourced_id: str, **changes: str | None) -> dict[str, str | None]:
+    return good("users", **{"sourced_id": sourced_id, "username": sourced_id, "identifier": sourced_id, **changes})
+
+
+SAME = person("1")
+NIGHTS_OF_COPIES: dict[str, tuple[Files, dict[str, int]]] = {
+    "one of everything": ({"users": [SAME, person("2"), person("3")], "enrollments": [enrollment("c", "2")]}, {}),
+    "a row stands there twice, and another says something else of its record": (
+        {
+            "users": [SAME, SAME, person("2"), person("2", email="b@x.org"), person("3")],
+            "enrollments": [enrollment("c", "2")],
+        },
+        {"users_row_repeated": 1, "users_sourced_id_duplicate": 2},
+    ),
+    "three times; the one who said something else is gone; two share a name and a place": (
+        {
+            "users": [SAME, SAME, SAME, person("2"), person("3"), person("4", username="3")],
+            "enrollments": [enrollment("c", "2"), enrollment("c", "2", sourced_id="again")],
+        },
+        {"users_row_repeated": 2, "users_username_repeated": 2, "enrollments_person_repeated": 2},
+    ),
+    "a third copy is another's first; of those who share a name one is gone": (
+        {
+            "users": [person("2"), SAME, person("2"), SAME, person("4", username="3"), person("5", username="5 ")],
+            "enrollments": [enrollment("c", "2", sourced_id="again")],
+        },
+        {"users_row_repeated": 2},
+    ),
+    "the copies differ now, and somebody takes the name of one who was there": (
+        {
+            "users": [
+                person("2"), SAME, person("1", email="c@x.org"), SAME, person("6", username=" 5"),
+                person("5", username="5 "),
+            ],
+            "enrollments": [enrollment("c", "2", sourced_id="again"), enrollment("c", "2")],
+        },
+        {"users_sourced_id_duplicate": 3, "users_username_repeated": 2, "enrollments_person_repeated": 2},
+    ),
+    "those that differ are gone": (
+        {"users": [SAME, SAME, person("5", username="5 ")], "enrollments": [enrollment("c", "2")]},
+        {"users_row_repeated": 1},
+    ),
+}  # fmt: skip
+
+
+def test_rows_that_are_alike_are_found_among_all_rows(warehouse_url: str, asked: dict[str, set[str]]) -> None:
+    codes = (
+        "users_row_repeated",
+        "users_sourced_id_duplicate",
+        "users_username_repeated",
+        "enrollments_person_repeated",
+    )
+    for sequence, (night_of, (files, expected)) in enumerate(NIGHTS_OF_COPIES.items(), 1):
+        asked.clear()
+        delivery_id = judge(warehouse_url, files)
+        rows = query(
+            warehouse_url,
+            "select code, rows_failed from rollcall.check_result"
+            " where delivery_id = %s and code = any(%s) and rows_failed > 0",
+            delivery_id,
+            list(codes),
+        )
+        assert dict(rows) == expected, night_of
+        if sequence > 1:
+            assert all(since(warehouse_url, delivery_id).values())
+            assert {table for code in codes for table in asked.get(code, ())} <= {"alike_users", "alike_enrollments"}
+            Twice(warehouse_url).judge(delivery_id, NO_LIMITS)
+        publish(warehouse_url, delivery_id, sequence)
 
 
 BROKEN_CLASSES = {

@@ -43,6 +43,8 @@ class Rule(_Strict):
         needs: The group of columns (``lists``) without which a file is not asked.
         names: The file whose records the column names; the rule then stands on `DeliveryRules.reference`.
         scope: What a row's judgement hangs on, where the way of judging does not say it (see `rollcall.gate.rules`).
+        alike: SQL, the text of a row that it must share with others for the rule to judge them together; the rule looks
+            at no other rows.
         expect: An expectation of Great Expectations' own: its type, and its arguments but for the column.
         rows: SQL, what a failing row fulfils, judged by its own cells.
         among_rows: SQL, what a failing row fulfils beside other rows, or other files.
@@ -61,6 +63,7 @@ class Rule(_Strict):
     needs: str | None = None
     names: str | None = None
     scope: Scope | None = None
+    alike: str | None = None
     expect: dict[str, Any] | None = None
     rows: str | None = None
     among_rows: str | None = None
@@ -81,6 +84,10 @@ class Rule(_Strict):
         """What a row's judgement hangs on; without a word about it, on anything in the delivery."""
         if self.scope:
             return self.scope
+        if self.alike:
+            return "alike"
+        if self.whole_file:
+            return "any_row"
         if self.expect or self.rows:
             return "row"
         return "references" if self.names else "file"

@@ -1,9 +1,9 @@
 """What was judged already: rows that lie as they are in the delivery that readers see, judged by the same rules.
 
-Whether a row breaks a rule hangs on its own cells, on these and the records that they name, or on more (`Rule.scope`).
-Rules of the first kind are asked of the rows that are new, those of the second also of the rows that name a record of
-which something is otherwise tonight. What was found about the other rows is taken over, with tonight's row numbers:
-the ledger reads as if all had been asked. Rules of the third kind are asked of all rows.
+What a rule's judgement of a row hangs on (`Rule.scope`) says which rows it is asked of: of those that are new, of those
+that name a record of which something is otherwise tonight, of those that are alike to one that is new or was found
+before, or of all. What was found about the other rows is taken over, with tonight's row numbers: the ledger reads as if
+all had been asked.
 """
 
 import hashlib
@@ -17,14 +17,16 @@ from rollcall import ledger
 from rollcall.gate.inspection import Evaluation, Inspection
 from rollcall.gate.landed import LandedFile
 from rollcall.gate.references import COMPARED, moved_table, names_of
-from rollcall.gate.rules import Rule
-from rollcall.landing.typed import fingerprint, fingerprint_table, reading, typed_table
+from rollcall.gate.rules import Rule, codes
+from rollcall.landing.typed import as_read, fingerprint, fingerprint_table, reading
 from rollcall.ledger import Delivery
 from rollcall.oneroster import FILE_BY_NAME, FILES, File
 from rollcall.suites import DELIVERY_SUITE, suite_path
 from rollcall.warehouse import Connection
 
 NOTHING = sql.SQL("")
+PLANNING = "set work_mem = '96MB'; set enable_nestloop = off; set jit = off"
+"""Deliveries are looked through whole: a nested loop is always a misjudgment."""
 
 
 @dataclass(frozen=True)
@@ -46,14 +48,15 @@ class Rest:
 
     Attributes:
         file: The file.
-        table: The table that holds them, in the delivery's schema.
-        rows: How many they are.
-        taken_over: For each rule that need not be asked of the others: how many of these break it.
+        tables: For each rule that need not be asked of all rows: the table that it is asked of, in the delivery's
+            schema.
+        empty: Those of these tables that hold nothing.
+        taken_over: For each rule with findings about rows that it is not asked of: how many.
     """
 
     file: File
-    table: str
-    rows: int
+    tables: Mapping[str, str]
+    empty: frozenset[str]
     taken_over: Mapping[str, int]
 
     def evaluate(self, inspection: Inspection, rules: Sequence[Rule]) -> list[Evaluation]:
@@ -62,12 +65,18 @@ class Rest:
         Raises:
             GateError: a rule could not be evaluated.
         """
-        of_rest = [rule for rule in rules if rule.code in self.taken_over]
-        of_all = [rule for rule in rules if rule.code not in self.taken_over]
-        found = [*inspection.evaluate(self.file.table_name, of_all)]
-        found += (
-            inspection.evaluate(self.table, of_rest) if self.rows else [Evaluation(each, 0, None) for each in of_rest]
-        )
+        asked: dict[str, list[Rule]] = {}
+        for rule in rules:
+            asked.setdefault(self.tables.get(rule.code, self.file.table_name), []).append(rule)
+        found = [
+            evaluation
+            for table, some in asked.items()
+            for evaluation in (
+                [Evaluation(rule, 0, None) for rule in some]
+                if table in self.empty
+                else inspection.evaluate(table, some)
+            )
+        ]
         by_code = {evaluation.rule.code: evaluation for evaluation in found}
         return [self._with_taken_over(by_code[rule.code]) for rule in rules]
 
@@ -97,14 +106,14 @@ def judged_before(connection: Connection, delivery: Delivery, landed: LandedFile
     """The delivery of which a file's judgements can be taken over: the one that readers see.
 
     None where everything is to be judged: on a first delivery, where rules or readings are others now, where the file
-    was sent in another way, after a rollback, and where its rows are gone.
+    was sent in another way or holds nothing, after a rollback, and where its rows are gone.
 
     Args:
         connection: A transaction in the ledger.
         delivery: The delivery that is judged now.
         landed: Its file.
     """
-    if landed.file not in FILES:
+    if landed.file not in FILES or not landed.rows:
         return None
     with connection.cursor(row_factory=scalar_row) as cursor:
         found = cursor.execute(
@@ -175,7 +184,9 @@ def _is_there(connection: Connection, delivery: Delivery, file: File) -> bool:
 
 
 def new_rows(connection: Connection, delivery: Delivery, before: Delivery, file: File, rules: Sequence[Rule]) -> Rest:
-    """The rows of a file whose cells are not those of a row that was judged before; the rest for rules of a file.
+    """What is left of a file to be judged alone: the rows whose cells are not those of a row that was judged before.
+
+    Leaves the tables ``new_<table>`` and ``gone_<table>``.
 
     Args:
         connection: A connection that commits each statement, whose search path is the delivery's schema.
@@ -184,41 +195,55 @@ def new_rows(connection: Connection, delivery: Delivery, before: Delivery, file:
         file: The file.
         rules: The file's rules.
     """
-    rest, now, former = new_table(file), fingerprint_table(delivery, file), fingerprint_table(before, file)
-    _write_rest(connection, file, rest, _unmatched("_row", now, former))
-    connection.execute(
-        sql.SQL("drop table if exists {gone}; create unlogged table {gone} as {rows}; analyze {gone}").format(
-            gone=sql.Identifier(gone_table(file)), rows=_unmatched("_row, source_id", former, now)
-        )
+    connection.execute(PLANNING)
+    new, now, former = new_table(file), fingerprint_table(delivery, file), fingerprint_table(before, file)
+    _compare(connection, now, former)
+    _make(connection, new, _landed_rows(file, sql.SQL("landed._row in (select _row from unlike)")))
+    _make(
+        connection,
+        gone_table(file),
+        sql.SQL("select _row, source_id from {} where _row in (select former_row from unlike)").format(former),
     )
-    alike = [rule.code for rule in rules if rule.scope == "row"]
-    return _rest(connection, delivery, before, file, rest, _fully_listed(connection, before, file, alike))
+    known = _fully_listed(connection, before, file, codes(rules))
+    _take_over(connection, delivery, before, file, new, [each.code for each in rules if each.scope in ("row", "alike")])
+    alike = [rule for rule in rules if rule.scope == "alike" and rule.code in known]
+    _write_alike(connection, file, alike, now, copies=_copies_differ(connection, now, former))
+    tables = {rule.code: new for rule in rules if rule.scope == "row" and rule.code in known}
+    tables |= {rule.code: new for rule in rules if rule.scope == "any_row" and known.get(rule.code) == 0}
+    tables |= {rule.code: alike_table(file) for rule in alike}
+    counts = _taken_over(connection, file)
+    return Rest(
+        file,
+        tables,
+        _empty(connection, {new, alike_table(file)}),
+        {code: counts[code] for code, table in tables.items() if table == new and code in counts},
+    )
 
 
 def touched_rows(
     connection: Connection, delivery: Delivery, before: Delivery, file: File, rules: Sequence[Rule]
 ) -> Rest:
-    """The new rows of a file, and those that name a record of which something is otherwise than it was.
+    """What is left of a file to be judged beside others: its new rows, and those that name what is otherwise.
 
     Arguments are those of `new_rows`, which went before; what is otherwise is in the tables of `moved_table`.
     """
-    rest = f"touched_{file.table_name}"
-    of_moved = [
+    connection.execute(PLANNING)
+    touched = f"touched_{file.table_name}"
+    names_moved = [
         sql.SQL(
-            "select now._row from {now} as now where now.{attribute} && (select array_agg(id) from {moved})"
+            "{named} && (select array_agg(id) from {moved})"
             if column.kind == "ids"
-            else "select now._row from {now} as now where now.{attribute} in (select id from {moved})"
-        ).format(
-            now=typed_table(delivery, file),
-            attribute=sql.Identifier("source_id" if column.name == "sourcedId" else column.attribute),
-            moved=moved_table(named),
-        )
+            else "{named} in (select id from {moved})"
+        ).format(named=as_read(column), moved=moved_table(named))
         for column, named in names_of(file)
+        if not _is_empty(connection, moved_table(named))
     ]
-    new = sql.SQL("select _row from {}").format(sql.Identifier(new_table(file)))
-    _write_rest(connection, file, rest, sql.SQL(" union ").join([new, *of_moved]))
-    alike = [rule.code for rule in rules if rule.scope == "references" and rule.file == file.name]
-    return _rest(connection, delivery, before, file, rest, _fully_listed(connection, before, file, alike))
+    is_new = sql.SQL("landed._row in (select _row from {})").format(sql.Identifier(new_table(file)))
+    _make(connection, touched, _landed_rows(file, sql.SQL(" or ").join([is_new, *names_moved])))
+    of_file = [rule.code for rule in rules if rule.scope == "references" and rule.file == file.name]
+    known = _fully_listed(connection, before, file, of_file)
+    _take_over(connection, delivery, before, file, touched, list(known))
+    return Rest(file, dict.fromkeys(known, touched), _empty(connection, {touched}), _taken_over(connection, file))
 
 
 def new_table(file: File) -> str:
@@ -231,12 +256,9 @@ def gone_table(file: File) -> str:
     return f"gone_{file.table_name}"
 
 
-def _unmatched(columns: str, rows: sql.Identifier, others: sql.Identifier) -> sql.Composed:
-    """A query for the rows of a relation whose fingerprint no row of another has."""
-    return sql.SQL(
-        "select {columns} from {rows} as here"
-        " where not exists (select from {others} as there where there.fingerprint = here.fingerprint)"
-    ).format(columns=sql.SQL(columns), rows=rows, others=others)
+def alike_table(file: File) -> str:
+    """The table of a delivery's schema with the landed rows that rules about rows which are alike are asked of."""
+    return f"alike_{file.table_name}"
 
 
 def taken_over_table(file: File) -> str:
@@ -244,22 +266,100 @@ def taken_over_table(file: File) -> str:
     return f"taken_over_{file.table_name}"
 
 
-def _write_rest(connection: Connection, file: File, table: str, rows: sql.Composable) -> None:
-    """Copy some landed rows into a table of their own, which the rules are asked of."""
-    connection.execute(sql.SQL("drop table if exists {}").format(sql.Identifier(table)))
+def _make(connection: Connection, table: str, query: sql.Composable) -> None:
+    """Make a table of what a query finds, in place of an earlier one."""
+    connection.execute(
+        sql.SQL("drop table if exists {table}; create unlogged table {table} as {query}; analyze {table}").format(
+            table=sql.Identifier(table), query=query
+        )
+    )
+
+
+def _landed_rows(file: File, condition: sql.Composable) -> sql.Composed:
+    """A query for some landed rows of a file, by the alias ``landed``."""
+    return sql.SQL("select landed.* from {} as landed where {}").format(sql.Identifier(file.table_name), condition)
+
+
+def _compare(connection: Connection, now: sql.Identifier, former: sql.Identifier) -> None:
+    """Keep, for this connection, the rows of either night whose cells are those of no row of the other night."""
     connection.execute(
         sql.SQL(
-            "create unlogged table {rest} as select landed.* from {landed} as landed where landed._row in ({rows})"
-        ).format(rest=sql.Identifier(table), landed=sql.Identifier(file.table_name), rows=rows)
+            "create temporary table unlike as"
+            " select now._row, former._row as former_row, fingerprint from {now} as now"
+            " full join {former} as former using (fingerprint) where now._row is null or former._row is null;"
+            " analyze unlike"
+        ).format(now=now, former=former)
     )
-    connection.execute(sql.SQL("analyze {}").format(sql.Identifier(table)))
 
 
-def _fully_listed(connection: Connection, before: Delivery, file: File, asked: Collection[str]) -> frozenset[str]:
-    """Those of some codes of which the ledger lists every row: of many it lists the first, and of old ones none."""
+def _copies_differ(connection: Connection, now: sql.Identifier, former: sql.Identifier) -> bool:
+    """Whether some row of both nights lies there more often, or less, than it did: a copy of a row is not new.
+
+    Told from the number and the sum of all fingerprints but those of `_compare`.
+    """
+    with connection.cursor(row_factory=scalar_row) as cursor:
+        return bool(
+            cursor.execute(
+                sql.SQL(
+                    "select sum(rows * sign) <> 0 or sum(total * sign) <> 0 from ("
+                    " select count(*) as rows, coalesce(sum(fingerprint), 0) as total, 1 as sign from {now}"
+                    " union all select count(*), coalesce(sum(fingerprint), 0), -1 from {former}"
+                    " union all select count(*), coalesce(sum(fingerprint), 0), -1 from unlike where _row is not null"
+                    " union all select count(*), coalesce(sum(fingerprint), 0), 1 from unlike where _row is null"
+                    ") as counted"
+                ).format(now=now, former=former)
+            ).fetchone()
+        )
+
+
+def _write_alike(
+    connection: Connection, file: File, rules: Sequence[Rule], now: sql.Identifier, *, copies: bool
+) -> None:
+    """Keep the rows that share what some rules compare with a row that is new, or that one of them found before.
+
+    A row that is gone needs no look: where it was alike to another, that one was found, or says nothing by itself.
+
+    Args:
+        connection: As for `new_rows`, which has kept what is new and what was found.
+        file: The file.
+        rules: The rules.
+        now: The fingerprints of tonight's rows.
+        copies: Whether the rows that lie there several times are to be looked at, too.
+    """
+    suspects = sql.SQL(
+        "landed._row in (select _row from {new} union all select _row from {found} where code = any({codes}){copies})"
+    ).format(
+        new=sql.Identifier(new_table(file)),
+        found=sql.Identifier(taken_over_table(file)),
+        codes=sql.Literal(codes(rules)),
+        copies=sql.SQL(
+            " union all select _row from {now} where fingerprint in"
+            " (select fingerprint from {now} group by 1 having count(*) > 1)"
+        ).format(now=now)
+        if copies
+        else NOTHING,
+    )
+    compared = [
+        sql.SQL("hashtextextended({text}, 0) in (select hashtextextended({text}, 0) from suspect)").format(
+            text=sql.SQL(text)
+        )
+        for text in sorted({str(rule.alike) for rule in rules})
+    ]
+    connection.execute(
+        sql.SQL("create temporary table suspect as {}; analyze suspect").format(_landed_rows(file, suspects))
+    )
+    _make(
+        connection,
+        alike_table(file),
+        _landed_rows(file, sql.SQL(" or ").join(compared) if compared else sql.SQL("false")),
+    )
+
+
+def _fully_listed(connection: Connection, before: Delivery, file: File, asked: Collection[str]) -> dict[str, int]:
+    """Those of some codes of which the ledger lists every row, with how many: of old ones it lists none."""
     rows = connection.execute(
         """
-        select checked.code
+        select checked.code, checked.rows_failed
         from rollcall.check_result as checked
         left join rollcall.row_finding as finding using (delivery_id, file, code)
         where delivery_id = %s and file = %s and code = any(%s)
@@ -268,43 +368,52 @@ def _fully_listed(connection: Connection, before: Delivery, file: File, asked: C
         """,
         (before.delivery_id, file.name, list(asked)),
     ).fetchall()
-    return frozenset(str(code) for (code,) in rows)
+    return {str(code): int(str(failed)) for code, failed in rows}
 
 
-def _rest(
-    connection: Connection, delivery: Delivery, before: Delivery, file: File, table: str, known: frozenset[str]
-) -> Rest:
-    """The rest, with what is known of the rows that are not in it, written into `taken_over_table`."""
-    taken_over = sql.Identifier(taken_over_table(file))
-    connection.execute(sql.SQL("drop table if exists {}").format(taken_over))
-    connection.execute(
+def _take_over(
+    connection: Connection, delivery: Delivery, before: Delivery, file: File, rest: str, asked: Collection[str]
+) -> None:
+    """Write what was found before under some codes about the rows that are not in the rest (`taken_over_table`)."""
+    _make(
+        connection,
+        taken_over_table(file),
         sql.SQL(
             """
-            create unlogged table {taken_over} as
-            select found.code, now._row, landed.sourced_id
+            select found.code, now._row, found.sourced_id
             from (
-                select distinct finding.code, before.fingerprint
+                select distinct finding.code, finding.sourced_id, before.fingerprint
                 from rollcall.row_finding as finding
                 inner join {before} as before on before._row = finding.row_number
-                where finding.delivery_id = {delivery_id} and finding.file = {file} and finding.code = any({known})
+                where finding.delivery_id = {delivery_id} and finding.file = {file} and finding.code = any({asked})
             ) as found
             inner join {now} as now using (fingerprint)
-            inner join {landed} as landed on landed._row = now._row
             where now._row not in (select _row from {rest})
             """
         ).format(
-            taken_over=taken_over,
             before=fingerprint_table(before, file),
             delivery_id=sql.Literal(before.delivery_id),
             file=sql.Literal(file.name),
-            known=sql.Literal(sorted(known)),
+            asked=sql.Literal(sorted(asked)),
             now=fingerprint_table(delivery, file),
-            landed=sql.Identifier(file.table_name),
-            rest=sql.Identifier(table),
-        )
+            rest=sql.Identifier(rest),
+        ),
     )
-    counted = connection.execute(sql.SQL("select code, count(*) from {} group by code").format(taken_over)).fetchall()
-    counts = {str(code): int(str(rows)) for code, rows in counted}
+
+
+def _taken_over(connection: Connection, file: File) -> dict[str, int]:
+    """How many findings were taken over under each code."""
+    rows = connection.execute(
+        sql.SQL("select code, count(*) from {} group by code").format(sql.Identifier(taken_over_table(file)))
+    ).fetchall()
+    return {str(code): int(str(count)) for code, count in rows}
+
+
+def _empty(connection: Connection, tables: Collection[str]) -> frozenset[str]:
+    """Those of some tables that hold nothing."""
+    return frozenset(table for table in tables if _is_empty(connection, sql.Identifier(table)))
+
+
+def _is_empty(connection: Connection, table: sql.Identifier) -> bool:
     with connection.cursor(row_factory=scalar_row) as cursor:
-        rows = cursor.execute(sql.SQL("select count(*) from {}").format(sql.Identifier(table))).fetchone() or 0
-    return Rest(file, table, rows, {code: counts.get(code, 0) for code in known})
+        return bool(cursor.execute(sql.SQL("select not exists (select from {})").format(table)).fetchone())

@@ -20,6 +20,7 @@ class Rule:
         column: The column to look at, in the standard's spelling; None when it is not one column.
         names: The file whose records the column names, by the standard's name, if the rule asks for them.
         scope: What it hangs on whether a row breaks it.
+        alike: Of a rule about rows that are alike: SQL, the text that they share.
         expectation: The expectation as Great Expectations reads it.
     """
 
@@ -30,6 +31,7 @@ class Rule:
     column: str | None
     names: str | None
     scope: Scope
+    alike: str | None
     expectation: dict[str, Any]
 
     @property
@@ -68,5 +70,6 @@ def _rule(suite: str, expectation: dict[str, Any]) -> Rule:
         column=meta.get("column"),
         names=meta.get("names"),
         scope=meta.get("scope", "file"),
+        alike=meta.get("alike"),
         expectation=expectation,
     )

@@ -128,7 +128,7 @@ def _sample(connection: Connection, delivery: Delivery, file: File) -> None:
         connection.execute(
             sql.SQL("create statistics if not exists {name} on ({reading}) from {landed}").format(
                 name=sql.Identifier(delivery.landing_schema, f"read_{file.table_name}_{column.attribute}"),
-                reading=_reading(column, sql.Identifier(column.column_name)),
+                reading=as_read(column, sql.Identifier(column.column_name)),
                 landed=_landed(delivery, file),
             )
         )
@@ -218,7 +218,7 @@ def _read(file: File, night: date) -> Iterator[sql.Composed]:
         cell=_cell("status"), words=sql.SQL(", ").join(map(sql.Literal, TO_BE_DELETED))
     )
     for column in file.content:
-        yield sql.SQL("{} as {}").format(_reading(column), sql.Identifier(column.attribute))
+        yield sql.SQL("{} as {}").format(as_read(column), sql.Identifier(column.attribute))
     yield from (_school_year(night, column, file) for column in file.columns if column.kind == "year")
     yield sql.SQL("case when pg_input_is_valid({cell}, 'jsonb') then {cell}::jsonb end as metadata").format(
         cell=_cell("_metadata")
@@ -228,11 +228,11 @@ def _read(file: File, night: date) -> Iterator[sql.Composed]:
 def _school_year(night: date, column: Column, file: File) -> sql.Composed:
     """The school year that a session names; else that of its first day, or of the night (law 9)."""
     start = next(each for each in file.columns if each.name == "startDate")
-    day = sql.SQL("coalesce({}, {})").format(_reading(start), sql.Literal(night))
-    return sql.SQL("coalesce({}, {}) as school_year").format(_reading(column), sql.SQL(SCHOOL_YEAR_OF).format(date=day))
+    day = sql.SQL("coalesce({}, {})").format(as_read(start), sql.Literal(night))
+    return sql.SQL("coalesce({}, {}) as school_year").format(as_read(column), sql.SQL(SCHOOL_YEAR_OF).format(date=day))
 
 
-def _reading(column: Column, cell: sql.Identifier | None = None) -> sql.Composed:
+def as_read(column: Column, cell: sql.Identifier | None = None) -> sql.Composed:
     """How a column's cells are read; by the alias ``landed``, if nothing else is said."""
     cell = cell or _cell(column.column_name)
     if column.kind != "enumeration":
