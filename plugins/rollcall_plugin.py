@@ -1,8 +1,9 @@
-"""What Rollcall adds to Airflow: the page that documents the warehouse, in the navigation and behind the login."""
+"""What Rollcall adds to Airflow: its page, and the one that documents the warehouse, both behind the login."""
 
 from airflow.plugins_manager import AirflowPlugin
 
-PATH = "warehouse-docs"
+PAGE = "rollcall"
+DOCS = "warehouse-docs"
 
 
 class RollcallPlugin(AirflowPlugin):
@@ -12,17 +13,35 @@ class RollcallPlugin(AirflowPlugin):
     # Relative, so that it works behind a proxy that gives Airflow a path of its own.
     external_views = [  # noqa: RUF012 - Airflow's own form
         {
+            "name": "Rollcall",
+            "href": f"{PAGE}/",
+            "url_route": PAGE,
+            "destination": "nav",
+            "nav_top_level": True,
+            "icon": f"{PAGE}/static/icon.svg",
+        },
+        {
+            "name": "Rollcall",
+            "href": f"{PAGE}/dags/{{DAG_ID}}",
+            "url_route": "district",
+            "destination": "dag",
+        },
+        {
             "name": "Warehouse docs",
-            "href": f"{PATH}/",
-            "url_route": PATH,
+            "href": f"{DOCS}/",
+            "url_route": DOCS,
             "destination": "nav",
             "category": "docs",
-        }
+        },
     ]
 
     @property
     def fastapi_apps(self) -> list[dict[str, object]]:
-        """The page's application, made only in the process that serves it: its imports cost the others seconds."""
-        from rollcall.ui.warehouse_docs import make_app
+        """The pages' applications, made only in the process that serves them: their imports cost the others seconds."""
+        from rollcall.ui.app import make_app
+        from rollcall.ui.warehouse_docs import make_app as make_docs
 
-        return [{"app": make_app(), "url_prefix": f"/{PATH}", "name": "Warehouse docs"}]
+        return [
+            {"app": make_app(), "url_prefix": f"/{PAGE}", "name": "Rollcall"},
+            {"app": make_docs(), "url_prefix": f"/{DOCS}", "name": "Warehouse docs"},
+        ]

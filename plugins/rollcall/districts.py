@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 from datetime import date, datetime, time, timedelta
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -24,6 +24,9 @@ LONGEST_LOOK_BACK = timedelta(days=366)
 """Nights that lie further back are not asked after any more."""
 DEFAULTS_FILE = "_defaults.yaml"
 DISTRICT_ID = re.compile(r"^[a-z0-9]+(-[a-z0-9]+)*$")
+DAG_PREFIX = "roster__"
+FILES_KEPT = 4096
+"""How many districts a process keeps in mind."""
 Weekday = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
 WEEKDAYS: tuple[Weekday, ...] = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 
@@ -260,7 +263,7 @@ class District(_Strict):
     @property
     def dag_id(self) -> str:
         """The district's DAG."""
-        return f"roster__{self.district_id}"
+        return dag_id_of(self.district_id)
 
     @property
     def sftp_connection_id(self) -> str:
@@ -332,6 +335,11 @@ class District(_Strict):
         return None
 
 
+def dag_id_of(district_id: str) -> str:
+    """The DAG of a district, whether it has a file or not."""
+    return DAG_PREFIX + district_id
+
+
 def load_district(path: Path) -> District:
     """Read one district file over the defaults beside it.
 
@@ -341,6 +349,21 @@ def load_district(path: Path) -> District:
     Raises:
         DistrictFileError: the file or the defaults cannot be read, or a key is missing, unknown or wrong.
     """
+    return _loaded(path, _version(path), _version(path.with_name(DEFAULTS_FILE)))
+
+
+def _version(path: Path) -> tuple[int, ...]:
+    """What tells a file from what it was before; blank for one that cannot be looked at, which reading it says."""
+    try:
+        seen = path.stat()
+    except OSError:
+        return ()
+    return seen.st_mtime_ns, seen.st_size, seen.st_ino
+
+
+@lru_cache(maxsize=FILES_KEPT)
+def _loaded(path: Path, *_: tuple[int, ...]) -> District:
+    """The district of a file; of a thousand files that have not changed, none is read again."""
     values = _merged(_read(path.with_name(DEFAULTS_FILE)), _read(path))
     if "district_id" in values:
         raise DistrictFileError(f"{path.name}: district_id: comes from the file's name; leave it out")

@@ -408,6 +408,14 @@ def close_night(connection: Connection, delivery_id: int) -> None:
     )
 
 
+def record_taken_again(connection: Connection, delivery_id: int, run_id: str, by: str, why: str) -> None:
+    """Write down who had a delivery taken again from the archive, and by which run."""
+    connection.execute(
+        "insert into rollcall.delivery_again (delivery_id, run_id, asked_by, why) values (%s, %s, %s, %s)",
+        (delivery_id, run_id, by, why),
+    )
+
+
 def last_good_night(connection: Connection, district_id: str) -> date | None:
     """The service date that readers of a district see."""
     row = connection.execute(

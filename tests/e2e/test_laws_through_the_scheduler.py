@@ -37,7 +37,7 @@ def test_the_warehouse_is_documented_behind_the_login_and_in_the_navigation(desk
     assert '"unique_id": "model.rollcall.roster"' in answer.text, "the models"
     assert '"name": "primary_teacher_family_name", "comment": ' in answer.text, "the database's catalog"
     plugins = desk.api("GET", "/api/v2/plugins")["plugins"]
-    views = [view for plugin in plugins if plugin["name"] == "rollcall" for view in plugin["external_views"]]
+    views = [view for plugin in plugins for view in plugin["external_views"] if view["name"] == "Warehouse docs"]
     assert [(view["category"], view["href"]) for view in views] == [("docs", "warehouse-docs/")]
 
 

@@ -253,6 +253,16 @@ class Archive:
         with (self._root / path).open("rb") as source:
             yield cast(IO[bytes], source)
 
+    def blocks(self, path: str) -> Iterator[bytes]:
+        """Something that lies there, block by block.
+
+        Args:
+            path: As ``StoredBytes.path``, or as ``write_stream`` returned it.
+        """
+        with self.open(path) as source:
+            while block := source.read(MIB):
+                yield block
+
     def write_stream(self, name: str, blocks: Iterable[bytes]) -> str:
         """Write something made elsewhere beside the content, block by block, in place of what is there.
 

@@ -4,7 +4,6 @@ from typing import Annotated, Literal
 
 import typer
 
-from rollcall.airflow_api import AirflowUnreachableError
 from rollcall.cli.output import By, make_console
 from rollcall.escaping import one_line
 
@@ -24,41 +23,21 @@ def discard(delivery: DeliveryNumber, why: Why, by: By = "") -> None:
 
 
 def _decide(delivery_id: int, settlement: Literal["approved", "discarded"], by: str, why: str) -> None:
-    """Hear who answered in Airflow before, settle the ledger's row, and say what follows."""
-    from rollcall import ledger
+    """Settle the ledger's row, and say what follows."""
     from rollcall.decision.holds import Answer
-    from rollcall.decision.sequel import follow_up
-    from rollcall.decision.settle import CannotSettleError, settle
-    from rollcall.warehouse import connect
+    from rollcall.decision.sequel import follow_up, is_overtaken, settle_by_hand
     from rollcall.who import person
 
     who = person(by)
-    with connect() as connection:
-        district_id = ledger.delivery(connection, delivery_id).district_id
-    _hear_airflow_first(district_id)
-    with connect() as connection:
-        ruling = settle(connection, delivery_id, Answer(settlement, who.name, why, "cli", who.login))
-    if ruling.outcome == "refused":
-        raise CannotSettleError(ruling.reason)
-    hold = ruling.hold
-    _say(f"Delivery {delivery_id} of {district_id}: {hold.settlement} by {hold.settled_by}: {hold.settled_why}")
-    is_overtaken = (hold.settlement, hold.settled_by) != (settlement, who.name)
-    if is_overtaken:
+    answer = Answer(settlement, who.name, why, "cli", who.login)
+    ruling = settle_by_hand(delivery_id, answer, tell=_say)
+    overtaken = is_overtaken(answer, ruling)
+    if overtaken:
         console.print("Somebody was faster; their decision stands, and yours is kept as overtaken.", style="yellow")
     for sentence in follow_up(delivery_id, ruling):
         _say(sentence)
-    if is_overtaken:
+    if overtaken:
         raise typer.Exit(1)
-
-
-def _hear_airflow_first(district_id: str) -> None:
-    """An answer that Airflow has, and no task has read yet, came before this command."""
-    from rollcall.decision.requests import hear_answers
-
-    try:
-        hear_answers(district_id)
-    except AirflowUnreachableError as error:
-        console.print(f"{error}: the ledger alone says who was first.", style="yellow")
 
 
 def _say(sentence: str) -> None:

@@ -12,7 +12,6 @@ import typer
 from rollcall.cli.errors import USED_WRONGLY, kind, say, sentence
 from rollcall.cli.output import make_console, make_table
 from rollcall.escaping import one_line
-from rollcall.states import NightOutcome
 
 if TYPE_CHECKING:
     from rollcall.check import CheckVerdict
@@ -21,8 +20,6 @@ if TYPE_CHECKING:
 
 console = make_console()
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-
-BAD_NEWS = {outcome.value for outcome in NightOutcome if outcome.needs_a_person} | {"misconfigured", "wrong_night"}
 
 
 def status(as_json: AsJson = False) -> None:
@@ -46,7 +43,7 @@ def status(as_json: AsJson = False) -> None:
             _print_states(states)
     finally:  # without a warehouse it is the one thing that is known
         _tell_services(services, as_json)
-    if any(state.state in BAD_NEWS for state in states) or any(service.state == "dead" for service in services):
+    if any(state.needs_a_person for state in states) or any(service.state == "dead" for service in services):
         raise typer.Exit(1)
 
 

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from psycopg import sql
 
@@ -47,13 +48,26 @@ def where_it_lies(change_list: str) -> str:
     return f"{settings().archive_root.rstrip('/')}/{change_list}"
 
 
-def largest_changes(connection: Connection, delivery_id: int, most: int = MOST_LINES) -> str:
-    """What a delivery would change, as a Markdown table: the schools with the largest changes; blank if there is none.
+class ExpectedChange(NamedTuple):
+    """What a delivery would change of one file, in one school or in the whole district (`school` is ``all``)."""
+
+    file: str
+    school: str
+    published: int
+    added: int
+    changed: int
+    removed: int
+    set_aside: int
+    rekeyed: int
+
+
+def expected_changes(connection: Connection, delivery_id: int, most: int = MOST_LINES) -> list[ExpectedChange]:
+    """What a delivery would change: the district as a whole, then the schools with the largest changes.
 
     Args:
         connection: Any connection to the warehouse.
         delivery_id: The delivery.
-        most: How many lines the table has at most.
+        most: How many lines at most.
     """
     rows = connection.execute(
         """
@@ -65,6 +79,12 @@ def largest_changes(connection: Connection, delivery_id: int, most: int = MOST_L
         """,
         (delivery_id, most),
     ).fetchall()
+    return [ExpectedChange(*row) for row in rows]  # type: ignore[arg-type]  # as the table is declared
+
+
+def largest_changes(connection: Connection, delivery_id: int) -> str:
+    """The same as a Markdown table; blank if there is nothing."""
+    rows = expected_changes(connection, delivery_id)
     if not rows:
         return ""
     lines = [HEADING, re.sub(r"[^|]+", "---", HEADING), *(f"| {' | '.join(map(_cell, row))} |" for row in rows)]

@@ -9,6 +9,7 @@ from rollcall.codes import message_of
 from rollcall.decision.calendar import school_years
 from rollcall.decision.change_list import write_change_list
 from rollcall.decision.cut_files import of_cut_files
+from rollcall.decision.figures import record_figures, record_students
 from rollcall.decision.forecast import Forecast, forecast, record_forecast
 from rollcall.decision.holds import (
     Hold,
@@ -121,10 +122,12 @@ def _judge(connection: Connection, district: District, delivery: Delivery) -> tu
 def _record(connection: Connection, delivery: Delivery, decision: Decision, found: Forecast | None) -> None:
     """Write the verdict down: the delivery's state, the hold, the older holds that it makes pointless."""
     text = " ".join(decision.sentences)
+    record_figures(connection, delivery)
     if found is None:
         discard_open_hold(connection, delivery, text)
         ledger.set_state(connection, delivery.delivery_id, DeliveryState.REJECTED, text)
         return
+    record_students(connection, delivery)
     record_forecast(connection, found, approved=decision.verdict == "hold")
     supersede_holds(connection, delivery)
     if decision.verdict == "accept":

@@ -12,7 +12,7 @@ from rollcall.states import DeliveryState
 from rollcall.warehouse import Connection
 
 Settlement = Literal["approved", "discarded", "superseded"]
-Via = Literal["airflow", "cli", "delivery"]
+Via = Literal["airflow", "cli", "page", "delivery"]
 Outcome = Literal["settled", "overtaken", "refused"]
 
 

@@ -1,23 +1,56 @@
-"""What follows a decision of the command line: Airflow is told, a build is asked for, and a sentence says what happens.
+"""A decision of the command line or the Rollcall page, and what follows: Airflow is told, a build is asked for.
 
 Whatever Airflow does, the decision stands in the ledger; each sentence says what is true then.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from urllib.parse import quote
 
 import httpx
 
 from rollcall import ledger
 from rollcall.airflow_api import AirflowUnreachableError, airflow_api
-from rollcall.decision.requests import answer_settled_requests
-from rollcall.decision.settle import Ruling
+from rollcall.decision.holds import Answer
+from rollcall.decision.requests import answer_settled_requests, hear_answers
+from rollcall.decision.settle import CannotSettleError, Ruling, settle
 from rollcall.ledger import Delivery
 from rollcall.settings import settings
 from rollcall.warehouse import connect
 
 CONFORM = "conform"
 ENDED = ("success", "failed")
+
+
+def settle_by_hand(delivery_id: int, answer: Answer, *, tell: Callable[[str], None]) -> Ruling:
+    """Settle a hold as a person says, unless another answer came first: one that Airflow has, and no task has read yet.
+
+    Args:
+        delivery_id: The delivery.
+        answer: What the person decided.
+        tell: Takes one sentence at a time.
+
+    Raises:
+        UnknownDeliveryError: there is no such delivery.
+        CannotSettleError: it was never held, or may not be approved.
+    """
+    with connect() as connection:
+        district_id = ledger.delivery(connection, delivery_id).district_id
+    try:
+        hear_answers(district_id)
+    except AirflowUnreachableError as error:
+        tell(f"{error}: the ledger alone says who was first.")
+    with connect() as connection:
+        ruling = settle(connection, delivery_id, answer)
+    if ruling.outcome == "refused":
+        raise CannotSettleError(ruling.reason)
+    hold = ruling.hold
+    tell(f"Delivery {delivery_id} of {district_id}: {hold.settlement} by {hold.settled_by}: {hold.settled_why}")
+    return ruling
+
+
+def is_overtaken(answer: Answer, ruling: Ruling) -> bool:
+    """Whether somebody else, or another decision of the same person, was first."""
+    return (ruling.hold.settlement, ruling.hold.settled_by) != (answer.settlement, answer.by)
 
 
 def follow_up(delivery_id: int, ruling: Ruling) -> Iterator[str]:

@@ -44,13 +44,24 @@ class Changes:
 
 @dataclass(frozen=True)
 class FileLine:
-    """One file of the delivery, in numbers of records; None where nothing is known, for it was not read or judged."""
+    """One file of the delivery, in numbers of records; None where nothing is known, for it was not read or judged.
+
+    Attributes:
+        verdict: ``accept``, ``hold`` or ``reject``.
+        reason: Why it is not accepted.
+    """
 
     file: str
     read: int | None
     set_aside: int | None
-    refused: bool
+    verdict: str | None
+    reason: str | None
     changes: Changes | None
+
+    @property
+    def refused(self) -> bool:
+        """Whether it was refused as a whole."""
+        return self.verdict == "reject"
 
     @property
     def accepted(self) -> int | None:
@@ -107,9 +118,7 @@ def receipt_of(connection: Connection, district: District, delivery: Delivery) -
         delivery: The delivery.
     """
     hold = hold_of(connection, delivery.delivery_id)
-    changes = _changes(connection, delivery)
-    sent = {file.file: file for file in ledger.files_of(connection, delivery.delivery_id)}
-    files = tuple(_line(sent[name], changes.get(name)) for name in FIX_ORDER if name in sent)
+    files = file_lines(connection, delivery)
     found = findings_of(connection, delivery.delivery_id)
     if hold is not None and delivery.state in STILL_EXPLAINED_BY_ITS_HOLD:
         found = [*as_found(hold.reasons), *found]
@@ -130,8 +139,20 @@ def receipt_of(connection: Connection, district: District, delivery: Delivery) -
     )
 
 
+def file_lines(connection: Connection, delivery: Delivery) -> tuple[FileLine, ...]:
+    """A delivery's files, in the order in which their errors are best mended.
+
+    Args:
+        connection: A connection to the ledger.
+        delivery: The delivery.
+    """
+    changes = _changes(connection, delivery)
+    sent = {file.file: file for file in ledger.files_of(connection, delivery.delivery_id)}
+    return tuple(_line(sent[name], changes.get(name)) for name in FIX_ORDER if name in sent)
+
+
 def _line(sent: DeliveryFile, changes: Changes | None) -> FileLine:
-    return FileLine(sent.file, sent.rows_landed, sent.rows_set_aside, sent.verdict == "reject", changes)
+    return FileLine(sent.file, sent.rows_landed, sent.rows_set_aside, sent.verdict, sent.verdict_reason, changes)
 
 
 def _changes(connection: Connection, delivery: Delivery) -> dict[str, Changes]:

@@ -20,6 +20,8 @@ STARTS_WITHIN = timedelta(minutes=15)
 """A run that is due is given this long before it counts as not started: a busy scheduler needs minutes."""
 ENDS_WITHIN = timedelta(minutes=30)
 """A run waits for a quarter of an hour at least, whenever it starts; twice that after the deadline, it is stuck."""
+BAD_NEWS = {outcome.value for outcome in NightOutcome if outcome.needs_a_person} | {"misconfigured", "wrong_night"}
+"""The states in which somebody has to do something."""
 EAST_OF_UTC = timedelta(hours=14)
 """How far ahead of UTC the date is somewhere; a later night is nobody's yet."""
 
@@ -48,6 +50,11 @@ class DistrictState:
     nights_since: int
     message: str | None
 
+    @property
+    def needs_a_person(self) -> bool:
+        """Whether somebody has to do something."""
+        return self.state in BAD_NEWS
+
 
 @dataclass(frozen=True)
 class _Nights:
@@ -74,13 +81,77 @@ def district_states(connection: Connection, now: datetime | None = None) -> list
         now: The moment that it is asked for.
     """
     moment = now or datetime.now(UTC)
-    folder = settings().districts_dir
-    configured = {path.stem: found for path, found in zip(district_files(folder), load_districts(folder), strict=True)}
+    configured = _configured()
     known = {state.district: (state, nights) for state, nights in _from_ledger(connection, moment)}
     return [
         _as_of(moment, *known.get(name, (_new(name), _Nights())), configured.get(name))
         for name in sorted({*configured, *known})
     ]
+
+
+def states_of_night(connection: Connection, night: date) -> list[DistrictState]:
+    """How a night that is over ended in every district that has a file or ever ran, by name.
+
+    Args:
+        connection: Any connection to the warehouse.
+        night: The night; of it, and of those before, the ledger's word counts, whatever came later.
+    """
+    configured = _configured()
+    known = {state.district: state for state in _night_in_ledger(connection, night)}
+    return [
+        _without_row(known.get(name, _new(name)), night, configured.get(name)) for name in sorted({*configured, *known})
+    ]
+
+
+def _configured() -> dict[str, District | DistrictFileError]:
+    """Every district that has a file, or in its place what is wrong with it."""
+    folder = settings().districts_dir
+    return {path.stem: found for path, found in zip(district_files(folder), load_districts(folder), strict=True)}
+
+
+def _night_in_ledger(connection: Connection, night: date) -> Iterator[DistrictState]:
+    """Each district's night as the ledger has it, and what readers saw after it."""
+    rows = connection.execute(
+        """
+        select district.district_id, night.outcome, delivery.state, night.delivery_id, seen.sequence,
+            seen.effective_date, since.bad, coalesce(delivery.state_reason, night.message), night.district_id is null
+        from rollcall.district
+        left join rollcall.night
+            on night.district_id = district.district_id and night.service_date = %(night)s
+        left join rollcall.delivery on delivery.delivery_id = night.delivery_id
+        left join lateral (
+            select event.sequence, event.effective_date
+            from rollcall.publication_event as event
+            where event.district_id = district.district_id and event.effective_date <= %(night)s
+                and event.night_correction_id is null
+            order by event.publication_event_id desc limit 1
+        ) as seen on true
+        cross join lateral (
+            select count(*) as bad
+            from rollcall.night as each
+            where each.district_id = district.district_id and each.service_date <= %(night)s
+                and each.service_date > coalesce(seen.effective_date, '-infinity')
+                and each.outcome not in ('not_expected', 'waiting', 'in_progress')
+        ) as since
+        """,
+        {"night": night},
+    ).fetchall()
+    for district, outcome, state, delivery, sequence, last_good, bad, message, is_unknown in rows:
+        word = "new" if is_unknown else state_of(str(outcome), str(state) if state else None)
+        known = DistrictState(str(district), word, night, delivery, sequence, last_good, int(str(bad)), message)  # type: ignore[arg-type]
+        yield replace(known, message=None) if is_unknown else known
+
+
+def _without_row(state: DistrictState, night: date, district: District | DistrictFileError | None) -> DistrictState:
+    """A night of which the ledger knows nothing: none was expected, or none was run."""
+    if state.state != "new" or not isinstance(district, District):
+        return state
+    reason = district.not_expected_because(night)
+    if reason is not None:
+        return replace(state, state="not_expected", message=reason)
+    if state.last_good is None:
+        return state
+    return replace(state, state="missing", nights_since=state.nights_since + 1, message="No run was started.")
 
 
 def _from_ledger(connection: Connection, now: datetime) -> Iterator[tuple[DistrictState, _Nights]]:
@@ -134,7 +205,7 @@ def _from_ledger(connection: Connection, now: datetime) -> Iterator[tuple[Distri
             since,  # type: ignore[arg-type]  # as the tables are declared
             (waiting, waiting_night) if waiting is not None else None,  # type: ignore[arg-type]
         )
-        state = _state(str(outcome) if outcome else None, str(delivery_state) if delivery_state else None)
+        state = state_of(str(outcome) if outcome else None, str(delivery_state) if delivery_state else None)
         if rollback is not None:  # readers see what a person went back to, not what came last
             state, delivery, message = "rolled_back", rollback, rollback_reason
         yield (
@@ -143,8 +214,8 @@ def _from_ledger(connection: Connection, now: datetime) -> Iterator[tuple[Distri
         )
 
 
-def _state(outcome: str | None, delivery_state: str | None) -> str:
-    """The delivery's state is fresher than the night's row, unless the run failed around it."""
+def state_of(outcome: str | None, delivery_state: str | None) -> str:
+    """A night's state in a word; its delivery's is fresher than the night's row, unless the run failed around it."""
     ended_otherwise = outcome == NightOutcome.FAILED or delivery_state is None
     state = (outcome or "new") if ended_otherwise else str(delivery_state)
     if state == NightOutcome.WAITING:  # a run waits only after the hour by which files are due

@@ -1,0 +1,243 @@
+"""What a district's page shows: its nights, and one delivery in full."""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from itertools import groupby
+
+from psycopg.rows import class_row
+
+from rollcall import ledger
+from rollcall.codes import catalog
+from rollcall.decision.change_list import ExpectedChange, expected_changes, where_it_lies
+from rollcall.decision.holds import Hold, hold_of
+from rollcall.ledger import Delivery
+from rollcall.report.ordered_findings import Found, findings_of
+from rollcall.report.receipt import FileLine, file_lines
+from rollcall.report.status import state_of
+from rollcall.states import DeliveryState
+from rollcall.ui.next_steps import NEXT_STEPS, NextStep
+from rollcall.warehouse import Connection
+
+NIGHTS_LISTED = 30
+ROWS_SHOWN = 20
+"""How many rows of a finding the page lists; the receipt has more."""
+CHANGES_SHOWN = 200
+AGAIN = (
+    DeliveryState.REJECTED,
+    DeliveryState.DISCARDED,
+    DeliveryState.CONFORM_FAILED,
+    DeliveryState.AUDIT_FAILED,
+)
+"""The states of a delivery that came to nothing, and can be taken again from the archive."""
+
+
+@dataclass(frozen=True)
+class Night:
+    """One night of a district, and the delivery that serves it."""
+
+    night: date
+    outcome: str
+    delivery_state: str | None
+    message: str | None
+    delivery_id: int | None
+    rows: int | None
+    set_aside: int | None
+    seconds: float | None
+
+    @property
+    def step(self) -> NextStep:
+        """Its state in words."""
+        return NEXT_STEPS[state_of(self.outcome, self.delivery_state)]
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What somebody decided about a hold, and what became of it: a row of ``rollcall.hold_decision``."""
+
+    settlement: str
+    decided_by: str
+    why: str
+    via: str
+    decided_at: datetime
+    outcome: str
+    outcome_reason: str | None
+
+
+@dataclass(frozen=True)
+class Again:
+    """Who had a delivery taken again: a row of ``rollcall.delivery_again``."""
+
+    asked_by: str
+    why: str
+    asked_at: datetime
+
+
+@dataclass(frozen=True)
+class Publication:
+    """A sequence that readers saw, and the last night that it stood for."""
+
+    sequence: int
+    night: date
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What was found under one code in one file, and where its rule is explained."""
+
+    found: Found
+    page: str | None
+
+    @property
+    def more(self) -> int:
+        """How many rows the page does not list."""
+        return self.found.count - min(len(self.found.places), ROWS_SHOWN)
+
+
+@dataclass(frozen=True)
+class DeliveryInFull:
+    """One delivery: what came, what was found, what it would change, what was decided.
+
+    Attributes:
+        change_list: Where in the archive the list of changed ids lies, as a person finds it; None when there is none.
+    """
+
+    delivery: Delivery
+    files: tuple[FileLine, ...]
+    findings: tuple[tuple[str, tuple[Finding, ...]], ...]
+    hold: Hold | None
+    change_list: str | None
+    changes: tuple[ExpectedChange, ...]
+    decisions: tuple[Decision, ...]
+    taken_again: tuple[Again, ...]
+
+    @property
+    def waits(self) -> bool:
+        """Whether somebody has to decide."""
+        return self.delivery.state is DeliveryState.HELD and self.hold is not None and self.hold.is_open
+
+    @property
+    def has_a_run(self) -> bool:
+        """Whether a run received it: a rollback is nobody's delivery."""
+        return self.delivery.source != ledger.ROLLBACK
+
+    @property
+    def may_be_taken_again(self) -> bool:
+        """Whether it came to nothing, and lies in the archive."""
+        return self.delivery.state in AGAIN and not self.delivery.was_left
+
+
+def nights(connection: Connection, district_id: str, before: date | None = None) -> list[Night]:
+    """A district's nights, the latest first.
+
+    Args:
+        connection: A connection to the ledger.
+        district_id: The district.
+        before: Only nights before this one.
+    """
+    with connection.cursor(row_factory=class_row(Night)) as cursor:
+        cursor.execute(
+            """
+            with latest as (
+                select * from rollcall.night
+                where district_id = %s and service_date < coalesce(%s, 'infinity'::date)
+                order by service_date desc limit %s
+            )
+
+            select
+                latest.service_date as night,
+                latest.outcome,
+                delivery.state as delivery_state,
+                coalesce(delivery.state_reason, latest.message) as message,
+                latest.delivery_id,
+                delivery.records as rows,
+                delivery.set_aside,
+                extract(epoch from coalesce(published_at, decided_at) - arrived_at)::double precision as seconds
+            from latest
+            left join rollcall.delivery using (delivery_id)
+            order by night desc
+            """,
+            (district_id, before, NIGHTS_LISTED),
+        )
+        return cursor.fetchall()
+
+
+def delivery_to_show(connection: Connection, district_id: str, asked: int | None) -> Delivery | None:
+    """The delivery that was asked for; else the one that waits for a person, else the newest.
+
+    Args:
+        connection: A connection to the ledger.
+        district_id: The district; a delivery of another one is not shown (law 6).
+        asked: The delivery's number; None when none was asked for.
+
+    Raises:
+        UnknownDeliveryError: the district has no delivery of that number.
+    """
+    if asked is not None:
+        found = ledger.delivery(connection, asked)
+        if found.district_id != district_id:
+            raise ledger.UnknownDeliveryError(f"{district_id} has no delivery {asked}.")
+        return found
+    row = connection.execute(
+        "select delivery_id from rollcall.delivery where district_id = %s and state <> 'receiving'"
+        " order by state = 'held' desc, service_date desc, arrived_at desc limit 1",
+        (district_id,),
+    ).fetchone()
+    return ledger.delivery(connection, int(str(row[0]))) if row else None
+
+
+def in_full(connection: Connection, delivery: Delivery) -> DeliveryInFull:
+    """Everything that the page tells of a delivery."""
+    hold = hold_of(connection, delivery.delivery_id)
+    found = [Finding(each, _page_of(each)) for each in findings_of(connection, delivery.delivery_id)]
+    return DeliveryInFull(
+        delivery,
+        file_lines(connection, delivery),
+        tuple((file, tuple(same)) for file, same in groupby(found, key=lambda each: each.found.file)),
+        hold,
+        where_it_lies(hold.change_list) if hold and hold.change_list else None,
+        tuple(expected_changes(connection, delivery.delivery_id, CHANGES_SHOWN)) if hold else (),
+        tuple(_decisions(connection, delivery.delivery_id)),
+        tuple(_taken_again(connection, delivery.delivery_id)),
+    )
+
+
+def publications_before(connection: Connection, district_id: str) -> list[Publication]:
+    """What a district can go back to: the sequences published before the present one, the newest first."""
+    with connection.cursor(row_factory=class_row(Publication)) as cursor:
+        cursor.execute(
+            """
+            select event.sequence, max(event.effective_date) as night
+            from rollcall.publication_event as event
+            inner join rollcall.publication using (district_id)
+            where event.district_id = %s and event.sequence < publication.sequence
+            group by event.sequence
+            order by event.sequence desc
+            """,
+            (district_id,),
+        )
+        return cursor.fetchall()
+
+
+def _page_of(found: Found) -> str | None:
+    known = catalog().get(found.code)
+    return known.page if known else None
+
+
+def _decisions(connection: Connection, delivery_id: int) -> list[Decision]:
+    with connection.cursor(row_factory=class_row(Decision)) as cursor:
+        cursor.execute(
+            f"select {', '.join(Decision.__dataclass_fields__)} from rollcall.hold_decision"
+            " where delivery_id = %s order by hold_decision_id",
+            (delivery_id,),
+        )
+        return cursor.fetchall()
+
+
+def _taken_again(connection: Connection, delivery_id: int) -> list[Again]:
+    with connection.cursor(row_factory=class_row(Again)) as cursor:
+        cursor.execute(
+            f"select {', '.join(Again.__dataclass_fields__)} from rollcall.delivery_again"
+            " where delivery_id = %s order by delivery_again_id",
+            (delivery_id,),
+        )
+        return cursor.fetchall()

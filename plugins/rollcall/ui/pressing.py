@@ -1,0 +1,63 @@
+"""What a person presses on the page: the same acts as on the command line, under the name that Airflow knows."""
+
+from datetime import UTC, datetime
+from typing import Literal
+from urllib.parse import quote
+
+from rollcall import ledger
+from rollcall.airflow_api import airflow_api
+from rollcall.decision.holds import Answer
+from rollcall.decision.sequel import follow_up, is_overtaken, settle_by_hand
+from rollcall.districts import dag_id_of
+from rollcall.ledger import Delivery
+from rollcall.warehouse import connect, warehouse_url
+from rollcall.who import Person
+
+FASTER = "Somebody was faster; their decision stands, and yours is kept as overtaken."
+
+
+def decide(delivery_id: int, settlement: Literal["approved", "discarded"], by: str, why: str) -> list[str]:
+    """Approve or discard a held delivery; what became of it, in sentences.
+
+    Args:
+        delivery_id: The delivery.
+        settlement: What was pressed.
+        by: Airflow's user.
+        why: The reason.
+
+    Raises:
+        CannotSettleError: it was never held, or may not be approved.
+    """
+    told: list[str] = []
+    answer = Answer(settlement, by, why, "page")
+    ruling = settle_by_hand(delivery_id, answer, tell=told.append)
+    if is_overtaken(answer, ruling):
+        told.append(FASTER)
+    return [*told, *follow_up(delivery_id, ruling)]
+
+
+def go_back(district_id: str, sequence: int, by: str, why: str) -> list[str]:
+    """Publish an earlier roster again.
+
+    Raises:
+        CannotRollBackError: there is nothing to go back to, or not now.
+    """
+    from rollcall.conform import roll_back
+
+    done = roll_back(warehouse_url(), district_id, to=sequence, by=Person(by, "airflow"), why=why)
+    return [f"Readers see sequence {done.sequence} now, with the content of sequence {done.to_sequence}."]
+
+
+def take_again(delivery: Delivery, by: str, why: str) -> list[str]:
+    """Start a run that takes a delivery again from the archive, for its own night.
+
+    Raises:
+        AirflowUnreachableError: Airflow's API does not answer, or refuses.
+    """
+    run_id = f"again__{delivery.delivery_id}__{datetime.now(UTC):%Y-%m-%dT%H:%M:%S.%f}"
+    conf = {"service_date": delivery.service_date.isoformat(), "source": f"archive/{delivery.delivery_id}"}
+    path = f"/api/v2/dags/{quote(dag_id_of(delivery.district_id))}/dagRuns"
+    with connect() as connection, airflow_api() as api:  # no run without its row
+        ledger.record_taken_again(connection, delivery.delivery_id, run_id, by, why)
+        api.post(path, json={"dag_run_id": run_id, "logical_date": None, "conf": conf}).raise_for_status()
+    return [f"Run {run_id} takes delivery {delivery.delivery_id} of {delivery.service_date} again from the archive."]

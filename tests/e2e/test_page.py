@@ -1,0 +1,177 @@
+"""The Rollcall page in the real Airflow: who may see and press, forged forms, and each press on record."""
+
+import re
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import httpx
+import pytest
+
+from tests.e2e.conftest import NIGHT_1, NIGHT_2
+from tests.e2e.operator_at_work import Desk
+from tests.e2e.test_decisions_through_the_scheduler import decisions, hold
+
+VIEWER, PASSWORD = "vera", "correct horse battery"
+BY_COOKIE = "_token"
+
+
+def page_of(desk: Desk, user: str, password: str) -> httpx.Client:
+    """A browser in which somebody has logged in: what it knows of them is Airflow's cookie."""
+    login = httpx.post(f"{desk.state.airflow_url}/auth/token", json={"username": user, "password": password})
+    cookies = {BY_COOKIE: login.raise_for_status().json()["access_token"]}
+    return httpx.Client(
+        base_url=f"{desk.state.airflow_url}/rollcall", cookies=cookies, follow_redirects=True, timeout=60
+    )
+
+
+@pytest.fixture(scope="module")
+def operator(desk: Desk) -> Iterator[httpx.Client]:
+    with page_of(desk, desk.state.airflow_user, desk.state.airflow_password) as browser:
+        yield browser
+
+
+@pytest.fixture(scope="module")
+def viewer(desk: Desk) -> Iterator[httpx.Client]:
+    """Somebody who may read every DAG and edit none."""
+    user = {
+        "username": VIEWER,
+        "password": PASSWORD,
+        "email": "vera@example.org",
+        "first_name": "Vera",
+        "last_name": "V",
+    }
+    desk.api("POST", "/auth/fab/v1/users", json=user | {"roles": [{"name": "Viewer"}]})
+    with page_of(desk, VIEWER, PASSWORD) as browser:
+        yield browser
+
+
+def token_in(html: str) -> str:
+    found = re.search(r'name="token" value="([^"]+)"', html)
+    assert found is not None
+    return found.group(1)
+
+
+def test_nobody_sees_or_presses_anything_without_a_login(desk: Desk) -> None:
+    url = f"{desk.state.airflow_url}/rollcall"
+    for path in ("/", "/rules/users", "/dags/roster__alder", "/dags/roster__alder/deliveries/1/receipt",
+                 "/dags/roster__alder/deliveries/1/changes.csv"):  # fmt: skip
+        assert httpx.get(url + path).status_code == 401, path
+    for path in ("/dags/roster__alder/deliveries/1/decision", "/dags/roster__alder/deliveries/1/again",
+                 "/dags/roster__alder/rollback"):  # fmt: skip
+        assert httpx.post(url + path, data={"why": "because"}).status_code == 401, path
+
+
+def test_a_hold_is_read_and_approved_on_the_page_and_by_nobody_who_may_not_edit_its_dag(
+    desk: Desk, operator: httpx.Client, viewer: httpx.Client, tmp_path: Path
+) -> None:
+    run, number = hold(desk, "quince", tmp_path)
+    path = f"/dags/roster__quince/deliveries/{number}/decision"
+    form = {"choice": "approved", "why": "<b>confirmed</b> by telephone"}
+
+    seen = viewer.get("/dags/roster__quince")
+    assert seen.status_code == 200
+    assert "Why it is on hold" in seen.text
+    assert "hold_first_delivery" in seen.text
+    assert "<form" not in seen.text
+    page = operator.get("/dags/roster__quince").text
+    token = token_in(page)
+    for refused in (
+        viewer.post(path, data=form | {"token": token}),
+        operator.post(path, data=form),
+        operator.post(path, data=form | {"token": token + "x"}),
+        operator.post(path.replace("quince", "alder"), data=form | {"token": token}),
+    ):
+        assert refused.status_code in (403, 404), refused.text
+    assert operator.post(path, data=form | {"token": token, "why": "  "}).status_code == 422
+    assert decisions(desk, number) == []
+
+    after = operator.post(path, data=form | {"token": token})
+    assert urlsplit(str(after.url)).path == "/rollcall/dags/roster__quince"
+    assert "It is accepted as sequence 1 of quince" in after.text
+    assert f"Its run {run} goes on, and reports." in after.text
+    assert "&lt;b&gt;confirmed&lt;/b&gt;" in after.text
+    assert decisions(desk, number) == [("approved", "admin", "page", "settled")]
+    assert "It is accepted" not in operator.get("/dags/roster__quince").text, "told once"
+    again = operator.post(path, data=form | {"token": token, "choice": "discarded"})
+    assert "Somebody was faster" in again.text
+    assert desk.ended("quince", run) == "success"
+    desk.until_night("quince", NIGHT_1, "published")
+    assert [answer[3] for answer in decisions(desk, number)] == ["settled", "overtaken"]
+
+
+def test_a_token_is_good_for_one_user_only(desk: Desk, operator: httpx.Client) -> None:
+    """An operator's form is no use in another operator's browser."""
+    user = {
+        "username": "otto",
+        "password": PASSWORD,
+        "email": "otto@example.org",
+        "first_name": "Otto",
+        "last_name": "O",
+    }
+    desk.api("POST", "/auth/fab/v1/users", json=user | {"roles": [{"name": "Op"}]})
+    with page_of(desk, "otto", PASSWORD) as otto:
+        form = {"token": token_in(operator.get("/dags/roster__quince").text), "why": "because", "sequence": "1"}
+        assert otto.post("/dags/roster__quince/rollback", data=form).status_code == 403
+
+
+def test_who_may_read_one_dag_sees_one_district(desk: Desk, operator: httpx.Client) -> None:
+    role = {"name": "quince only", "actions": [
+        {"action": {"name": "can_read"}, "resource": {"name": "DAG:roster__quince"}},
+        {"action": {"name": "can_read"}, "resource": {"name": "Website"}},
+    ]}  # fmt: skip
+    desk.api("POST", "/auth/fab/v1/roles", json=role)
+    user = {
+        "username": "quin",
+        "password": PASSWORD,
+        "email": "quin@example.org",
+        "first_name": "Quin",
+        "last_name": "Q",
+    }
+    desk.api("POST", "/auth/fab/v1/users", json=user | {"roles": [{"name": "quince only"}]})
+    everybody = operator.get("/").text
+    with page_of(desk, "quin", PASSWORD) as quin:
+        listed = quin.get("/").text
+        assert "roster__quince" in listed
+        assert "roster__alder" in everybody
+        assert "alder" not in listed.lower()
+        assert quin.get("/dags/roster__alder").status_code == 403
+        assert quin.get("/dags/roster__quince").status_code == 200
+
+
+def test_the_page_says_what_it_may_load_and_is_in_the_navigation(desk: Desk, operator: httpx.Client) -> None:
+    policy = operator.get("/").headers["content-security-policy"]
+    assert policy.startswith("default-src 'none'; script-src 'self'; style-src 'self'")
+    assert "unsafe" not in policy
+    views = [
+        (view["destination"], view["href"])
+        for plugin in desk.api("GET", "/api/v2/plugins")["plugins"]
+        for view in plugin["external_views"]
+        if view["name"] == "Rollcall"
+    ]
+    assert views == [("nav", "rollcall/"), ("dag", "rollcall/dags/{DAG_ID}")]
+    for name in ("page.js", "page.css", "icon.svg"):
+        assert operator.get(f"/static/{name}").status_code == 200
+    assert operator.get("/static/..%2fapp.py").status_code == 404
+    assert 'id="file_missing"' in operator.get("/rules/arrival").text
+    assert operator.get("/rules/..%2f..%2fpasswd").status_code == 404
+    assert operator.get("/dags/conform").status_code == 404
+
+
+def test_a_roster_is_gone_back_from_and_a_delivery_taken_again(desk: Desk, operator: httpx.Client) -> None:
+    ((rejected,),) = desk.sql(
+        "insert into rollcall.delivery (district_id, service_date, run_id, state, content_hash)"
+        " values ('quince', %s, 'gone', 'rejected', 'x') returning delivery_id",
+        NIGHT_2 + timedelta(days=1),
+    )
+    page = operator.get(f"/dags/roster__quince?delivery={rejected}").text
+    form = {"token": token_in(page), "why": "its rules are others now"}
+    told = operator.post(f"/dags/roster__quince/deliveries/{rejected}/again", data=form).text
+    ((run, by),) = desk.sql("select run_id, asked_by from rollcall.delivery_again where delivery_id = %s", rejected)
+    assert by == "admin"
+    assert f"Run {run} takes delivery {rejected}" in told
+    assert desk.api("GET", f"/api/v2/dags/roster__quince/dagRuns/{run}")["conf"]["source"] == f"archive/{rejected}"
+    refused = operator.post("/dags/roster__quince/rollback", data=form | {"sequence": "1"}).text
+    assert "was never published" in refused or "not older than sequence" in refused
+    assert desk.ended("quince", run) == "failed", "it has no files"

@@ -1,0 +1,272 @@
+"""The Rollcall page: what it says of every district, and what it makes of what districts wrote."""
+
+from collections.abc import Iterator
+from datetime import date, timedelta
+from html.parser import HTMLParser
+from pathlib import Path
+
+import psycopg
+import pytest
+from fastapi import Request
+from helpers.inbox import district
+
+from rollcall import ledger
+from rollcall.decision.holds import Answer, open_hold
+from rollcall.decision.reasons import Reason
+from rollcall.ledger import DeliveryFile
+from rollcall.report.status import BAD_NEWS, states_of_night
+from rollcall.settings import settings
+from rollcall.states import DeliveryState, NightOutcome
+from rollcall.ui import district as district_page
+from rollcall.ui import overview
+from rollcall.ui.next_steps import NEXT_STEPS
+from rollcall.ui.pages import duration, page
+from rollcall.ui.sparkline import sparkline
+from rollcall.warehouse import Connection, connect
+
+NIGHT = date(2026, 11, 20)
+HOSTILE = "<script>alert(1)</script>'\"><img src=x onerror=alert(2)>"
+
+
+@pytest.fixture(autouse=True)
+def world(warehouse_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE", warehouse_url)
+    monkeypatch.setenv("ROLLCALL_DISTRICTS_DIR", str(tmp_path))
+    settings.cache_clear()
+    yield
+    settings.cache_clear()
+
+
+def request() -> Request:
+    return Request({"type": "http", "method": "GET", "path": "/", "root_path": "/rollcall", "headers": []})
+
+
+def delivered(connection: Connection, name: str, night: date, state: str, rows: int = 9, **figures: int) -> int:
+    """A night of a district, and the delivery that serves it."""
+    ledger.record_district(connection, district(name))
+    opened = ledger.open_delivery(connection, district(name), night, f"run_{night}")
+    ledger.record_files(
+        connection, opened.delivery_id, [DeliveryFile(opened.delivery_id, "users", "users.csv", "a/b", "", 0)]
+    )
+    connection.execute(
+        "update rollcall.delivery set records = %s, set_aside = %s, students = %s where delivery_id = %s",
+        (rows, figures.get("set_aside", 0), figures.get("students"), opened.delivery_id),
+    )
+    ledger.set_state(connection, opened.delivery_id, DeliveryState(state), "Because.")
+    outcome = "in_progress" if state == "received" else state
+    ledger.record_night(connection, name, night, outcome, delivery_id=opened.delivery_id)
+    if state == "published":
+        for statement in (
+            "delete from rollcall.publication where district_id = %(name)s",
+            *(
+                f"insert into rollcall.{table} (district_id, sequence, delivery_id, effective_date, published_at)"
+                " values (%(name)s, %(number)s, %(number)s, %(night)s, now())"
+                for table in ("publication", "publication_event")
+            ),
+        ):
+            connection.execute(statement, {"name": name, "number": opened.delivery_id, "night": night})
+    return opened.delivery_id
+
+
+class Elements(HTMLParser):
+    """The elements of a page, with their attributes."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.found: list[tuple[str, dict[str, str | None]]] = []
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.found.append((tag, dict(attrs)))
+
+
+def test_every_state_has_words_a_color_and_who_acts_next() -> None:
+    """And those that need a person come first, and say what the person does."""
+    of_the_ledger = {state.value for state in DeliveryState} | {outcome.value for outcome in NightOutcome}
+    in_progress = {"receiving", "received", "accepted", "waiting"}
+    assert of_the_ledger - in_progress | BAD_NEWS | {"late", "paused", "new", "rolled_back"} == set(NEXT_STEPS)
+    assert all(NEXT_STEPS[state].what for state in BAD_NEWS)
+    assert {NEXT_STEPS[state].mood for state in BAD_NEWS} == {"bad", "wait"}
+
+
+def test_the_list_has_a_line_for_each_district_what_needs_a_person_first() -> None:
+    with connect(role=None) as connection:
+        delivered(connection, "alder", NIGHT, "published", rows=1000, students=800, set_aside=3)
+        delivered(connection, "alder", NIGHT + timedelta(days=1), "unchanged")
+        delivered(connection, "birch", NIGHT, "held")
+        delivered(connection, "cedar", NIGHT, "rejected")
+        connection.execute("update rollcall.delivery set records = null, set_aside = null where delivery_id = 2")
+        found = overview.states(connection, None)
+        shown = overview.overview(connection, found, NIGHT + timedelta(days=1))
+        assert [line.state.district for line in shown.lines] == ["birch", "cedar", "alder"]
+        assert shown.counts == {"held": 1, "rejected": 1, "unchanged": 1}
+        assert shown.needing == 2
+        figures = shown.lines[-1].figures
+        assert (figures.rows, figures.students, figures.set_aside) == (1000, 800, 3), "the unchanged night has the same"
+        assert len(figures.line.split()) == 2
+
+        def names(**filters: str) -> list[str]:
+            return [line.state.district for line in overview.overview(connection, found, NIGHT, **filters).lines]
+
+        assert names(wanted="needs_a_person") == ["birch", "cedar"]
+        assert names(wanted="held") == ["birch"]
+        assert names(search="EDA") == ["cedar"]
+        html = page("districts", request(), shown=shown, night=None, wanted="", search="")
+    assert "<strong>2 need a person</strong>" in html
+    assert "<b>You:</b> Read why, then press Approve or Discard." in html
+    assert '<a href="/rollcall/dags/roster__birch">' in html
+
+
+def test_a_look_back_shows_a_night_as_it_ended_whatever_came_later(tmp_path: Path) -> None:
+    with connect(role=None) as connection:
+        delivered(connection, "alder", NIGHT, "published")
+        delivered(connection, "alder", NIGHT + timedelta(days=1), "rejected")
+        delivered(connection, "alder", NIGHT + timedelta(days=2), "published")
+        (then,) = states_of_night(connection, NIGHT + timedelta(days=1))
+        assert (then.state, then.last_good, then.nights_since, then.delivery) == ("rejected", NIGHT, 1, 2)
+        (before,) = states_of_night(connection, NIGHT - timedelta(days=1))
+        assert (before.state, before.last_good) == ("new", None)
+        (tmp_path / "_defaults.yaml").write_bytes((settings().home / "dags/districts/_defaults.yaml").read_bytes())
+        (tmp_path / "alder.yaml").write_text("name: Alder\npauses: [{first_night: 2026-11-24, last_night: 2026-11-24}]")
+        (unknown,) = states_of_night(connection, NIGHT + timedelta(days=3))
+        assert (unknown.state, unknown.nights_since, unknown.message) == ("missing", 1, "No run was started.")
+        (paused,) = states_of_night(connection, NIGHT + timedelta(days=4))
+        assert paused.state == "not_expected"
+
+
+def test_a_fixed_number_of_queries_however_many_districts(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[object] = []
+    execute_for_real = psycopg.Connection.execute
+
+    def counting(self: Connection, query: object, *rest: object, **options: object) -> object:
+        asked.append(query)
+        return execute_for_real(self, query, *rest, **options)  # type: ignore[call-overload]
+
+    with connect(role=None) as connection:
+        for name in ("alder", "birch", "cedar"):
+            delivered(connection, name, NIGHT, "published")
+        monkeypatch.setattr(psycopg.Connection, "execute", counting)
+        for night in (None, NIGHT):
+            asked.clear()
+            overview.overview(connection, overview.states(connection, night), night)
+            assert len(asked) == 3
+
+
+def hostile_delivery(connection: Connection) -> int:
+    """A held delivery in which every word of a district's or an operator's is an attack."""
+    number = delivered(connection, "alder", NIGHT, "published")
+    number = delivered(connection, "alder", NIGHT + timedelta(days=1), "received")
+    ledger.record_district(connection, district("alder", name=HOSTILE))
+    reasons = (Reason("hold_removed", f"{HOSTILE} is gone.", file="users"),)
+    open_hold(connection, ledger.delivery(connection, number), reasons, HOSTILE, f"alder/changes/{HOSTILE}.csv")
+    connection.execute(
+        "insert into rollcall.check_result (delivery_id, file, code, severity, rows_failed, detail)"
+        " values (%s, 'users', %s, 'critical', 1, %s)",
+        (number, "unknown_" + HOSTILE, HOSTILE),
+    )
+    connection.execute(
+        "insert into rollcall.row_finding values (%s, 'users', %s, 'critical', 7, %s, %s, %s)",
+        (number, "unknown_" + HOSTILE, HOSTILE, HOSTILE, HOSTILE),
+    )
+    connection.execute(
+        "insert into rollcall.expected_change values (%s, 'users', %s, 1, 9, 0, 0, 9, 0, 0)", (number, HOSTILE)
+    )
+    connection.execute("update rollcall.night set message = %s", (HOSTILE,))
+    connection.execute("update rollcall.delivery_file set verdict = 'reject', verdict_reason = %s", (HOSTILE,))
+    return number
+
+
+def the_page(connection: Connection, number: int, *, may_press: bool = True) -> str:
+    standing = next(each for each in overview.states(connection, None) if each.district == "alder")
+    return page(
+        "district",
+        request(),
+        dag_id="roster__alder",
+        line=overview.overview(connection, [standing], None).lines[0],
+        nights=district_page.nights(connection, "alder"),
+        shown=district_page.in_full(connection, ledger.delivery(connection, number)),
+        publications=district_page.publications_before(connection, "alder"),
+        may_press=may_press,
+        token="token",
+        told=[HOSTILE],
+        before=None,
+    )
+
+
+def test_what_a_district_wrote_is_shown_word_for_word_and_nothing_in_it_is_obeyed() -> None:
+    with connect(role=None) as connection:
+        number = hostile_delivery(connection)
+        html = the_page(connection, number)
+        found = overview.states(connection, None)
+        html += page(
+            "districts", request(), shown=overview.overview(connection, found, None), night=None, wanted="",
+            search=HOSTILE,
+        )  # fmt: skip
+    elements = Elements(html).found
+    assert {attributes.get("src") for tag, attributes in elements if tag == "script"} == {"/rollcall/static/page.js"}
+    assert not [tag for tag, _ in elements if tag == "img"]
+    assert not [name for _, attributes in elements for name in attributes if name.startswith("on") or name == "style"]
+    assert html.count("&lt;script&gt;alert(1)") >= 12
+    assert all(
+        url.startswith(("/", "?"))
+        for _, attributes in elements
+        for name, url in attributes.items()
+        if name in ("href", "action", "src") and url is not None
+    ), "nothing is asked of another server"
+
+
+def test_a_hold_is_told_with_its_reasons_and_pressed_only_by_who_may() -> None:
+    with connect(role=None) as connection:
+        number = hostile_delivery(connection)
+        html = the_page(connection, number)
+        assert 'action="/rollcall/dags/roster__alder/deliveries/2/decision"' in html
+        assert 'href="/rollcall/rules/safeguards#hold_removed"' in html
+        assert "not_pressed" not in html
+        forms = [attributes for tag, attributes in Elements(html).found if tag == "form"]
+        assert [form["method"] for form in forms] == ["post"]
+        fields = {attributes.get("name") for tag, attributes in Elements(html).found if tag in ("input", "button")}
+        assert fields == {"token", "why", "choice"}
+        viewer = the_page(connection, number, may_press=False)
+        assert "<form" not in viewer
+        assert "takes the permission to edit the DAG roster__alder" in viewer
+        from rollcall.decision.settle import settle
+
+        settle(connection, number, Answer("discarded", "ada", HOSTILE, "page"))
+        settled = the_page(connection, number)
+        assert "Discarded by <b>ada</b>, on this page" in settled
+        assert "Approve</button>" not in settled
+
+
+def test_a_delivery_of_another_district_is_not_shown() -> None:
+    with connect(role=None) as connection:
+        delivered(connection, "alder", NIGHT, "published")
+        other = delivered(connection, "birch", NIGHT, "published")
+        with pytest.raises(ledger.UnknownDeliveryError, match=f"alder has no delivery {other}"):
+            district_page.delivery_to_show(connection, "alder", other)
+        chosen = district_page.delivery_to_show(connection, "birch", None)
+    assert chosen is not None
+    assert chosen.delivery_id == other
+
+
+def test_what_waits_for_a_person_is_shown_before_what_came_later() -> None:
+    with connect(role=None) as connection:
+        held = delivered(connection, "alder", NIGHT, "held")
+        delivered(connection, "alder", NIGHT + timedelta(days=1), "rejected")
+        chosen = district_page.delivery_to_show(connection, "alder", None)
+    assert chosen is not None
+    assert chosen.delivery_id == held
+
+
+def test_a_sparkline_goes_from_the_lowest_count_to_the_highest() -> None:
+    assert sparkline([10, None, 20, 15]) == "2,22 79,2 118,12"
+    assert sparkline([7, 7]) == "2,12 118,12"
+    assert sparkline([None, 7]) == ""
+
+
+def test_durations_as_people_say_them() -> None:
+    assert [duration(seconds) for seconds in (None, 47.6, 185, 7800)] == [
+        "\N{EN DASH}",
+        "48 s",
+        "3 min 5 s",
+        "2 h 10 min",
+    ]
