@@ -41,7 +41,7 @@ down: ## Stop what `make up` or `make demo` started
 
 test: .venv/.installed-dev ## Every test, the fast ones first
 	.venv/bin/python -m pytest $(SIDE_BY_SIDE) tests/unit tests/properties tests/integration tests/scenarios
-	.venv/bin/python -m pytest tests/e2e
+	.venv/bin/python -m pytest tests/e2e $$(command -v chromedriver >/dev/null || echo --ignore tests/e2e/test_page_in_a_browser.py)
 
 properties: .venv/.installed-dev ## 1,000 examples of each property instead of 100, other ones each time
 	.venv/bin/python -m pytest $(SIDE_BY_SIDE) --hypothesis-profile thorough --timeout 0 tests/properties

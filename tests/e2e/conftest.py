@@ -30,7 +30,7 @@ DISTRICTS = (
     "rowan",
     "willow",
 )
-HELD_AT_FIRST = ("linden", "mulberry", "nutmeg", "olive", "plum", "quince")
+HELD_AT_FIRST = ("linden", "mulberry", "nutmeg", "olive", "plum", "quince", "sycamore")
 """Each has one night, which a person decides on."""
 BY_DAY = "larch"
 """Its night is half a day away, and what comes meanwhile is taken on arrival."""

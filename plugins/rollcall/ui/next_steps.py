@@ -36,9 +36,7 @@ NEXT_STEPS = {
     "misconfigured": NextStep("Misconfigured", "bad", "You", "Fix the district's file as the message says."),
     "refused": NextStep("Login refused", "bad", "You", "Fix the SFTP connection, then start the night again."),
     "unreachable": NextStep("Inbox unreachable", "bad", "You", "Fix the SFTP service, then start the night again."),
-    "rejected": NextStep(
-        "Rejected", "bad", "The district", "Send the district its receipt, and ask for the whole set."
-    ),
+    "rejected": NextStep("Rejected", "bad", "The district", "Fixes what its receipt says, sends the whole set again."),
     "incomplete": NextStep("Incomplete", "bad", "The district", "Sends the whole set again. Ask it to."),
     "missing": NextStep("Missing", "bad", "You", "Ask the district for its files, or look why no run has started."),
     "late": NextStep("Late", "wait", "The district", "Has until its deadline."),
