@@ -11,7 +11,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, TemplateError
 
 from rollcall.authoring.source import TEXTS, ColumnRules, FileRules, Rule, RuleError, Rules, Source, refuse_unknown
-from rollcall.oneroster import FILE_BY_NAME, LANDED_FILES, LEADING_COLUMNS, Column, File, snake_case
+from rollcall.oneroster import FILE_BY_NAME, LANDED_FILES, LEADING_COLUMNS, TO_BE_DELETED, Column, File, snake_case
 from rollcall.settings import PROJECT_ROOT
 from rollcall.suites import DELIVERY_SUITE
 
@@ -64,6 +64,7 @@ class Templates:
     def __init__(self, folder: Path) -> None:
         self._jinja = Environment(loader=FileSystemLoader(folder), undefined=StrictUndefined)  # noqa: S701 - no HTML
         self._jinja.filters["names"] = lambda columns: ", ".join(column.name for column in columns)
+        self._jinja.globals["to_be_deleted"] = TO_BE_DELETED
         self._jinja.globals |= self._jinja.get_template(MACROS).module.__dict__
 
     def fill(self, text: str, words: Mapping[str, Any]) -> str:

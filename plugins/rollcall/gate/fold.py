@@ -6,7 +6,7 @@ from psycopg import sql
 
 from rollcall import ledger
 from rollcall.gate.landed import LandedFile, lock_landed_files
-from rollcall.landing.typed import make_typed
+from rollcall.landing.typed import is_to_be_deleted, make_typed
 from rollcall.ledger import landing_schema
 from rollcall.oneroster import ROLES
 from rollcall.published import publication_of
@@ -42,7 +42,7 @@ role_rows as (
         btrim(role) as role,
         array_position({lower_names}::text[], lower(btrim(role))) as weight,
         coalesce(lower(btrim(role_type)) = 'primary', false) as is_primary,
-        coalesce(lower(btrim(status)) in ('tobedeleted', 'inactive'), false) as is_gone
+        {is_to_be_deleted} as is_gone
     from roles
     where btrim(user_sourced_id) <> ''
 ),
@@ -67,7 +67,7 @@ published as (
     select * from ({published}) as person
     where
         not {is_whole}
-        or id in (select btrim(sourced_id) from users where lower(btrim(status)) in ('tobedeleted', 'inactive'))
+        or id in (select btrim(sourced_id) from users where {is_to_be_deleted})
 ),
 
 -- Those that readers see, then the sent ones: primary roles first, each in the order of the file.
@@ -141,6 +141,7 @@ def fold_roles(warehouse_url: str, delivery_id: int) -> None:
                 lower_names=sql.Literal([role.lower() for role in ROLES_BY_WEIGHT]),
                 published=publication_of(connection, delivery.district_id).select(users.file, **PUBLISHED_PERSON),
                 is_whole=sql.Literal(is_whole),
+                is_to_be_deleted=is_to_be_deleted(sql.Identifier("status")),
             )
         )
         if folded.rowcount:

@@ -151,7 +151,7 @@ def _apply_delivery_suite(
     before, rests, setting_aside = judged_since(ledger, delivery), dict[str, Rest](), list[Rule]()
     with connect(warehouse_url, search_path=delivery.landing_schema, autocommit=True) as scratch:
         references.collect_set_aside(scratch, codes(rules))
-        references.create_known_views(scratch, publication_of(scratch, delivery.district_id), landed)
+        references.create_known_views(scratch, delivery, publication_of(scratch, delivery.district_id), landed)
         known = references.Known(scratch, before.delivery if before else None)
         with inspect(warehouse_url, delivery.landing_schema) as inspection:
             for batch in _evaluated_at_once(rules):

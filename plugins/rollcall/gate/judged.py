@@ -16,7 +16,7 @@ from psycopg.rows import scalar_row
 from rollcall import ledger
 from rollcall.gate.inspection import Evaluation, Inspection
 from rollcall.gate.landed import LandedFile
-from rollcall.gate.references import COMPARED, moved_table, names_of
+from rollcall.gate.references import LOOKED_UP, moved_table, names_of
 from rollcall.gate.rules import Rule, codes
 from rollcall.landing.typed import as_read, fingerprint, fingerprint_table, reading
 from rollcall.ledger import Delivery
@@ -98,7 +98,7 @@ def rule_book(file: File) -> str:
         said.update(suite_path(suite).read_bytes())
     said.update(reading(file).as_string(None).encode())
     said.update(fingerprint(file).as_string(None).encode())
-    said.update(repr(COMPARED).encode())
+    said.update(repr(LOOKED_UP).encode())
     return said.hexdigest()
 
 

@@ -12,45 +12,40 @@ from psycopg import sql
 from rollcall.gate.landed import LandedFile
 from rollcall.gate.recording import SET_ASIDE
 from rollcall.gate.rules import Rule, suite_rules
+from rollcall.landing.typed import NOTHING, accepted_rows, make_missing_typed
 from rollcall.ledger import Delivery
 from rollcall.oneroster import FILE_BY_NAME, FILES, Column, File
 from rollcall.published import Publication
 from rollcall.suites import DELIVERY_SUITE
 from rollcall.warehouse import Connection
 
-COMPARED: Mapping[str, Mapping[str, tuple[str, str]]] = {
-    "orgs": {"type": ("lower(btrim(landed.type))", "lower(version.type)")},
+LOOKED_UP: Mapping[str, Mapping[str, str]] = {
+    "orgs": {"type": "lower({record}.type)"},
     "academicSessions": {
-        "type": ("lower(btrim(landed.type))", "lower(version.type)"),
-        "start_date": (
-            "case when landed.start_date like '____-__-__' then landed.start_date end",
-            "version.start_date",
-        ),
-        "end_date": ("case when landed.end_date like '____-__-__' then landed.end_date end", "version.end_date"),
-        "school_year": ("btrim(landed.school_year)", "version.school_year"),
+        "type": "lower({record}.type)",
+        "start_date": "{record}.start_date",
+        "end_date": "{record}.end_date",
+        "school_year": "{record}.school_year",
     },
-    "users": {
-        "role": ("lower(btrim(landed.role))", "lower(version.role)"),
-        "org_ids": ("replace(landed.org_sourced_ids, ' ', '')", "array_to_string(version.org_source_ids, ',')"),
-    },
+    "users": {"role": "lower({record}.role)", "org_ids": "array_to_string({record}.org_source_ids, ',')"},
     "classes": {
-        "school_id": ("btrim(landed.school_sourced_id)", "version.school_source_id"),
-        "term_ids": ("replace(landed.term_sourced_ids, ' ', '')", "array_to_string(version.term_source_ids, ',')"),
+        "school_id": "{record}.school_source_id",
+        "term_ids": "array_to_string({record}.term_source_ids, ',')",
     },
     "enrollments": {
-        "class_id": ("btrim(landed.class_sourced_id)", "version.class_source_id"),
-        "user_id": ("btrim(landed.user_sourced_id)", "version.user_source_id"),
-        "role": ("lower(btrim(landed.role))", "lower(version.role)"),
-        "is_primary": ("lower(btrim(landed.is_primary)) in ('true', 't', 'yes', 'y', 'on', '1')", "version.is_primary"),
-        "begin_date": (
-            "case when landed.begin_date like '____-__-__' then landed.begin_date end",
-            "version.begin_date",
-        ),
-        "end_date": ("case when landed.end_date like '____-__-__' then landed.end_date end", "version.end_date"),
+        "class_id": "{record}.class_source_id",
+        "user_id": "{record}.user_source_id",
+        "role": "lower({record}.role)",
+        "is_primary": "{record}.is_primary",
+        "begin_date": "{record}.begin_date",
+        "end_date": "{record}.end_date",
     },
 }
-"""What the known records of a file can be compared by besides their id: each column as it is landed, and as it is
-published. All are text, so that no comparison can fail on a cell; days of the calendar are in order as text too."""
+"""What is known of a file's records besides their id, of delivered ones as of published ones. All becomes text, so that
+no comparison can fail on a cell; days of the calendar are in order as text too."""
+
+TEACHING = "known_teaching"
+"""The table of a delivery's schema with those known enrollments that are a teacher's: several rules ask for them."""
 
 SET_ASIDE_SO_FAR = sql.Identifier("set_aside_so_far")
 """What the delivery is gated with: each rule sees what the rules before it set aside."""
@@ -88,7 +83,9 @@ def keep_set_aside(connection: Connection, own_codes: Sequence[str]) -> None:
     connection.execute(sql.SQL("analyze {set_aside}").format(**table))
 
 
-def create_known_views(connection: Connection, publication: Publication, landed: Mapping[str, LandedFile]) -> None:
+def create_known_views(
+    connection: Connection, delivery: Delivery, publication: Publication, landed: Mapping[str, LandedFile]
+) -> None:
     """Make a view ``known_<table>`` for each of the seven files: the records that a reference may name.
 
     They are the delivered ones that were not set aside, and where the delivery does not hold the whole file, the
@@ -96,28 +93,31 @@ def create_known_views(connection: Connection, publication: Publication, landed:
 
     Args:
         connection: A connection whose search path is the delivery's schema.
+        delivery: The delivery.
         publication: What the district's readers see.
         landed: The files that have a table, by name.
     """
+    make_missing_typed(connection, delivery)
     for file in FILES:
         delivered = landed.get(file.name)
         if delivered is None:
             query = _published(publication, file)
         elif delivered.is_complete:
-            query = _accepted(file, STAYS)
+            query = _accepted(delivery, file, STAYS)
         else:
             query = sql.SQL(
                 "{staying} union all select * from ({published}) as published"
                 " where not exists (select from ({accepted}) as accepted where accepted.id = published.id)"
             ).format(
-                staying=_accepted(file, STAYS),
-                accepted=_accepted(file),
+                staying=_accepted(delivery, file, STAYS),
+                accepted=_accepted(delivery, file),
                 published=_published(publication, file),
             )
         connection.execute(sql.SQL("create or replace view {} as {}").format(known_view(file), query))
     for file in named_files():
         for table in (sql.Identifier(kept_table(file)), moved_table(file)):
             connection.execute(sql.SQL("drop table if exists {}").format(table))
+    connection.execute(sql.SQL("drop table if exists {}").format(sql.Identifier(TEACHING)))
 
 
 def known_view(file: File) -> sql.Identifier:
@@ -168,8 +168,15 @@ class Known:
     def keep_for(self, rules: Sequence[Rule]) -> None:
         """Keep what some rules look up."""
         for file in named_files():
-            if any(f"known_{file.table_name} " in str(rule.own_query) for rule in rules):
+            if _ask_for(rules, f"known_{file.table_name}"):
                 self._keep(file)
+        if _ask_for(rules, TEACHING) and TEACHING not in self._kept:
+            self._kept.add(TEACHING)
+            self._connection.execute(
+                sql.SQL(
+                    "create unlogged table {0} as select * from known_enrollments where role = 'teacher'; analyze {0}"
+                ).format(sql.Identifier(TEACHING))
+            )
 
     def keep_all(self) -> None:
         """Keep what the next night is compared with."""
@@ -222,38 +229,31 @@ class Known:
         self._connection.execute(sql.SQL("analyze {}").format(moved_table(file)))
 
 
-NO_MORE = sql.SQL("")
-STAYS = sql.SQL("and coalesce(lower(btrim(landed.status)) not in ('tobedeleted', 'inactive'), true)")
+def _ask_for(rules: Sequence[Rule], known: str) -> bool:
+    """Whether one of some rules looks something up in a relation."""
+    return any(f"{known} " in str(rule.own_query) for rule in rules)
 
 
-def _accepted(file: File, condition: sql.Composable = NO_MORE) -> sql.Composed:
-    """A query for the records in a file's table that are not set aside, and fulfil a further condition."""
-    columns = {name: landed for name, (landed, _) in COMPARED.get(file.name, {}).items()}
-    return sql.SQL(
-        """
-        select btrim(landed.sourced_id) as id{columns}
-        from {table} as landed
-        where landed.sourced_id is not null
-            and not exists (
-                select from {set_aside} as aside
-                where aside.file = {file} and aside.row_number = landed._row
-            )
-            {condition}
-        """
-    ).format(
-        condition=condition,
+STAYS = sql.SQL("and not delivered.is_to_be_deleted")
+
+
+def _accepted(delivery: Delivery, file: File, condition: sql.Composable = NOTHING) -> sql.Composed:
+    """A query for the delivered records that are not set aside, and fulfil a further condition."""
+    return sql.SQL("select delivered.source_id as id{columns} {accepted} {condition}").format(
         columns=sql.SQL("").join(
             sql.SQL(", ({})::text as {}").format(sql.SQL(expression), sql.Identifier(name))
-            for name, expression in columns.items()
+            for name, expression in _looked_up(file, "delivered").items()
         ),
-        table=sql.Identifier(file.table_name),
-        set_aside=SET_ASIDE_SO_FAR,
-        file=sql.Literal(file.name),
+        accepted=accepted_rows(delivery, file, set_aside=SET_ASIDE_SO_FAR),
+        condition=condition,
     )
 
 
 def _published(publication: Publication, file: File) -> sql.Composed:
     """A query for a file's published records."""
-    return publication.records(
-        file, **{name: published for name, (_, published) in COMPARED.get(file.name, {}).items()}
-    )
+    return publication.records(file, **_looked_up(file, "version"))
+
+
+def _looked_up(file: File, record: str) -> dict[str, str]:
+    """What is known of a file's records, by the alias of one."""
+    return {name: expression.format(record=record) for name, expression in LOOKED_UP.get(file.name, {}).items()}

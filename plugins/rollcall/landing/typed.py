@@ -175,7 +175,12 @@ def all_typed(delivery: Delivery, file: File) -> sql.Composed:
 
 
 def accepted_rows(
-    delivery: Delivery, file: File, joined: sql.Composable = NOTHING, *, typed: sql.Composable | None = None
+    delivery: Delivery,
+    file: File,
+    joined: sql.Composable = NOTHING,
+    *,
+    typed: sql.Composable | None = None,
+    set_aside: sql.Composable | None = None,
 ) -> sql.Composed:
     """``from … where …`` for the rows of a file that count: not set aside. By the alias ``delivered``.
 
@@ -184,6 +189,7 @@ def accepted_rows(
         file: The file.
         joined: Joins to put between the two.
         typed: What to read them from, if not from the typed relation.
+        set_aside: The table of what is set aside, if not ``row_set_aside``.
     """
     return sql.SQL(
         "from {typed} as delivered {joined} where delivered.source_id is not null and not exists ("
@@ -191,7 +197,7 @@ def accepted_rows(
     ).format(
         typed=typed or typed_table(delivery, file),
         joined=joined,
-        set_aside=sql.Identifier(delivery.landing_schema, "row_set_aside"),
+        set_aside=set_aside or sql.Identifier(delivery.landing_schema, "row_set_aside"),
         file=sql.Literal(file.name),
     )
 
@@ -214,9 +220,7 @@ def _sent(file: File) -> Iterator[sql.Composed]:
 def _read(file: File, night: date) -> Iterator[sql.Composed]:
     """The attributes, each with its name."""
     yield SOURCE_ID
-    yield sql.SQL("coalesce(lower(btrim({cell})) in ({words}), false) as is_to_be_deleted").format(
-        cell=_cell("status"), words=sql.SQL(", ").join(map(sql.Literal, TO_BE_DELETED))
-    )
+    yield sql.SQL("{} as is_to_be_deleted").format(is_to_be_deleted(_cell("status")))
     for column in file.content:
         yield sql.SQL("{} as {}").format(as_read(column), sql.Identifier(column.attribute))
     yield from (_school_year(night, column, file) for column in file.columns if column.kind == "year")
@@ -230,6 +234,13 @@ def _school_year(night: date, column: Column, file: File) -> sql.Composed:
     start = next(each for each in file.columns if each.name == "startDate")
     day = sql.SQL("coalesce({}, {})").format(as_read(start), sql.Literal(night))
     return sql.SQL("coalesce({}, {}) as school_year").format(as_read(column), sql.SQL(SCHOOL_YEAR_OF).format(date=day))
+
+
+def is_to_be_deleted(status: sql.Composable) -> sql.Composed:
+    """Whether a cell of ``status`` says that the record is to be deleted."""
+    return sql.SQL("coalesce(lower(btrim({})) in ({}), false)").format(
+        status, sql.SQL(", ").join(map(sql.Literal, TO_BE_DELETED))
+    )
 
 
 def as_read(column: Column, cell: sql.Identifier | None = None) -> sql.Composed:
