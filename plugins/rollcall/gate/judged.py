@@ -197,17 +197,18 @@ def new_rows(connection: Connection, delivery: Delivery, before: Delivery, file:
     """
     connection.execute(PLANNING)
     new, now, former = new_table(file), fingerprint_table(delivery, file), fingerprint_table(before, file)
-    _compare(connection, now, former)
-    _make(connection, new, _landed_rows(file, sql.SQL("landed._row in (select _row from unlike)")))
+    unlike = sql.Identifier(unlike_table(file))
+    _make(connection, unlike_table(file), _without_match(now, former))
+    _make(connection, new, _landed_rows(file, sql.SQL("landed._row in (select _row from {})").format(unlike)))
     _make(
         connection,
         gone_table(file),
-        sql.SQL("select _row, source_id from {} where _row in (select former_row from unlike)").format(former),
+        sql.SQL("select _row, source_id from {} where _row in (select former_row from {})").format(former, unlike),
     )
     known = _fully_listed(connection, before, file, codes(rules))
     _take_over(connection, delivery, before, file, new, [each.code for each in rules if each.scope in ("row", "alike")])
     alike = [rule for rule in rules if rule.scope == "alike" and rule.code in known]
-    _write_alike(connection, file, alike, now, copies=_copies_differ(connection, now, former))
+    _write_alike(connection, file, alike, now, copies=_copies_differ(connection, now, former, unlike))
     tables = {rule.code: new for rule in rules if rule.scope == "row" and rule.code in known}
     tables |= {rule.code: new for rule in rules if rule.scope == "any_row" and known.get(rule.code) == 0}
     tables |= {rule.code: alike_table(file) for rule in alike}
@@ -256,6 +257,19 @@ def gone_table(file: File) -> str:
     return f"gone_{file.table_name}"
 
 
+def unlike_table(file: File) -> str:
+    """The table with the places of the rows of either night that no row of the other night is alike to.
+
+    Like the others no temporary one: PostgreSQL reads those in one process only.
+    """
+    return f"unlike_{file.table_name}"
+
+
+def suspect_table(file: File) -> str:
+    """The table with the landed rows that others may be alike to, or may have been."""
+    return f"suspect_{file.table_name}"
+
+
 def alike_table(file: File) -> str:
     """The table of a delivery's schema with the landed rows that rules about rows which are alike are asked of."""
     return f"alike_{file.table_name}"
@@ -280,22 +294,18 @@ def _landed_rows(file: File, condition: sql.Composable) -> sql.Composed:
     return sql.SQL("select landed.* from {} as landed where {}").format(sql.Identifier(file.table_name), condition)
 
 
-def _compare(connection: Connection, now: sql.Identifier, former: sql.Identifier) -> None:
-    """Keep, for this connection, the rows of either night whose cells are those of no row of the other night."""
-    connection.execute(
-        sql.SQL(
-            "create temporary table unlike as"
-            " select now._row, former._row as former_row, fingerprint from {now} as now"
-            " full join {former} as former using (fingerprint) where now._row is null or former._row is null;"
-            " analyze unlike"
-        ).format(now=now, former=former)
-    )
+def _without_match(now: sql.Identifier, former: sql.Identifier) -> sql.Composed:
+    """A query for the rows of either night whose cells are those of no row of the other night."""
+    return sql.SQL(
+        "select now._row, former._row as former_row, fingerprint from {now} as now"
+        " full join {former} as former using (fingerprint) where now._row is null or former._row is null"
+    ).format(now=now, former=former)
 
 
-def _copies_differ(connection: Connection, now: sql.Identifier, former: sql.Identifier) -> bool:
+def _copies_differ(connection: Connection, now: sql.Identifier, former: sql.Identifier, unlike: sql.Identifier) -> bool:
     """Whether some row of both nights lies there more often, or less, than it did: a copy of a row is not new.
 
-    Told from the number and the sum of all fingerprints but those of `_compare`.
+    Told from the number and the sum of all fingerprints but those of `_without_match`.
     """
     with connection.cursor(row_factory=scalar_row) as cursor:
         return bool(
@@ -304,10 +314,10 @@ def _copies_differ(connection: Connection, now: sql.Identifier, former: sql.Iden
                     "select sum(rows * sign) <> 0 or sum(total * sign) <> 0 from ("
                     " select count(*) as rows, coalesce(sum(fingerprint), 0) as total, 1 as sign from {now}"
                     " union all select count(*), coalesce(sum(fingerprint), 0), -1 from {former}"
-                    " union all select count(*), coalesce(sum(fingerprint), 0), -1 from unlike where _row is not null"
-                    " union all select count(*), coalesce(sum(fingerprint), 0), 1 from unlike where _row is null"
+                    " union all select count(*), coalesce(sum(fingerprint), 0), -1 from {unlike} where _row is not null"
+                    " union all select count(*), coalesce(sum(fingerprint), 0), 1 from {unlike} where _row is null"
                     ") as counted"
-                ).format(now=now, former=former)
+                ).format(now=now, former=former, unlike=unlike)
             ).fetchone()
         )
 
@@ -340,14 +350,12 @@ def _write_alike(
         else NOTHING,
     )
     compared = [
-        sql.SQL("hashtextextended({text}, 0) in (select hashtextextended({text}, 0) from suspect)").format(
-            text=sql.SQL(text)
+        sql.SQL("hashtextextended({text}, 0) in (select hashtextextended({text}, 0) from {suspect})").format(
+            text=sql.SQL(text), suspect=sql.Identifier(suspect_table(file))
         )
         for text in sorted({str(rule.alike) for rule in rules})
     ]
-    connection.execute(
-        sql.SQL("create temporary table suspect as {}; analyze suspect").format(_landed_rows(file, suspects))
-    )
+    _make(connection, suspect_table(file), _landed_rows(file, suspects))
     _make(
         connection,
         alike_table(file),
