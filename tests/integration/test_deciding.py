@@ -12,11 +12,13 @@ from helpers.inbox import district
 from typer.testing import CliRunner
 
 from rollcall import ledger
+from rollcall.airflow_api import AirflowUnreachableError
 from rollcall.cli import app
 from rollcall.decision.acceptance import accept_approved
 from rollcall.decision.holds import open_hold
 from rollcall.decision.reasons import Reason
 from rollcall.settings import settings
+from rollcall.ui import pressing
 from rollcall.warehouse import connect
 
 NIGHT = date(2026, 11, 23)
@@ -117,3 +119,21 @@ def test_what_is_being_checked_again_is_accepted_when_that_has_ended(held: int, 
     assert "is built" not in told
     execute(warehouse_url, "update rollcall.delivery_file set gated = 'together'")
     assert accept_approved() == [held]
+
+
+def test_the_page_decides_as_the_command_line_does(held: int, warehouse_url: str) -> None:
+    told = pressing.decide(held, "approved", "ada", "they moved")
+    assert f"Delivery {held} of maple: approved by ada: they moved" in told
+    assert "It is accepted as sequence 1 of maple." in told
+    assert pressing.FASTER in pressing.decide(held, "discarded", "grace", "half of it")
+    assert query(
+        warehouse_url, "select decided_by, login, via, outcome from rollcall.hold_decision order by hold_decision_id"
+    ) == [("ada", None, "page", "settled"), ("grace", None, "page", "overtaken")]
+
+
+def test_a_delivery_is_not_taken_again_without_its_row_nor_noted_without_its_run(held: int, warehouse_url: str) -> None:
+    with connect() as connection:
+        delivery = ledger.delivery(connection, held)
+    with pytest.raises(AirflowUnreachableError):
+        pressing.take_again(delivery, "ada", "its rules are others now")
+    assert query(warehouse_url, "select count(*) from rollcall.delivery_again") == [(0,)]

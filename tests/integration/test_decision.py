@@ -847,3 +847,18 @@ def test_what_the_gate_is_at_work_on_is_not_accepted_meanwhile(url: str) -> None
     assert ruling.acceptance is not None
     assert "being checked again" in ruling.acceptance.reason
     assert accept_approved() == [delivery_id]
+
+
+@pytest.mark.parametrize(("mode", "students"), [("bulk", 1), ("delta", None)])
+def test_how_much_a_delivery_holds_is_kept_with_it(url: str, mode: str, students: int | None) -> None:
+    delivery_id = deliver(url, ("u1", "u2", "u3"), mode=mode)
+    execute(url, f"update delivery_{delivery_id}.users set role = 'Student' where sourced_id = 'u1'")
+    execute(url, "update rollcall.delivery_file set rows_set_aside = 1")
+    decide(district(), delivery_id)
+    assert query(url, "select records, set_aside, students from rollcall.delivery") == [(3, 1, students)]
+
+
+def test_of_a_rejected_delivery_the_records_are_kept_too(url: str) -> None:
+    delivery_id = deliver(url, ("u1", "u2"), verdict="reject")
+    assert decide(district(), delivery_id).verdict == "reject"
+    assert query(url, "select records, students from rollcall.delivery") == [(2, None)]

@@ -1,8 +1,9 @@
 """What a district's page shows: its nights, and one delivery in full."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import date, datetime
 from itertools import groupby
+from typing import TypeVar
 
 from psycopg.rows import class_row
 
@@ -70,6 +71,9 @@ class Again:
     asked_by: str
     why: str
     asked_at: datetime
+
+
+Row = TypeVar("Row", Decision, Again)
 
 
 @dataclass(frozen=True)
@@ -196,8 +200,8 @@ def in_full(connection: Connection, delivery: Delivery) -> DeliveryInFull:
         hold,
         where_it_lies(hold.change_list) if hold and hold.change_list else None,
         tuple(expected_changes(connection, delivery.delivery_id, CHANGES_SHOWN)) if hold else (),
-        tuple(_decisions(connection, delivery.delivery_id)),
-        tuple(_taken_again(connection, delivery.delivery_id)),
+        _of_delivery(connection, Decision, "hold_decision", delivery.delivery_id),
+        _of_delivery(connection, Again, "delivery_again", delivery.delivery_id),
     )
 
 
@@ -223,21 +227,11 @@ def _page_of(found: Found) -> str | None:
     return known.page if known else None
 
 
-def _decisions(connection: Connection, delivery_id: int) -> list[Decision]:
-    with connection.cursor(row_factory=class_row(Decision)) as cursor:
+def _of_delivery(connection: Connection, row: type[Row], table: str, delivery_id: int) -> tuple[Row, ...]:
+    """The rows that a table of the ledger has of a delivery, the first one first."""
+    columns = ", ".join(field.name for field in fields(row))
+    with connection.cursor(row_factory=class_row(row)) as cursor:
         cursor.execute(
-            f"select {', '.join(Decision.__dataclass_fields__)} from rollcall.hold_decision"
-            " where delivery_id = %s order by hold_decision_id",
-            (delivery_id,),
+            f"select {columns} from rollcall.{table} where delivery_id = %s order by {table}_id", (delivery_id,)
         )
-        return cursor.fetchall()
-
-
-def _taken_again(connection: Connection, delivery_id: int) -> list[Again]:
-    with connection.cursor(row_factory=class_row(Again)) as cursor:
-        cursor.execute(
-            f"select {', '.join(Again.__dataclass_fields__)} from rollcall.delivery_again"
-            " where delivery_id = %s order by delivery_again_id",
-            (delivery_id,),
-        )
-        return cursor.fetchall()
+        return tuple(cursor.fetchall())
