@@ -1,5 +1,6 @@
 """Great Expectations, kept quiet: which rules fail in a landed table, how often, and the query for the failing rows."""
 
+import json
 import logging
 import os
 import re
@@ -7,7 +8,7 @@ import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -19,20 +20,21 @@ from rollcall.gate.rules import Rule
 if TYPE_CHECKING:
     from great_expectations.core import ExpectationValidationResult
     from great_expectations.core.result_format import ResultFormatUnion
-    from great_expectations.data_context.data_context.ephemeral_data_context import EphemeralDataContext
     from great_expectations.datasource.fluent.interfaces import Batch
     from great_expectations.datasource.fluent.sql_datasource import SQLDatasource
+    from great_expectations.expectations.expectation import Expectation
+
+    from rollcall.gate.context import UnsavedContext
 
 YES_OR_NO = {"result_format": "BOOLEAN_ONLY"}
-COUNT = {"result_format": "BASIC", "partial_unexpected_count": 0}
 COUNT_AND_QUERY = {
     "result_format": "SUMMARY",
     "partial_unexpected_count": 0,
     "unexpected_index_column_names": ["_row", "sourced_id"],
     "return_unexpected_index_query": True,
 }
-"""What is asked of Great Expectations, and never a cell (law 7). What a query finds is counted at once. The other rules
-are asked together, in one scan; those that fail are then counted."""
+"""What is asked of Great Expectations, and never a cell (law 7): which rules fail. Rules in SQL tell at once how often;
+those of the library's own kinds that fail are then counted."""
 
 FILE_MODE = "rollcall.file_mode"
 """The setting of a connection in which rules find how the file was sent: ``bulk`` or ``delta``."""
@@ -89,34 +91,25 @@ class Inspection:
         Raises:
             GateError: a rule could not be evaluated.
         """
-        queries = [rule for rule in rules if rule.own_query is not None]
-        mapped = [rule for rule in rules if rule.own_query is None]
-        failing = [rule for rule, result in self._validate(table, mapped, YES_OR_NO) if not result.success]
-        found = {
-            rule.code: _evaluation(rule, table, result)
-            for rule, result in (
-                *self._validate(table, queries, COUNT),
-                *self._validate(table, failing, COUNT_AND_QUERY),
-            )
-        }
-        return [found.get(rule.code, Evaluation(rule, 0, None)) for rule in rules]
+        results = self._validate(table, rules, YES_OR_NO)
+        to_count = [rule for rule in rules if not results[rule.code].success and rule.failing_rows(table) is None]
+        results |= self._validate(table, to_count, COUNT_AND_QUERY)
+        return [_evaluation(rule, table, results[rule.code]) for rule in rules]
 
     def _validate(
         self, table: str, rules: Sequence[Rule], result_format: "ResultFormatUnion"
-    ) -> "list[tuple[Rule, ExpectationValidationResult]]":
-        """Each rule with its result, in the order of the rules."""
+    ) -> "dict[str, ExpectationValidationResult]":
+        """The results of some rules, by their codes."""
         from great_expectations.core import ExpectationSuite
 
-        import rollcall.gate.expectations  # noqa: F401 -- so that the library knows them
-
         if not rules:
-            return []
-        suite = ExpectationSuite(name=table, expectations=[rule.expectation for rule in rules])
+            return {}
+        suite = ExpectationSuite(name=table, expectations=[_expectation(rule) for rule in rules])
         results = self._batch(table).validate(suite, result_format=result_format).results
         by_code = {result.expectation_config.meta["code"]: result for result in results if result.expectation_config}
         for rule in rules:
             _refuse_error(rule, by_code[rule.code])
-        return [(rule, by_code[rule.code]) for rule in rules]
+        return by_code
 
     def _batch(self, table: str) -> "Batch":
         if table not in self._batches:
@@ -166,22 +159,28 @@ def _datasource(warehouse_url: str, schema: str, file_mode: str) -> Iterator["SQ
             engine.dispose()
 
 
-@lru_cache(maxsize=1)
-def _context(process_id: int) -> "EphemeralDataContext":  # noqa: ARG001 - a forked process makes its own
-    """The process's context: in memory, without stores, sites, progress bars and analytics."""
-    import great_expectations
-    from great_expectations.data_context.types.base import (
-        DataContextConfig,
-        InMemoryStoreBackendDefaults,
-        ProgressBarsConfig,
-    )
+def _expectation(rule: Rule) -> "Expectation":
+    """A rule as Great Expectations asks it: without its texts, which the library would copy at each of many steps."""
+    asked = {"type": rule.expectation["type"], "kwargs": rule.expectation["kwargs"], "meta": {"code": rule.code}}
+    return _parsed(json.dumps(asked))
 
-    config = DataContextConfig(
-        store_backend_defaults=InMemoryStoreBackendDefaults(init_temp_docs_sites=False),
-        analytics_enabled=False,
-        progress_bars=ProgressBarsConfig(globally=False),
-    )
-    return great_expectations.get_context(mode="ephemeral", project_config=config)
+
+@cache
+def _parsed(expectation: str) -> "Expectation":
+    """An expectation of a suite; parsed once in a process, and never changed."""
+    from great_expectations.expectations.expectation_configuration import ExpectationConfiguration
+
+    import rollcall.gate.expectations  # noqa: F401 -- so that the library knows them
+
+    return ExpectationConfiguration(**json.loads(expectation)).to_domain_obj()
+
+
+@lru_cache(maxsize=1)
+def _context(process_id: int) -> "UnsavedContext":  # noqa: ARG001 - a forked process makes its own
+    """The process's context."""
+    from rollcall.gate.context import make_context
+
+    return make_context()
 
 
 def _connection_string(warehouse_url: str, schema: str, file_mode: str) -> str:
@@ -196,10 +195,9 @@ def _connection_string(warehouse_url: str, schema: str, file_mode: str) -> str:
 
 def _evaluation(rule: Rule, table: str, result: "ExpectationValidationResult") -> Evaluation:
     """One result, without anything but its count and its query."""
-    if rule.own_query is not None:
-        return Evaluation(
-            rule, int(result.result["observed_value"]), rule.own_query.format(batch=f"{table} as subselect")
-        )
+    failing_rows = rule.failing_rows(table)
+    if failing_rows is not None:
+        return Evaluation(rule, int(result.result["observed_value"]), failing_rows)
     if "unexpected_count" in result.result:
         query: str = result.result["unexpected_index_query"]
         return Evaluation(rule, int(result.result["unexpected_count"]), query.rstrip("; \n"))

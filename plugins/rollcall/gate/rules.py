@@ -40,6 +40,17 @@ class Rule:
         query: str | None = self.expectation["kwargs"].get("unexpected_rows_query")
         return query
 
+    def failing_rows(self, table: str) -> str | None:
+        """The query for the rows that break a rule in SQL; None for one of Great Expectations' own kinds.
+
+        Args:
+            table: The table's name.
+        """
+        if self.own_query is not None:
+            return self.own_query.format(batch=f"{table} as subselect")
+        condition = self.expectation["kwargs"].get("condition")
+        return f"select _row, sourced_id from {table} where {condition}" if condition else None
+
 
 def suite_rules(suite: str) -> tuple[Rule, ...]:
     """The rules of one suite, in its order.
