@@ -5,9 +5,11 @@ UV := .venv/bin/uv
 # uv is quick and trusts the system's certificates; pip is slower and knows what pip.conf says (a mirror, say).
 INSTALL = ins() { $(UV) pip install --quiet --system-certs --python .venv/bin/python --compile-bytecode "$$@" || .venv/bin/python -m pip install --quiet --disable-pip-version-check "$$@"; }; ins
 
-# Each worker has a PostgreSQL and an SFTP server of its own. The scheduler's tests run alone: they use every core.
-# In the order given: the properties are the longest files, and one that began last would run on alone.
-SIDE_BY_SIDE = --numprocesses logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+# Each worker has a PostgreSQL and an SFTP server of its own; tests/conftest.py says how many there are and what stays
+# together on one. In the order given: what is longest begins first, for what began last would run on alone.
+SIDE_BY_SIDE = --numprocesses logical --dist loadscope --no-loadscope-reorder --durations 25
+# The page is tried in a real browser where there is one.
+NOT_HERE = $$(command -v chromedriver >/dev/null || echo --ignore tests/e2e/test_page_in_a_browser.py)
 
 .DEFAULT_GOAL := help
 .PHONY: help demo up down test properties lint types rules docs lock bench bench-nights bench-fleet chaos clean
@@ -39,9 +41,8 @@ up: .venv/.installed ## Start the local stack
 down: ## Stop what `make up` or `make demo` started
 	.venv/bin/rollcall down
 
-test: .venv/.installed-dev ## Every test, the fast ones first
-	.venv/bin/python -m pytest $(SIDE_BY_SIDE) tests/unit tests/properties tests/integration tests/scenarios
-	.venv/bin/python -m pytest tests/e2e $$(command -v chromedriver >/dev/null || echo --ignore tests/e2e/test_page_in_a_browser.py)
+test: .venv/.installed-dev ## Every test, side by side
+	.venv/bin/python -m pytest $(SIDE_BY_SIDE) $(NOT_HERE) tests/e2e tests/properties tests/scenarios tests/integration tests/unit
 
 properties: .venv/.installed-dev ## 1,000 examples of each property instead of 100, other ones each time
 	.venv/bin/python -m pytest $(SIDE_BY_SIDE) --hypothesis-profile thorough --timeout 0 tests/properties

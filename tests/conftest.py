@@ -6,10 +6,12 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import hypothesis
 import pytest
 from helpers.postgres import Postgres
+from xdist.scheduler import LoadScopeScheduling
 
 from rollcall.settings import settings
 
@@ -19,9 +21,34 @@ hypothesis.settings.register_profile("thorough", deadline=None, max_examples=100
 hypothesis.settings.load_profile("rollcall")
 logging.getLogger("rollcall").setLevel(logging.INFO)  # what it logs is tested, too
 
+SCHEDULERS_TESTS = "tests/e2e"
+IN_BATCHES = "tests/properties/test_any_nights.py"
+
 TEMPLATE = "rollcall_template"
 # One name for every test's database: dbt's parsed project stays valid from test to test.
 DATABASE = "rollcall_test"
+
+
+class TogetherOrAlone(LoadScopeScheduling):
+    """What stays on one worker: a file's tests; those of the scheduler, which share a stack; a batch by itself."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file, _, _ = nodeid.partition("::")
+        if file.startswith(SCHEDULERS_TESTS):
+            return SCHEDULERS_TESTS
+        return nodeid if file == IN_BATCHES else file
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> TogetherOrAlone:
+    """Tests are shared out among the workers in the order in which they are named."""
+    return TogetherOrAlone(config, log)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """A worker for each of up to four cores, and one that mostly waits: for the scheduler's tests."""
+    return min(os.cpu_count() or 1, 4) + 1
 
 
 @pytest.fixture(scope="session", autouse=True)

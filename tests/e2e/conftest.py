@@ -61,13 +61,13 @@ def districts_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def stack(districts_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[StackState]:
     """PostgreSQL, SFTP and Airflow."""
     state_dir = tmp_path_factory.mktemp("stack")
     clean = pytest.MonkeyPatch()
     for name in [name for name in os.environ if name.startswith(("ROLLCALL_", "AIRFLOW_"))]:
-        clean.delenv(name)  # what the scenarios' world left is not this stack's
+        clean.delenv(name)  # what other tests left is not this stack's
     clean.setenv("ROLLCALL_STATE_DIR", str(state_dir))  # where this process, too, leaves what a deploy writes
     settings.cache_clear()
     state = up(
@@ -85,7 +85,7 @@ def stack(districts_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Iter
     settings.cache_clear()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def desk(stack: StackState) -> Desk:
     """An operator's desk, once Airflow knows every district."""
     desk = Desk(stack)

@@ -8,6 +8,7 @@ batches, each in a district of its own, and share the builds.
 from hypothesis import HealthCheck, Phase, settings
 
 BATCH = 25
+BATCHES = settings().max_examples // BATCH
 EVERY_TIME = 100
 
 SETTINGS = settings(
