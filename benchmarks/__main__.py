@@ -11,6 +11,7 @@ from benchmarks import builds as conform_builds
 from benchmarks import churn
 from benchmarks import district as large_district
 from benchmarks import fleet as many_districts
+from benchmarks import page as list_of_districts
 from benchmarks.chart import write_chart
 from benchmarks.files import note_down
 from benchmarks.tables import write_tables
@@ -80,6 +81,18 @@ def fleet(
     """Measure nights of many small districts through the real scheduler, against DAGs that do nothing."""
     result = many_districts.measure(districts or [5], students, waits, files, _work(work), say)
     _keep(result | {"note": note}, results)
+
+
+@app.command()
+def page(
+    districts: Annotated[int, typer.Option(min=1, help="How many districts.")] = 1_000,
+    nights: Annotated[int, typer.Option(min=1, help="How many nights each has.")] = 90,
+    results: Results = HERE / "results",
+    work: Work = None,
+    note: Note = "",
+) -> None:
+    """Measure how long the server takes to make the Rollcall page's list of many districts."""
+    _keep(list_of_districts.measure(districts, nights, _work(work), say) | {"note": note}, results)
 
 
 @app.command()

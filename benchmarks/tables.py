@@ -195,9 +195,23 @@ def _waits(found: Mapping[str, Any]) -> str:
     return f"{intro}\n\n{_table(head, rows)}"
 
 
+def page_table(result: Mapping[str, Any]) -> str:
+    """Kinds of the list down: seconds by the clock, and of the processor."""
+    intro = (
+        f"{result['districts']:,} districts of {result['nights']} nights, a page of {result['bytes'] / 1e6:.1f} MB."
+        f" {_circumstances(result)}"
+    )
+    rows = [
+        [name, f"{made['seconds']:.2f} s", f"{made['processor_seconds']:.2f} s"]
+        for name, made in result["lists"].items()
+    ]
+    return "\n\n".join((intro, _table(["the list", "clock", "processor, but for PostgreSQL's"], rows)))
+
+
 TABLES: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "district": district_table,
     "builds": builds_table,
     "nights": nights_table,
     "fleet": fleet_table,
+    "page": page_table,
 }
