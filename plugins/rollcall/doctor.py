@@ -11,13 +11,15 @@ from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
 
+from psycopg import sql
+
 from rollcall import private
 from rollcall.archive.store import MIB, local_folder, try_archive
 from rollcall.migrations import newest_migration
 from rollcall.names import LONGEST_PATH, shown
 from rollcall.settings import settings
 from rollcall.stack.state import DATA_FOLDER
-from rollcall.warehouse import Role, WarehouseError, connect
+from rollcall.warehouse import Role, WarehouseError, connect, is_there
 
 NEED_THE_WAREHOUSE = frozenset({"migrations", "roles", "marts"})
 ROLES: tuple[Role, ...] = ("rollcall_loader", "rollcall_dbt")
@@ -87,7 +89,7 @@ def _warehouse_answers() -> str:
 def _warehouse_is_migrated() -> str:
     newest = newest_migration()
     with connect(role=None) as connection:
-        deployed = connection.execute("select to_regclass('public.migration') is not null").fetchone() == (True,)
+        deployed = is_there(connection, sql.Identifier("public", "migration"))
         rows = connection.execute("select version_num from public.migration").fetchall() if deployed else []
     if not rows:
         raise _Bad("The warehouse was never deployed.", "Run `rollcall deploy`.")

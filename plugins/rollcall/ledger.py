@@ -12,7 +12,7 @@ from rollcall.districts import District
 from rollcall.nights import ImpossibleNightError, impossible_because
 from rollcall.oneroster import MANIFEST
 from rollcall.states import DeliveryState, NightOutcome
-from rollcall.warehouse import Connection
+from rollcall.warehouse import Connection, value
 
 ROLLBACK: Final = "rollback"
 """The source of a delivery that nobody sent: the ledger's row of a publication that went back."""
@@ -247,7 +247,7 @@ def files_read(connection: Connection, district_id: str, sent_names: Sequence[st
         """,
         (district_id, list(sent_names)),
     ).fetchall()
-    return {(str(name), int(str(size)), int(str(moment))) for name, size, moment in rows}
+    return set(rows)
 
 
 def files_of_deliveries(
@@ -262,25 +262,27 @@ def files_of_deliveries(
         """,
         (district_id, list(delivery_ids)),
     ).fetchall()
-    return {(int(str(number)), str(name), int(str(size)), int(str(moment))) for number, name, size, moment in rows}
+    return set(rows)
 
 
 def has_broken_off(connection: Connection, district_id: str, run_id: str) -> bool:
     """Whether a run before this one opened a delivery and did not come to take it, and none was taken since."""
-    row = connection.execute(
-        """
-        select coalesce(max(delivery_id) filter (where state = 'receiving'), 0)
-            > coalesce(max(delivery_id) filter (where state <> 'receiving'), 0)
-        from rollcall.delivery where district_id = %s and source = 'inbox' and run_id <> %s
-        """,
-        (district_id, run_id),
-    ).fetchone()
-    return bool(row and row[0])
+    return bool(
+        value(
+            connection,
+            """
+            select coalesce(max(delivery_id) filter (where state = 'receiving'), 0)
+                > coalesce(max(delivery_id) filter (where state <> 'receiving'), 0)
+            from rollcall.delivery where district_id = %s and source = 'inbox' and run_id <> %s
+            """,
+            (district_id, run_id),
+        )
+    )
 
 
 def last_manifest(connection: Connection, district_id: str) -> tuple[int, int] | None:
     """Size in bytes and time (seconds since 1970) of the manifest that came last with a delivery from the inbox."""
-    row = connection.execute(
+    return connection.execute(
         """
         select size_bytes, extract(epoch from sent_at)::bigint
         from rollcall.delivery_file inner join rollcall.delivery using (delivery_id)
@@ -289,7 +291,6 @@ def last_manifest(connection: Connection, district_id: str) -> tuple[int, int] |
         """,
         (district_id, MANIFEST),
     ).fetchone()
-    return (int(str(row[0])), int(str(row[1]))) if row else None
 
 
 def record_files(connection: Connection, delivery_id: int, files: Sequence[DeliveryFile]) -> None:
@@ -418,7 +419,7 @@ def record_taken_again(connection: Connection, delivery_id: int, run_id: str, by
 
 def last_good_night(connection: Connection, district_id: str) -> date | None:
     """The service date that readers of a district see."""
-    row = connection.execute(
-        "select effective_date from rollcall.publication where district_id = %s", (district_id,)
-    ).fetchone()
-    return row[0] if row else None  # type: ignore[return-value]  # a date column
+    night: date | None = value(
+        connection, "select effective_date from rollcall.publication where district_id = %s", (district_id,)
+    )
+    return night

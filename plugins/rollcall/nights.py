@@ -7,7 +7,7 @@ first; the ledger's own fence (migration 0004) knows no time zones, and lets a n
 from datetime import UTC, date, datetime, timedelta, timezone
 
 from rollcall.districts import District
-from rollcall.warehouse import Connection
+from rollcall.warehouse import Connection, value
 
 FURTHEST_EAST, FURTHEST_WEST = timezone(timedelta(hours=14)), timezone(timedelta(hours=-12))
 
@@ -43,12 +43,13 @@ def to_come_because(district: District, night: date) -> str | None:
 
 def first_night(connection: Connection, district: District) -> date | None:
     """The earliest night of which a delivery was ever accepted; one in the future is a mistake, and no first."""
-    row = connection.execute(
+    night: date | None = value(
+        connection,
         "select min(service_date) from rollcall.delivery"
         " where district_id = %s and accepted_sequence is not null and service_date <= %s",
         (district.district_id, district.service_date(datetime.now(UTC))),
-    ).fetchone()
-    return row[0] if row else None  # type: ignore[return-value]  # a date column
+    )
+    return night
 
 
 def has_come(night: date) -> bool:

@@ -84,7 +84,7 @@ def publication_of(connection: Connection, district_id: str) -> Publication:
         "select sequence, effective_date from rollcall.publication where district_id = %s", (district_id,)
     ).fetchone()
     sequence, night = row or (None, None)
-    return Publication(district_id, sequence, night)  # type: ignore[arg-type]  # as the table is declared
+    return Publication(district_id, sequence, night)
 
 
 def history_table(file: File) -> sql.Identifier:

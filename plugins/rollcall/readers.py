@@ -59,10 +59,7 @@ def readers(connection: Connection) -> list[Reader]:
         """,
         (RESTRICTED_READER, READER, RESTRICTED_READER, READER),
     ).fetchall()
-    return [
-        Reader(str(name), bool(restricted), bool(every), tuple(districts))  # type: ignore[arg-type]  # text[]
-        for name, restricted, every, districts in rows
-    ]
+    return [Reader(name, restricted, every, tuple(districts)) for name, restricted, every, districts in rows]
 
 
 def add_reader(connection: Connection, name: str, *, restricted: bool, by: Person, password: str | None = None) -> str:

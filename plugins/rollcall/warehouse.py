@@ -4,14 +4,17 @@ import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Literal
+from typing import Any, Literal
 
 import psycopg
+from psycopg import sql
+from psycopg.abc import Params, QueryNoTemplate
+from psycopg.rows import TupleRow, scalar_row
 
 from rollcall.local import local_services
 from rollcall.settings import settings
 
-Connection = psycopg.Connection[tuple[object, ...]]
+Connection = psycopg.Connection[TupleRow]
 Role = Literal["rollcall_loader", "rollcall_dbt"]
 
 
@@ -75,6 +78,23 @@ def connect(
             yield connection
     except psycopg.Error as error:
         raise redacted(error) from None
+
+
+def value(connection: Connection, statement: QueryNoTemplate, parameters: Params | None = None) -> Any:
+    """The first column of the one row that a statement returns; None where it returns no row."""
+    with connection.cursor(row_factory=scalar_row) as cursor:
+        return cursor.execute(statement, parameters).fetchone()
+
+
+def values(connection: Connection, statement: QueryNoTemplate, parameters: Params | None = None) -> list[Any]:
+    """The first column of all rows that a statement returns."""
+    with connection.cursor(row_factory=scalar_row) as cursor:
+        return cursor.execute(statement, parameters).fetchall()
+
+
+def is_there(connection: Connection, relation: sql.Identifier) -> bool:
+    """Whether the warehouse has a table or view of that name."""
+    return value(connection, "select to_regclass(%s)", [relation.as_string(connection)]) is not None
 
 
 def redacted(error: psycopg.Error) -> WarehouseError:

@@ -114,11 +114,9 @@ def _copy_publication(
     source: Connection, target: Connection, published: Delivery, district: District, files: Sequence[DeliveryFile]
 ) -> int:
     """The pointer, and the delivery that it points at, with the files of which it is made; returns the sequence."""
-    row = source.execute(
+    ((sequence, effective_date),) = source.execute(
         "select sequence, effective_date from rollcall.publication where district_id = %s", (published.district_id,)
-    ).fetchone()
-    assert row is not None  # noqa: S101 -- the published delivery was found through it
-    sequence, effective_date = int(str(row[0])), row[1]
+    ).fetchall()
     copied = ledger.open_delivery(target, district, published.service_date, "against", published.source)
     target.execute(
         """
@@ -140,7 +138,7 @@ def _copy_publication(
         "values (%s, %s, %s, %s, now())",
         (district.district_id, sequence, copied.delivery_id, effective_date),
     )
-    return sequence
+    return int(sequence)
 
 
 def _copy_rollbacks(source: Connection, target: Connection, from_and_to: tuple[str, str]) -> None:

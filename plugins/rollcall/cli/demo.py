@@ -241,11 +241,8 @@ def _row(state: StackState, district: str, number: int, service_date: date, seco
     if row is None:
         return NightRow(district, number, "no run", 0, 0, 0, 0, 0, None, seconds)
     verdict, sequence, *counts = row
-    landed, set_aside, added, changed, removed = (int(str(count)) for count in counts)
-    return NightRow(
-        district, number, str(verdict), landed, set_aside, added, changed, removed,
-        int(str(sequence)) if sequence is not None else None, seconds,
-    )  # fmt: skip
+    landed, set_aside, added, changed, removed = map(int, counts)  # sums are decimals
+    return NightRow(district, number, verdict, landed, set_aside, added, changed, removed, sequence, seconds)
 
 
 def _problems(rows: list[NightRow], nights: dict[int, dict[str, Delivery]]) -> Iterator[str]:
@@ -261,8 +258,7 @@ def _problems(rows: list[NightRow], nights: dict[int, dict[str, Delivery]]) -> I
         yield f"lakeside-usd, night 2: added, changed, removed should be {told}."
     sent = {LAKESIDE.district_id: 2, HILLCREST.district_id: 1, RIVERBEND.district_id: 1}
     with connect(role=None) as connection:
-        counted = connection.execute("select district_id, count(*) from roster.roster group by 1").fetchall()
-    published = {str(district): int(str(count)) for district, count in counted}
+        published = dict(connection.execute("select district_id, count(*) from roster.roster group by 1").fetchall())
     for district, night in sent.items():
         rows_sent = nights[night][district].expected.roster_rows
         if published.get(district) != rows_sent:

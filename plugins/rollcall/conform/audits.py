@@ -27,7 +27,7 @@ def record_findings(session: Connection, build_id: int, nodes: Iterable[NodeOutc
         " where build_id = %s group by district_id",
         [build_id],
     )
-    return {str(district_id): str(broken) for district_id, broken in rows.fetchall()}
+    return dict(rows.fetchall())
 
 
 def _record(session: Connection, build_id: int, audit: str) -> None:

@@ -11,7 +11,7 @@ from rollcall.log import get_logger
 from rollcall.migrations import LOCK_TIMEOUT, migrate
 from rollcall.readers import limit_readers
 from rollcall.settings import settings
-from rollcall.warehouse import WarehouseError, connect
+from rollcall.warehouse import WarehouseError, connect, values
 
 log = get_logger(__name__)
 
@@ -72,7 +72,7 @@ def _patiently(step: Callable[[], None], warehouse_url: str, deadline: float) ->
             if LOCK_NOT_AVAILABLE not in str(error):
                 raise
             with connect(warehouse_url, role=None) as connection:
-                found = [str(who) for (who,) in connection.execute(_IN_THE_WAY).fetchall()]
+                found = values(connection, _IN_THE_WAY)
             in_the_way = (
                 f"Open transactions are in the way of the deploy: {', '.join(found) or 'they have just ended'}."
             )

@@ -12,7 +12,7 @@ from rollcall.ledger import landing_schema
 from rollcall.log import at_work_on, get_logger
 from rollcall.oneroster import FILE_BY_NAME
 from rollcall.states import DeliveryState
-from rollcall.warehouse import Connection, connect
+from rollcall.warehouse import Connection, connect, is_there, value
 
 log = get_logger(__name__)
 
@@ -55,20 +55,18 @@ def is_whole(session: Connection, delivery_id: int) -> bool:
         " from rollcall.delivery_file where delivery_id = %s and file = any(%s)",
         [delivery_id, list(FILE_BY_NAME)],
     ).fetchall()
-    set_aside = {str(file): rows for file, _, rows, _ in expected if rows}
+    set_aside = {file: rows for file, _, rows, _ in expected if rows}
     if set_aside and set_aside_counts(session, landing_schema(delivery_id)) != set_aside:
         return False
-    return all(gated and _landed_rows(session, delivery_id, str(file)) == rows for file, rows, _, gated in expected)
+    return all(gated and _landed_rows(session, delivery_id, file) == rows for file, rows, _, gated in expected)
 
 
 def _landed_rows(session: Connection, delivery_id: int, file: str) -> int | None:
     """How many rows lie in a landed table; None if there is no such table."""
-    schema, table = landing_schema(delivery_id), FILE_BY_NAME[file].table_name
-    exists = session.execute("select to_regclass(%s)", [f"{schema}.{table}"]).fetchone()
-    if exists is None or exists[0] is None:
+    table = sql.Identifier(landing_schema(delivery_id), FILE_BY_NAME[file].table_name)
+    if not is_there(session, table):
         return None
-    counted = session.execute(sql.SQL("select count(*) from {}").format(sql.Identifier(schema, table))).fetchone()
-    return int(str(counted[0])) if counted else None
+    return int(value(session, sql.SQL("select count(*) from {}").format(table)))
 
 
 def drop_landed(warehouse_url: str, older_than: timedelta) -> list[int]:
@@ -96,10 +94,10 @@ def drop_landed(warehouse_url: str, older_than: timedelta) -> list[int]:
             " order by delivery_id",
             [[state for state in DeliveryState if state.is_settled], older_than],
         ).fetchall()
-        for delivery_id in [int(str(row[0])) for row in rows if row[1]]:
+        for delivery_id in [number for number, is_published in rows if is_published]:
             with connection.transaction():
                 _reduce(connection, landing_schema(delivery_id))
-        dropped = [int(str(row[0])) for row in rows if not row[1]]
+        dropped = [number for number, is_published in rows if not is_published]
         for delivery_id in dropped:
             schema = sql.Identifier(landing_schema(delivery_id))
             connection.execute(sql.SQL("drop schema if exists {} cascade").format(schema))

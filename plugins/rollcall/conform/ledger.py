@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from rollcall.conform.history import undo_unpublished
 from rollcall.conform.outcomes import NodeOutcome
 from rollcall.ledger import close_night
-from rollcall.warehouse import Connection
+from rollcall.warehouse import Connection, value, values
 
 
 @dataclass(frozen=True)
@@ -31,20 +31,21 @@ def waiting_deliveries(session: Connection, except_districts: set[str]) -> list[
         " order by district_id, accepted_sequence",
         [sorted(except_districts)],
     )
-    return [AcceptedDelivery(*row) for row in rows.fetchall()]  # type: ignore[arg-type]
+    return [AcceptedDelivery(*row) for row in rows.fetchall()]
 
 
 def retire_overtaken(session: Connection) -> None:
     """Close accepted deliveries that are not newer than what is published: time only moves forward."""
     with session.transaction():
-        retired = session.execute(
+        retired = values(
+            session,
             "update rollcall.delivery set state = 'superseded', state_reason = 'a newer delivery is published'"
             " from rollcall.publication where delivery.state = 'accepted'"
             " and publication.district_id = delivery.district_id"
-            " and delivery.accepted_sequence <= publication.sequence returning delivery.delivery_id"
-        ).fetchall()
-        for (delivery_id,) in retired:
-            close_night(session, int(str(delivery_id)))
+            " and delivery.accepted_sequence <= publication.sequence returning delivery.delivery_id",
+        )
+        for delivery_id in retired:
+            close_night(session, delivery_id)
 
 
 def freeze(session: Connection, deliveries: list[AcceptedDelivery], split_from: int | None) -> int:
@@ -54,11 +55,9 @@ def freeze(session: Connection, deliveries: list[AcceptedDelivery], split_from: 
         The build's id.
     """
     with session.transaction():
-        row = session.execute(
-            "insert into rollcall.build (split_from_build_id) values (%s) returning build_id", [split_from]
-        ).fetchone()
-        assert row is not None  # noqa: S101 - insert … returning always answers
-        build_id = int(str(row[0]))
+        build_id: int = value(
+            session, "insert into rollcall.build (split_from_build_id) values (%s) returning build_id", [split_from]
+        )
         with session.cursor() as cursor:
             cursor.executemany(
                 "insert into rollcall.build_delivery (build_id, delivery_id, district_id, sequence)"
@@ -100,13 +99,12 @@ def abandon_running_builds(session: Connection) -> list[int]:
         The builds' ids.
     """
     with session.transaction():
-        rows = session.execute("select build_id, district_id from rollcall.current_build").fetchall()
-        undo_unpublished(session, [str(district_id) for _, district_id in rows])
-        abandoned = session.execute(
+        undo_unpublished(session, values(session, "select district_id from rollcall.current_build"))
+        return values(
+            session,
             "update rollcall.build set state = 'abandoned', finished_at = now() where state = 'running'"
-            " returning build_id"
+            " returning build_id",
         )
-        return [int(str(row[0])) for row in abandoned.fetchall()]
 
 
 def settle(session: Connection, delivery_id: int, state: str, reason: str) -> None:

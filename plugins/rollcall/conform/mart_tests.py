@@ -10,7 +10,7 @@ from psycopg import sql
 
 from rollcall.conform.dbt_build import DataTest, compile_tests
 from rollcall.log import get_logger
-from rollcall.warehouse import Connection, connect, redacted
+from rollcall.warehouse import Connection, connect, redacted, value
 
 log = get_logger(__name__)
 
@@ -66,10 +66,10 @@ def check_marts(warehouse_url: str) -> list[MartFinding]:
     """
     with connect(warehouse_url, role="rollcall_dbt", autocommit=True) as session:
         session.execute(f"set application_name = 'rollcall-mart-tests'; set statement_timeout = '{LONGEST_STATEMENT}'")
-        if session.execute("select pg_try_advisory_lock(%s)", [MART_TESTS_LOCK]).fetchone() != (True,):
+        if not value(session, "select pg_try_advisory_lock(%s)", [MART_TESTS_LOCK]):
             log.info("Somebody else is testing.")
             return []
-        untested = {str(district): int(str(number)) for district, number in session.execute(_UNTESTED).fetchall()}
+        untested = dict(session.execute(_UNTESTED).fetchall())
         if not untested:
             return []
         begun = time.monotonic()
@@ -122,7 +122,7 @@ def _failures(session: Connection, test: DataTest) -> list[MartFinding]:
             raise
         log.warning("%s was not asked: %s", test.name, redacted(error))
         return []
-    return [MartFinding(str(district), test.name, test.severity, int(str(count))) for district, count in rows]
+    return [MartFinding(district, test.name, test.severity, count) for district, count in rows]
 
 
 def _record(

@@ -8,11 +8,11 @@ from psycopg import sql
 from rollcall.conform.history import HISTORY_TABLES
 from rollcall.conform.session import conforming
 from rollcall.districts import District
-from rollcall.ledger import deliveries_in_state, lock_acceptance
+from rollcall.ledger import deliveries_in_state, last_good_night, lock_acceptance
 from rollcall.nights import to_come_because
 from rollcall.pointer import correct_effective_date
 from rollcall.states import DeliveryState
-from rollcall.warehouse import Connection
+from rollcall.warehouse import Connection, value, values
 from rollcall.who import Person
 
 # What was put away for good stands for no night.
@@ -127,7 +127,7 @@ def correct_night(
     """
     with conforming(warehouse_url) as session, session.transaction():
         lock_acceptance(session, district.district_id)
-        published = _published_night(session, district.district_id)
+        published = last_good_night(session, district.district_id)
         given_up = wrong or published
         if given_up is None:
             raise CannotCorrectNightError(f"Nothing of {district.district_id} is published; say --from which night.")
@@ -154,7 +154,7 @@ def move_night(
     Returns:
         The ids of the deliveries that were of the wrong night.
     """
-    delivery_ids = [int(str(row[0])) for row in session.execute(_CLAIMS, [district_id, wrong]).fetchall()]
+    delivery_ids = values(session, _CLAIMS, [district_id, wrong])
     act = {
         "district": district_id,
         "from": wrong,
@@ -164,8 +164,7 @@ def move_night(
         "login": by.login,
         "why": why,
     }
-    recorded = session.execute(_RECORD, act).fetchone()
-    act["correction"] = recorded and recorded[0]
+    act["correction"] = value(session, _RECORD, act)
     for table in HISTORY_TABLES:
         session.execute(sql.SQL(_MOVE_ENDS).format(table=sql.Identifier(*table.split("."))), act)
     for statement in (_MOVE_DELIVERIES, _TAKE_NIGHT_FROM_EVENTS, _MOVE_NIGHT):
@@ -175,21 +174,13 @@ def move_night(
 
 def nights_to_come(session: Connection, district_id: str, but: date | None = None) -> tuple[date, ...]:
     """The nights that have come nowhere, and that deliveries of a district stand for."""
-    rows = session.execute(_STILL_TO_COME, [district_id, but or date.min]).fetchall()
-    return tuple(row[0] for row in rows)  # type: ignore[misc]  # a date column
+    return tuple(values(session, _STILL_TO_COME, [district_id, but or date.min]))
 
 
 def night_before(session: Connection, district_id: str, night: date) -> date | None:
     """The last night that has come, before another one, which readers were shown."""
-    row = session.execute(_NIGHT_BEFORE, [district_id, night]).fetchone()
-    return row[0] if row else None  # type: ignore[return-value]  # a date column
-
-
-def _published_night(session: Connection, district_id: str) -> date | None:
-    row = session.execute(
-        "select effective_date from rollcall.publication where district_id = %s", [district_id]
-    ).fetchone()
-    return row[0] if row else None  # type: ignore[return-value]  # a date column
+    before: date | None = value(session, _NIGHT_BEFORE, [district_id, night])
+    return before
 
 
 def _check(session: Connection, district: District, published: date | None, wrong: date, to: date) -> None:
@@ -245,5 +236,4 @@ def _overtaken(
 ) -> tuple[int, date] | None:
     """The newest delivery that was superseded by one of the wrong night, and is not older than the right one."""
     reasons = [f"Delivery {number} of {wrong} took its place." for number in delivery_ids]
-    row = session.execute(_NEWEST_SUPERSEDED, [district_id, reasons, to]).fetchone()
-    return (int(str(row[0])), row[1]) if row else None  # type: ignore[return-value]  # a date column
+    return session.execute(_NEWEST_SUPERSEDED, [district_id, reasons, to]).fetchone()

@@ -14,7 +14,7 @@ from rollcall.nights import come_everywhere, has_come
 from rollcall.oneroster import FILES
 from rollcall.pointer import publish
 from rollcall.states import DeliveryState
-from rollcall.warehouse import Connection, connect
+from rollcall.warehouse import Connection, connect, value, values
 from rollcall.who import Person
 
 BOUNDS = ("valid_from_seq", "valid_to_seq", "end_reason", "ended_on")
@@ -191,7 +191,7 @@ def _present(session: Connection, district_id: str) -> tuple[int, date]:
         raise CannotRollBackError(f"The ledger knows no district {district_id!r}; `rollcall status` lists them.")
     if row[1] is None:
         raise CannotRollBackError(f"Nothing of {district_id} was ever published: there is nothing to go back to.")
-    return int(str(row[1])), row[2]  # type: ignore[return-value]  # a date column
+    return row[1], row[2]
 
 
 def _night_that_came(session: Connection, district_id: str, night: date, by: Person, why: str) -> date:
@@ -212,8 +212,7 @@ def _candidates(session: Connection, district_id: str, present: int, to: int | N
             f"Delivery {waiting[0].delivery_id} of {district_id} is accepted and waits for its build. Wait until "
             "`rollcall status` says how it ended, then go back."
         )
-    rows = session.execute(_PUBLISHED_BEFORE, [district_id, present]).fetchall()
-    published = [int(str(row[0])) for row in rows]
+    published = values(session, _PUBLISHED_BEFORE, [district_id, present])
     if to is None or to in published:
         return published if to is None else [to]
     if to >= present:
@@ -223,10 +222,9 @@ def _candidates(session: Connection, district_id: str, present: int, to: int | N
 
 
 def _next_sequence(session: Connection, district_id: str) -> int:
-    row = session.execute(
-        "select 1 + max(accepted_sequence) from rollcall.delivery where district_id = %s", [district_id]
-    ).fetchone()
-    return int(str(row[0])) if row else 1
+    return int(
+        value(session, "select 1 + max(accepted_sequence) from rollcall.delivery where district_id = %s", [district_id])
+    )
 
 
 def _restore(
@@ -272,24 +270,22 @@ def _restore_table(session: Connection, table: str, district_id: str, to: int, s
     session.execute(sql.SQL(_CLOSE).format(**parts))
     session.execute(sql.SQL(_INSERT).format(**parts))
     session.execute("drop table restoration")
-    return Restored(*(int(str(count)) for count in row or (0, 0, 0)))
+    return Restored(*(row or (0, 0, 0)))
 
 
 def _columns(session: Connection, table: str) -> list[str]:
     """The columns of a history table that are of the record."""
-    rows = session.execute(
+    return values(
+        session,
         "select attname from pg_attribute where attrelid = %s::regclass and attnum > 0 and not attisdropped"
         " and attname <> all(%s) order by attnum",
         [table, list(BOUNDS)],
-    ).fetchall()
-    return [str(row[0]) for row in rows]
+    )
 
 
 def _record(session: Connection, act: dict[str, object]) -> int:
     """The ledger's rows: a delivery that nobody sent, as yet accepted, and who went back and why."""
-    row = session.execute(_RECORD, act).fetchone()
-    assert row is not None  # noqa: S101 -- what was published was a delivery
-    return int(str(row[0]))
+    return int(value(session, _RECORD, act))
 
 
 def _count(session: Connection, delivery_id: int, changes: dict[str, Restored]) -> None:

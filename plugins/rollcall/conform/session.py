@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 from rollcall.conform.ledger import abandon_running_builds
 from rollcall.log import get_logger
-from rollcall.warehouse import Connection, connect
+from rollcall.warehouse import Connection, connect, value
 
 log = get_logger(__name__)
 
@@ -50,8 +50,7 @@ def _take_lock(session: Connection) -> None:
 
 
 def _try_lock(session: Connection) -> bool:
-    row = session.execute("select pg_try_advisory_lock(%s)", [CONFORM_LOCK]).fetchone()
-    return bool(row and row[0])
+    return bool(value(session, "select pg_try_advisory_lock(%s)", [CONFORM_LOCK]))
 
 
 def _end_orphaned_backends(session: Connection) -> None:

@@ -11,7 +11,7 @@ from rollcall.ledger import Delivery
 from rollcall.log import at_work_on, get_logger
 from rollcall.oneroster import FILE_NAMES
 from rollcall.states import DeliveryState
-from rollcall.warehouse import Connection, connect
+from rollcall.warehouse import Connection, connect, value, values
 
 log = get_logger(__name__)
 
@@ -69,15 +69,16 @@ def accept_approved() -> list[int]:
         The deliveries that are accepted now.
     """
     with connect() as connection:
-        rows = connection.execute(
+        approved = values(
+            connection,
             """
             select delivery_id from rollcall.hold inner join rollcall.delivery using (delivery_id)
             where settlement = 'approved' and state = any(%s) order by service_date, arrived_at
             """,
             ([state for state in DeliveryState if state.may_be_accepted],),
-        ).fetchall()
+        )
     accepted = []
-    for delivery_id in (int(str(row[0])) for row in rows):
+    for delivery_id in approved:
         with connect() as connection:
             acceptance = accept_in(connection, delivery_id)
             ledger.close_night(connection, delivery_id)
@@ -123,7 +124,8 @@ def _judge_absences(connection: Connection, delivery: Delivery, *, approved: boo
 
 
 def _next_sequence(connection: Connection, delivery: Delivery) -> int:
-    row = connection.execute(
+    sequence: int = value(
+        connection,
         """
         update rollcall.delivery
         set state = 'accepted', state_reason = null, accepted_at = now(), decided_at = now(),
@@ -134,5 +136,5 @@ def _next_sequence(connection: Connection, delivery: Delivery) -> int:
         returning accepted_sequence
         """,
         (delivery.district_id, delivery.delivery_id),
-    ).fetchone()
-    return int(str(row[0])) if row else 0
+    )
+    return sequence

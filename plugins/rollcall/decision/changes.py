@@ -23,7 +23,7 @@ from rollcall.landing.typed import (
 from rollcall.ledger import Delivery, DeliveryFile
 from rollcall.oneroster import FILE_BY_NAME, FILES, File
 from rollcall.published import Publication, history_table, publication_of
-from rollcall.warehouse import Connection
+from rollcall.warehouse import Connection, is_there, value
 
 PLANNING = "set local work_mem = '96MB'; set local enable_nestloop = off; set local jit = off"
 """Deliveries are looked through whole: a nested loop is always a misjudgment. Undone by `AS_EVER`."""
@@ -125,20 +125,19 @@ def _record(connection: Connection, comparison: Comparison, unnamed: dict[str, i
 
 def was_compared(connection: Connection, delivery: Delivery) -> bool:
     """Whether a delivery's changes were computed, against whatever readers saw then."""
-    name = f"{delivery.landing_schema}.{COMPARED}"
-    row = connection.execute("select to_regclass(%s) is not null", (name,)).fetchone()
-    return bool(row and row[0])
+    return is_there(connection, sql.Identifier(delivery.landing_schema, COMPARED))
 
 
 def stand(connection: Connection, delivery: Delivery) -> bool:
     """Whether what was computed of a delivery's changes is all there, and against what readers see now."""
-    row = connection.execute(
+    compared_with_it = value(
+        connection,
         sql.SQL("select count(*) filter (where against_sequence is not distinct from %s) from {}").format(
             sql.Identifier(delivery.landing_schema, COMPARED)
         ),
         (publication_of(connection, delivery.district_id).sequence,),
-    ).fetchone()
-    return row == (len(FILES),)
+    )
+    return bool(compared_with_it == len(FILES))
 
 
 def _write_file(connection: Connection, comparison: Comparison, file: File, sent: DeliveryFile | None) -> int:

@@ -19,7 +19,7 @@ from rollcall.decision.safeguards import Safeguards
 from rollcall.landing.places import copy_places
 from rollcall.ledger import DeliveryFile
 from rollcall.oneroster import FILE_BY_NAME, LANDED_FILE_NAMES, File
-from rollcall.warehouse import Connection
+from rollcall.warehouse import Connection, value
 
 FEWEST_TOGETHER = 8
 """So many who go at once from a file's end are a sign by themselves: more than a family, or a teacher's classes."""
@@ -160,13 +160,8 @@ def _is_named(connection: Connection, comparison: Comparison, file: File, source
     """Whether tonight's file names a record, be it in a row that is set aside."""
     if source_id is None:
         return False
-    row = connection.execute(
-        sql.SQL("select exists (select from ({named}) as named where source_id = %(id)s)").format(
-            named=_named_ids(comparison, file)
-        ),
-        {"id": source_id},
-    ).fetchone()
-    return bool(row and row[0])
+    is_among_them = sql.SQL("select exists (select from ({named}) as named where source_id = %(id)s)")
+    return bool(value(connection, is_among_them.format(named=_named_ids(comparison, file)), {"id": source_id}))
 
 
 def _named_ids(comparison: Comparison, file: File) -> sql.Composed:
@@ -193,7 +188,7 @@ def _tail(connection: Connection, found: Forecast, file: File, before: DeliveryF
     connection.execute("analyze earlier")
     row = connection.execute(_count_tail(found, file)).fetchone()
     connection.execute(f"drop table earlier; {AS_EVER}")
-    return Tail(*(int(str(number)) for number in row)) if row else Tail(0, 0, 0)
+    return Tail(*(row or (0, 0, 0)))
 
 
 def _count_tail(found: Forecast, file: File) -> sql.Composed:

@@ -7,7 +7,7 @@ from rollcall.gate.landed import set_aside_counts
 from rollcall.ledger import DeliveryFile, landing_schema
 from rollcall.oneroster import FILE_BY_NAME
 from rollcall.published import publication_of
-from rollcall.warehouse import Connection
+from rollcall.warehouse import Connection, value
 
 
 def names_all_it_has(sent: DeliveryFile) -> bool:
@@ -29,7 +29,8 @@ def has_doubtful_rows(connection: Connection, sent: DeliveryFile) -> bool:
     if listed.get(sent.file) != sent.rows_set_aside:
         return True
     publication = publication_of(connection, ledger.delivery(connection, sent.delivery_id).district_id)
-    row = connection.execute(
+    doubtful = value(
+        connection,
         sql.SQL(
             """
             select exists (
@@ -45,5 +46,5 @@ def has_doubtful_rows(connection: Connection, sent: DeliveryFile) -> bool:
             published=publication.records(FILE_BY_NAME[sent.file]),
         ),
         {"file": sent.file},
-    ).fetchone()
-    return bool(row and row[0])
+    )
+    return bool(doubtful)

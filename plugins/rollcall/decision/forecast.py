@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, fields, replace
 
 from psycopg import sql
+from psycopg.rows import TupleRow
 
 from rollcall import ledger
 from rollcall.decision.changes import AS_EVER, PLANNING, Comparison, has_ended, school_of, write_changes
@@ -261,9 +262,7 @@ def _count_rekeyings(
     _note(found, rows, ("rekeyed",))
 
 
-def _note(found: dict[str | None, Counts], rows: list[tuple[object, ...]], names: tuple[str, ...]) -> None:
+def _note(found: dict[str | None, Counts], rows: list[TupleRow], names: tuple[str, ...]) -> None:
     """Add to the counts of each school what was counted; None is no school, or one that nobody knows."""
     for school, *numbers in rows:
-        key = None if school is None else str(school)
-        counted = {name: int(str(number)) for name, number in zip(names, numbers, strict=True)}
-        found[key] = replace(found.get(key, Counts()), **counted)
+        found[school] = replace(found.get(school, Counts()), **dict(zip(names, numbers, strict=True)))

@@ -71,7 +71,7 @@ def hold_of(connection: Connection, delivery_id: int, *, lock: bool = False) -> 
     if row is None:
         return None
     number, reasons, change_list, settlement, by, why = row
-    return Hold(number, tuple(Reason(**reason) for reason in reasons), change_list, settlement, by, why)  # type: ignore[arg-type, attr-defined]  # as the table is declared
+    return Hold(number, tuple(Reason(**reason) for reason in reasons), change_list, settlement, by, why)
 
 
 def open_hold(

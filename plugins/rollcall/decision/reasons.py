@@ -110,4 +110,4 @@ def _codes_against(connection: Connection, delivery: Delivery, file: str) -> lis
         """,
         (delivery.delivery_id, file),
     ).fetchall()
-    return [(str(code), str(detail) if detail else None) for code, detail in rows]
+    return [(code, detail or None) for code, detail in rows]

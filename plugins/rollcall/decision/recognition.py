@@ -7,7 +7,7 @@ from rollcall.ledger import Delivery
 from rollcall.oneroster import FILE_NAMES
 from rollcall.pointer import move_effective_date
 from rollcall.states import DeliveryState
-from rollcall.warehouse import Connection, connect
+from rollcall.warehouse import Connection, connect, value
 
 FOLLOWED = (DeliveryState.HELD, DeliveryState.DISCARDED, DeliveryState.REJECTED)
 """States whose verdict a delivery of the same content takes over."""
@@ -60,11 +60,13 @@ def _compare(connection: Connection, delivery: Delivery) -> None:
 
 
 def _says_no_changes(connection: Connection, delivery: Delivery) -> bool:
-    row = connection.execute(
-        "select exists (select from rollcall.check_result where delivery_id = %s and code = %s)",
-        (delivery.delivery_id, NO_CHANGES),
-    ).fetchone()
-    return bool(row and row[0])
+    return bool(
+        value(
+            connection,
+            "select exists (select from rollcall.check_result where delivery_id = %s and code = %s)",
+            (delivery.delivery_id, NO_CHANGES),
+        )
+    )
 
 
 def _nothing_changed(connection: Connection, delivery: Delivery) -> None:

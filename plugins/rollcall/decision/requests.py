@@ -82,14 +82,13 @@ def answer_settled_requests(district_id: str) -> int:
 def _open_holds(district_id: str) -> list[tuple[int, str]]:
     """The deliveries of a district that wait for a person, with their runs."""
     with connect() as connection:
-        rows = connection.execute(
+        return connection.execute(
             """
             select delivery_id, run_id from rollcall.hold inner join rollcall.delivery using (delivery_id)
             where district_id = %s and settlement is null order by delivery_id
             """,
             (district_id,),
         ).fetchall()
-    return [(int(str(delivery_id)), str(run_id)) for delivery_id, run_id in rows]
 
 
 def _given(api: httpx.Client, district_id: str, run_id: str) -> Answer | None:

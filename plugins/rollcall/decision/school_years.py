@@ -178,4 +178,4 @@ def _sessions(connection: Connection, query: sql.Composed) -> list[Session]:
             " where start_date is not null and end_date is not null"
         ).format(query)
     ).fetchall()
-    return [Session(*row) for row in rows]  # type: ignore[arg-type]  # an integer and two dates
+    return [Session(*row) for row in rows]

@@ -90,7 +90,7 @@ def _recorded(connection: Connection, hold: Hold, answer: Answer) -> Ruling | No
         """,
         (hold.delivery_id, answer.via, answer.by, answer.at),
     ).fetchone()
-    return Ruling(hold, row[0], row[1]) if row else None  # type: ignore[arg-type]  # as the table is declared
+    return Ruling(hold, row[0], row[1]) if row else None
 
 
 def _outcome(connection: Connection, delivery: Delivery, hold: Hold, answer: Answer) -> tuple[Outcome, str | None]:

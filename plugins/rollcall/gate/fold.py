@@ -10,7 +10,7 @@ from rollcall.landing.typed import is_to_be_deleted, make_typed
 from rollcall.ledger import landing_schema
 from rollcall.oneroster import ROLES
 from rollcall.published import publication_of
-from rollcall.warehouse import connect
+from rollcall.warehouse import connect, value
 
 ROLES_BY_WEIGHT: Sequence[str] = (
     "student",
@@ -132,8 +132,8 @@ def fold_roles(warehouse_url: str, delivery_id: int) -> None:
         roles, users = landed.get(ROLES.name), landed.get("users")
         if roles is None or users is None or roles.rejected or users.rejected:
             return
-        torn = connection.execute("select exists (select from ragged_row where file = %s)", (ROLES.name,)).fetchone()
-        is_whole = _is_whole(roles) and not (torn and torn[0])
+        torn = value(connection, "select exists (select from ragged_row where file = %s)", (ROLES.name,))
+        is_whole = _is_whole(roles) and not torn
         delivery = ledger.delivery(connection, delivery_id)
         folded = connection.execute(
             sql.SQL(FOLD).format(

@@ -157,8 +157,8 @@ def judged_since(connection: Connection, delivery: Delivery) -> Before | None:
     ).fetchall()
     if not rows:
         return None
-    latest = ledger.delivery(connection, max(int(str(since)) for _, since in rows))
-    names = [str(name) for name, since in rows if since == latest.delivery_id]
+    latest = ledger.delivery(connection, max(since for _, since in rows))
+    names = [name for name, since in rows if since == latest.delivery_id]
     there = [name for name in names if _are_there(connection, (latest, delivery), FILE_BY_NAME[name])]
     return Before(latest, frozenset(there)) if there else None
 
@@ -376,7 +376,7 @@ def _fully_listed(connection: Connection, before: Delivery, file: File, asked: C
         """,
         (before.delivery_id, file.name, list(asked)),
     ).fetchall()
-    return {str(code): int(str(failed)) for code, failed in rows}
+    return dict(rows)
 
 
 def _take_over(
@@ -414,7 +414,7 @@ def _taken_over(connection: Connection, file: File) -> dict[str, int]:
     rows = connection.execute(
         sql.SQL("select code, count(*) from {} group by code").format(sql.Identifier(taken_over_table(file)))
     ).fetchall()
-    return {str(code): int(str(count)) for code, count in rows}
+    return dict(rows)
 
 
 def _empty(connection: Connection, tables: Collection[str]) -> frozenset[str]:

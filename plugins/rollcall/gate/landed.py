@@ -8,7 +8,7 @@ from psycopg import sql
 from rollcall.gate.inspection import LandedRowsGoneError
 from rollcall.ledger import landing_schema
 from rollcall.oneroster import FILE_BY_NAME, File
-from rollcall.warehouse import Connection
+from rollcall.warehouse import Connection, is_there, value
 
 
 @dataclass(frozen=True)
@@ -79,20 +79,17 @@ def set_aside_counts(connection: Connection, schema: str) -> dict[str, int] | No
         schema: The delivery's.
     """
     table = sql.Identifier(schema, "row_set_aside")
-    found = connection.execute("select to_regclass(%s) is not null", (table.as_string(connection),)).fetchone()
-    if not (found and found[0]):
+    if not is_there(connection, table):
         return None
     counted = connection.execute(
         sql.SQL("select file, count(distinct row_number) from {} group by file").format(table)
     ).fetchall()
-    return {str(file): int(str(count)) for file, count in counted}
+    return dict(counted)
 
 
 def _row_count(connection: Connection, schema: str, file: File) -> int | None:
     """How many rows a file's table holds; None without a table."""
     table = sql.Identifier(schema, file.table_name)
-    found = connection.execute("select to_regclass(%s) is not null", (table.as_string(connection),)).fetchone()
-    if not (found and found[0]):
+    if not is_there(connection, table):
         return None
-    counted = connection.execute(sql.SQL("select count(*) from {}").format(table)).fetchone()
-    return int(str(counted[0])) if counted else 0
+    return int(value(connection, sql.SQL("select count(*) from {}").format(table)))

@@ -128,7 +128,7 @@ def _counts(connection: Connection, delivery_id: int, file: str) -> tuple[int, i
         """,
         (delivery_id, file),
     ).fetchone()
-    return row or (0, 0)  # type: ignore[return-value]  # two bigints
+    return row or (0, 0)
 
 
 def _share(file: str, set_aside: int, landed: int) -> str:

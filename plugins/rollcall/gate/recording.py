@@ -8,7 +8,7 @@ from rollcall.gate.inspection import Evaluation, GateError
 from rollcall.ledger import Delivery
 from rollcall.oneroster import File
 from rollcall.published import publication_of
-from rollcall.warehouse import Connection
+from rollcall.warehouse import Connection, value
 
 ROWS_LISTED = 10_000
 """How many rows of a rule in a file the ledger lists, the first ones; its count is always whole."""
@@ -46,16 +46,19 @@ def clear(connection: Connection, delivery_id: int, file: str, codes: Sequence[s
 
 def landing_objected(connection: Connection, delivery_id: int, file: str, gate_codes: Sequence[str]) -> bool:
     """Whether a check that is not the gate's failed critically: landing found the file unusable."""
-    row = connection.execute(
-        """
-        select exists (
-            select from rollcall.check_result
-            where delivery_id = %s and file = %s and severity = 'critical' and rows_failed > 0 and not code = any(%s)
+    return bool(
+        value(
+            connection,
+            """
+            select exists (
+                select from rollcall.check_result
+                where delivery_id = %s and file = %s and severity = 'critical' and rows_failed > 0
+                    and not code = any(%s)
+            )
+            """,
+            (delivery_id, file, list(gate_codes)),
         )
-        """,
-        (delivery_id, file, list(gate_codes)),
-    ).fetchone()
-    return bool(row and row[0])
+    )
 
 
 def record_check(connection: Connection, delivery_id: int, evaluation: Evaluation, rows_checked: int) -> None:

@@ -14,7 +14,7 @@ from psycopg import sql
 from rollcall.landing.schema import drop_relation
 from rollcall.ledger import Delivery
 from rollcall.oneroster import FILES, TO_BE_DELETED, Column, File, Kind
-from rollcall.warehouse import Connection
+from rollcall.warehouse import Connection, is_there
 
 TRIMMED = "nullif(btrim({cell}), '')"
 
@@ -156,9 +156,7 @@ def reading(file: File, night: date = date.min) -> sql.Composed:
 def make_missing_typed(connection: Connection, delivery: Delivery) -> None:
     """Make those typed relations that are not there, of the files that a roster is made of."""
     for file in FILES:
-        name = typed_table(delivery, file).as_string(connection)
-        row = connection.execute("select to_regclass(%s) is null", (name,)).fetchone()
-        if row and row[0]:
+        if not is_there(connection, typed_table(delivery, file)):
             make_typed(connection, delivery, file)
 
 

@@ -111,12 +111,12 @@ def findings_of(connection: Connection, delivery_id: int) -> list[Found]:
     places = _places(connection, delivery_id)
     found = [
         Found(
-            str(file),
-            str(code),
-            severity,  # type: ignore[arg-type]  # as the table is declared
-            max(int(str(count)), len(places.get((str(file), str(code)), ()))),
-            str(detail) if detail else None,
-            tuple(places.get((str(file), str(code)), (NOWHERE,))),
+            file,
+            code,
+            severity,
+            max(count, len(places.get((file, code), ()))),
+            detail or None,
+            tuple(places.get((file, code), (NOWHERE,))),
         )
         for file, code, severity, count, detail in checks
     ]
@@ -147,5 +147,5 @@ def _places(connection: Connection, delivery_id: int) -> dict[tuple[str, str], l
     ).fetchall()
     places: dict[tuple[str, str], list[Place]] = {}
     for file, code, *place in rows:
-        places.setdefault((str(file), str(code)), []).append(Place(*place))  # type: ignore[arg-type]  # as declared
+        places.setdefault((file, code), []).append(Place(*place))
     return places

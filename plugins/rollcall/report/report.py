@@ -3,6 +3,8 @@
 from datetime import date
 from typing import NamedTuple
 
+from psycopg.rows import class_row
+
 from rollcall import ledger
 from rollcall.airflow_api import AirflowUnreachableError
 from rollcall.decision.requests import answer_settled_requests
@@ -14,7 +16,7 @@ from rollcall.report.notify import Message, notify
 from rollcall.report.posting import leave_receipt
 from rollcall.sftp import SftpAccount
 from rollcall.states import NightOutcome
-from rollcall.warehouse import Connection, connect
+from rollcall.warehouse import Connection, connect, value
 
 log = get_logger(__name__)
 
@@ -91,12 +93,12 @@ def _outcome(
 
 def _recorded(connection: Connection, district: District, night: date) -> Recorded | None:
     """What the ledger says of the night already."""
-    row = connection.execute(
-        "select outcome, coalesce(message, ''), delivery_id from rollcall.night "
-        "where district_id = %s and service_date = %s",
-        (district.district_id, night),
-    ).fetchone()
-    return Recorded(*row) if row else None  # type: ignore[arg-type]  # as the table is declared
+    with connection.cursor(row_factory=class_row(Recorded)) as cursor:
+        return cursor.execute(
+            "select outcome, coalesce(message, '') as message, delivery_id from rollcall.night "
+            "where district_id = %s and service_date = %s",
+            (district.district_id, night),
+        ).fetchone()
 
 
 def _is_its_to_close(
@@ -113,14 +115,17 @@ def _is_its_to_close(
 def _close_requests(district: District) -> None:
     """Answer Airflow's requests whose hold was settled lately by a newer delivery or the command line."""
     with connect() as connection:
-        row = connection.execute(
+        settled_lately = value(
+            connection,
             """
-            select count(*) from rollcall.hold inner join rollcall.delivery using (delivery_id)
-            where district_id = %s and settled_via <> 'airflow' and settled_at > now() - interval '7 days'
+            select exists (
+                select from rollcall.hold inner join rollcall.delivery using (delivery_id)
+                where district_id = %s and settled_via <> 'airflow' and settled_at > now() - interval '7 days'
+            )
             """,
             (district.district_id,),
-        ).fetchone()
-    if row is None or row[0] == 0:
+        )
+    if not settled_lately:
         return
     try:
         answer_settled_requests(district.district_id)

@@ -200,16 +200,16 @@ def _from_ledger(connection: Connection, now: datetime) -> Iterator[tuple[Distri
         district, outcome, night, delivery, sequence, last_good, message, delivery_state = row[:8]
         rollback, rollback_reason, known, bad, since, waiting, waiting_night = row[8:]
         nights = _Nights(
-            frozenset(known),  # type: ignore[call-overload]  # date[]
-            frozenset(bad),  # type: ignore[call-overload]
-            since,  # type: ignore[arg-type]  # as the tables are declared
-            (waiting, waiting_night) if waiting is not None else None,  # type: ignore[arg-type]
+            frozenset(known),
+            frozenset(bad),
+            since,
+            (waiting, waiting_night) if waiting is not None else None,
         )
-        state = state_of(str(outcome) if outcome else None, str(delivery_state) if delivery_state else None)
+        state = state_of(outcome, delivery_state)
         if rollback is not None:  # readers see what a person went back to, not what came last
             state, delivery, message = "rolled_back", rollback, rollback_reason
         yield (
-            DistrictState(str(district), state, night, delivery, sequence, last_good, len(nights.bad), message),  # type: ignore[arg-type]
+            DistrictState(district, state, night, delivery, sequence, last_good, len(nights.bad), message),
             nights,
         )
 
