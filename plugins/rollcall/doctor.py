@@ -34,7 +34,7 @@ MOST_NAMED = 3
 
 
 @dataclass(frozen=True)
-class Finding:
+class Diagnosis:
     """What one check found.
 
     Attributes:
@@ -54,15 +54,15 @@ class Finding:
         return asdict(self)
 
 
-def examine() -> list[Finding]:
-    """Every check's finding, in order."""
-    findings: dict[str, Finding] = {}
+def examine() -> list[Diagnosis]:
+    """Every check's diagnosis, in order."""
+    diagnoses: dict[str, Diagnosis] = {}
     for name, check in CHECKS.items():
-        if name in NEED_THE_WAREHOUSE and not findings["warehouse"].ok:
-            findings[name] = Finding(name, False, "Not looked at: the warehouse does not answer.")
+        if name in NEED_THE_WAREHOUSE and not diagnoses["warehouse"].ok:
+            diagnoses[name] = Diagnosis(name, False, "Not looked at: the warehouse does not answer.")
         else:
-            findings[name] = _finding(name, check)
-    return list(findings.values())
+            diagnoses[name] = _diagnosis(name, check)
+    return list(diagnoses.values())
 
 
 class _Bad(Exception):  # noqa: N818 -- no error of Rollcall's: what a check has to tell
@@ -71,13 +71,13 @@ class _Bad(Exception):  # noqa: N818 -- no error of Rollcall's: what a check has
         self.what, self.to_do = what, to_do
 
 
-def _finding(name: str, check: Callable[[], str]) -> Finding:
+def _diagnosis(name: str, check: Callable[[], str]) -> Diagnosis:
     try:
-        return Finding(name, True, check())
+        return Diagnosis(name, True, check())
     except _Bad as bad:
-        return Finding(name, False, bad.what, bad.to_do)
+        return Diagnosis(name, False, bad.what, bad.to_do)
     except WarehouseError as error:
-        return Finding(name, False, str(error), "See that PostgreSQL runs and that AIRFLOW_CONN_WAREHOUSE names it.")
+        return Diagnosis(name, False, str(error), "See that PostgreSQL runs and that AIRFLOW_CONN_WAREHOUSE names it.")
 
 
 def _warehouse_answers() -> str:

@@ -15,11 +15,10 @@ from helpers.deliveries import execute, query
 from helpers.inbox import Server, district, sftp_server
 from helpers.logged import heard_by
 
-from rollcall import ledger
+from rollcall import findings, ledger
 from rollcall.airflow.operators.hold import HoldOperator
 from rollcall.decision.reasons import Reason
 from rollcall.ledger import Delivery, DeliveryFile
-from rollcall.report import ordered_findings
 from rollcall.report.posting import leave_receipt
 from rollcall.report.receipt import Receipt, receipt_of
 from rollcall.report.receipt_csv import findings_csv, summary_csv
@@ -158,7 +157,7 @@ def found_in_all(url: str, delivery_id: int, file: str, code: str, severity: str
 def test_a_long_list_ends_with_how_many_more(
     warehouse_url: str, delivery: Delivery, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ordered_findings, "MOST_ROWS_PER_CODE", 2)
+    monkeypatch.setattr(findings, "MOST_ROWS_PER_CODE", 2)
     rows = [(number, str(number)) for number in range(2, 27)]
     found(warehouse_url, delivery.delivery_id, "users", "users_role_invalid", "critical", *rows)
     found(warehouse_url, delivery.delivery_id, "orgs", "orgs_type_invalid", "critical", (2, "1"))

@@ -18,7 +18,7 @@ from rollcall.archive.inbox import TakenFile
 from rollcall.archive.store import Archive
 from rollcall.archive.unpack import Delivered, delivered_files
 from rollcall.arrival.listing import InboxFile
-from rollcall.arrival.notes import UnusableDeliveryError
+from rollcall.arrival.unusable import UnusableDeliveryError
 from rollcall.districts import UploadLimits
 from rollcall.ledger import DeliveryFile
 

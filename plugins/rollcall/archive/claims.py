@@ -15,8 +15,8 @@ from rollcall.archive.store import Archive
 from rollcall.archive.unpack import as_sent
 from rollcall.arrival.listing import InboxFile, canonical_name, is_standard
 from rollcall.arrival.look import list_folder
-from rollcall.arrival.notes import Note, add_note
 from rollcall.districts import District, UploadLimits
+from rollcall.findings import Finding, add_finding
 from rollcall.ledger import add_files, files_of, files_of_deliveries
 from rollcall.names import is_text, named
 from rollcall.sftp import patience
@@ -165,7 +165,7 @@ def _record(delivery_id: int, taken: Iterable[tuple[LeftFile, TakenFile]]) -> No
         add_files(connection, new)
         if new:
             names = named(file.sent_name for file in new)
-            add_note(connection, delivery_id, Note("file_left_behind", detail=f"It was {names}."))
+            add_finding(connection, delivery_id, Finding("file_left_behind", detail=f"It was {names}."))
 
 
 async def _archived(

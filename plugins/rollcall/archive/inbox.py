@@ -17,7 +17,7 @@ from rollcall.archive.store import Archive, StoredBytes
 from rollcall.arrival.limits import excess_of, file_excess
 from rollcall.arrival.listing import InboxFile, assess
 from rollcall.arrival.look import called_absent, list_folder
-from rollcall.arrival.notes import UnusableDeliveryError
+from rollcall.arrival.unusable import UnusableDeliveryError
 from rollcall.districts import UploadLimits
 from rollcall.ledger import DeliveryFile
 from rollcall.names import is_text, shown

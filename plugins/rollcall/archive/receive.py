@@ -19,9 +19,10 @@ from rollcall.arrival.formats import foreign_format
 from rollcall.arrival.listing import InboxFile, assess, is_standard, of_another_night
 from rollcall.arrival.look import list_folder
 from rollcall.arrival.manifest import MOST_BYTES, Manifest, disagreements, read_manifest, with_modes
-from rollcall.arrival.notes import NO_CHANGES, Note, UnusableDeliveryError, add_note, record_notes
 from rollcall.arrival.taken_before import is_news, read_before
+from rollcall.arrival.unusable import CODES, NO_CHANGES, UnusableDeliveryError
 from rollcall.districts import District
+from rollcall.findings import Finding, add_finding, replace_findings
 from rollcall.ledger import Delivery, DeliveryFile
 from rollcall.log import at_work_on, get_logger
 from rollcall.names import is_text, named
@@ -166,7 +167,7 @@ def _receive_from_inbox(district: District, account: SftpAccount, delivery: Deli
 
     keep = district.inbox == "keep"
 
-    async def claim_and_archive() -> tuple[list[TakenFile], list[Note]]:
+    async def claim_and_archive() -> tuple[list[TakenFile], list[Finding]]:
         async with account.connect() as session:
             await put_back(session, district, delivery.delivery_id)
             listing = await list_folder(session)
@@ -184,13 +185,13 @@ def _receive_from_inbox(district: District, account: SftpAccount, delivery: Deli
             return taken, _strays(listing)
 
     try:
-        taken, notes = asyncio.run(claim_and_archive())
+        taken, findings = asyncio.run(claim_and_archive())
     except UnusableDeliveryError as error:
         _put_back(account, delivery)
-        record_refusal(delivery, error.note)
+        record_refusal(delivery, error.finding)
         log.warning("The delivery is left in the inbox as it is.")
         return
-    files = record_delivered(archive, district, delivery, taken, notes)
+    files = record_delivered(archive, district, delivery, taken, findings)
     _empty_inbox(district, account, delivery, files)
     done = "left the inbox as it is" if keep else "emptied the inbox"
     size = sum(file.size_bytes for file in files)
@@ -207,39 +208,43 @@ def _put_back(account: SftpAccount, delivery: Delivery) -> None:
     asyncio.run(act())
 
 
-def record_refusal(delivery: Delivery, note: Note) -> None:
+def record_refusal(delivery: Delivery, finding: Finding) -> None:
     """Write down that a delivery is rejected unread: nothing of it was archived, it lies where it lay."""
     with connect() as connection:
-        record_notes(connection, delivery.delivery_id, [note])
-        ledger.set_state(connection, delivery.delivery_id, DeliveryState.REJECTED, note.sentence)
+        replace_findings(connection, delivery.delivery_id, CODES, [finding])
+        ledger.set_state(connection, delivery.delivery_id, DeliveryState.REJECTED, finding.message)
 
 
-def _strays(listing: Sequence[InboxFile]) -> list[Note]:
+def _strays(listing: Sequence[InboxFile]) -> list[Finding]:
     """What lies in the inbox and nobody takes."""
     strays = [file.name for file in assess(listing, ()).strays]
     left = {
         "file_unknown": [name for name in strays if is_text(name)],
         "file_name_unreadable": [name for name in strays if not is_text(name)],
     }
-    return [Note(code, detail=f"Left in the inbox: {named(names)}.") for code, names in left.items() if names]
+    return [Finding(code, detail=f"Left in the inbox: {named(names)}.") for code, names in left.items() if names]
 
 
 def record_delivered(
-    archive: Archive, district: District, delivery: Delivery, taken: Sequence[TakenFile], notes: Sequence[Note] = ()
+    archive: Archive,
+    district: District,
+    delivery: Delivery,
+    taken: Sequence[TakenFile],
+    findings: Sequence[Finding] = (),
 ) -> list[DeliveryFile]:
     """Write what was archived into the ledger as the delivery's content; what cannot be used is rejected.
 
     Args:
-        notes: What is to be noted besides what is found.
+        findings: What is to be noted besides what is found.
     """
     try:
         delivered = delivered_files(archive, delivery.delivery_id, taken, district.upload)
     except UnusableDeliveryError as error:
         delivered = Delivered(tuple(as_sent(delivery.delivery_id, item) for item in taken))
         _write_index(archive, delivery, delivered.files)
-        _record(delivery, delivered.files, notes, rejected=error.note)
+        _record(delivery, delivered.files, findings, rejected=error.finding)
     else:
-        delivered = replace(delivered, notes=(*delivered.notes, *notes))
+        delivered = replace(delivered, findings=(*delivered.findings, *findings))
         _write_index(archive, delivery, delivered.files)
         _record_content(archive, district, delivery, delivered)
     return list(delivered.files)
@@ -253,8 +258,8 @@ def _receive_injected(district: District, delivery: Delivery) -> None:
         raise ledger.UnknownDeliveryError(
             f"{delivery.source!r} names nothing that was put in for {delivery.district_id}; `rollcall inject` tells it."
         )
-    note = Note("put_in_by_hand", detail=f"By {found.by}" + (f": {found.why}" if found.why else "."))
-    record_delivered(archive, district, delivery, found.taken(district.files), [note])
+    finding = Finding("put_in_by_hand", detail=f"By {found.by}" + (f": {found.why}" if found.why else "."))
+    record_delivered(archive, district, delivery, found.taken(district.files), [finding])
 
 
 def _receive_from_archive(district: District, delivery: Delivery) -> None:
@@ -280,23 +285,31 @@ def _record_content(archive: Archive, district: District, delivery: Delivery, de
     foreign = foreign_format(file.sent_name for file in files if "/" not in file.file)
     if foreign is not None:  # under their own names nothing reads them, not even the one that both formats have
         _record(
-            delivery, [replace(file, file=file.sent_name) for file in files], delivered.notes, rejected=Note(foreign)
+            delivery,
+            [replace(file, file=file.sent_name) for file in files],
+            delivered.findings,
+            rejected=Finding(foreign),
         )
         return
     names = {file.file for file in files}
-    notes = [*delivered.notes, *_file_notes(files), *_manifest_notes(files, manifest), *_old_files(district, files)]
+    findings = [
+        *delivered.findings,
+        *_file_findings(files),
+        *_manifest_findings(files, manifest),
+        *_old_files(district, files),
+    ]
     rejected = None
     if names & set(FILE_NAMES):
-        notes += _missing(district, names, manifest)
+        findings += _missing(district, names, manifest)
     elif manifest is not None and manifest.announces_nothing:
-        notes.append(Note(NO_CHANGES))
+        findings.append(Finding(NO_CHANGES))
     else:
-        rejected = Note("no_roster_files")
-    _record(delivery, files, notes, rejected)
+        rejected = Finding("no_roster_files")
+    _record(delivery, files, findings, rejected)
 
 
 def _record(
-    delivery: Delivery, files: Sequence[DeliveryFile], notes: Sequence[Note], rejected: Note | None = None
+    delivery: Delivery, files: Sequence[DeliveryFile], findings: Sequence[Finding], rejected: Finding | None = None
 ) -> None:
     """Write the delivery's content into the ledger; from here on the archive's copy is the delivery."""
     packaging = "zip" if any(file.file.lower().endswith(".zip") and "/" not in file.file for file in files) else "loose"
@@ -306,9 +319,9 @@ def _record(
             "update rollcall.delivery set content_hash = %s, packaging = %s where delivery_id = %s",
             (content_hash(files), packaging, delivery.delivery_id),
         )
-        record_notes(connection, delivery.delivery_id, [*notes, *([rejected] if rejected else [])])
+        replace_findings(connection, delivery.delivery_id, CODES, [*findings, *([rejected] if rejected else [])])
         state = DeliveryState.REJECTED if rejected else DeliveryState.RECEIVED
-        ledger.set_state(connection, delivery.delivery_id, state, rejected.sentence if rejected else None)
+        ledger.set_state(connection, delivery.delivery_id, state, rejected.message if rejected else None)
 
 
 def content_hash(files: Sequence[DeliveryFile]) -> str:
@@ -330,40 +343,42 @@ def _manifest(archive: Archive, files: Sequence[DeliveryFile]) -> Manifest | Non
         return read_manifest(source.read(MOST_BYTES))
 
 
-def _manifest_notes(files: Sequence[DeliveryFile], manifest: Manifest | None) -> list[Note]:
+def _manifest_findings(files: Sequence[DeliveryFile], manifest: Manifest | None) -> list[Finding]:
     if manifest is None:
-        return [Note("manifest_missing", MANIFEST)]
-    return [*manifest.notes, *disagreements(files, manifest)]
+        return [Finding("manifest_missing", MANIFEST)]
+    return [*manifest.findings, *disagreements(files, manifest)]
 
 
-def _file_notes(files: Sequence[DeliveryFile]) -> Iterator[Note]:
+def _file_findings(files: Sequence[DeliveryFile]) -> Iterator[Finding]:
     """Names that are not quite the standard's, and files that a roster has no use for."""
     csvs = [file for file in files if not file.file.lower().endswith(".zip") and "/" not in file.file]
     for file in csvs:
         name = PurePosixPath(file.sent_name).name
         if file.file in (*LANDED_FILE_NAMES, MANIFEST) and name != f"{file.file}.csv":
-            yield Note("file_name_case", file.file, f"Sent as {named([name])}.")
+            yield Finding("file_name_case", file.file, f"Sent as {named([name])}.")
     others = [file for file in csvs if file.file not in (*LANDED_FILE_NAMES, MANIFEST)]
     unused = [file.sent_name for file in others if is_standard(file.file)]
     unknown = [file.sent_name for file in others if not is_standard(file.file)]
     if unused:
-        yield Note("file_not_used", detail=f"Found: {named(unused)}.")
+        yield Finding("file_not_used", detail=f"Found: {named(unused)}.")
     if unknown:
-        yield Note("file_unknown", detail=f"Found: {named(unknown)}.")
+        yield Finding("file_unknown", detail=f"Found: {named(unknown)}.")
 
 
-def _old_files(district: District, files: Sequence[DeliveryFile]) -> list[Note]:
+def _old_files(district: District, files: Sequence[DeliveryFile]) -> list[Finding]:
     """The files that may be of another night than the newest one."""
     dated = {file.sent_name: file for file in files if file.sent_at and "/" not in file.file}
     moments = {name: file.sent_at.timestamp() for name, file in dated.items() if file.sent_at}
     old = of_another_night(moments, district.one_night_hours)
-    return [Note("files_of_two_nights", file.file) for name, file in dated.items() if name in old]
+    return [Finding("files_of_two_nights", file.file) for name, file in dated.items() if name in old]
 
 
-def _missing(district: District, names: set[str], manifest: Manifest | None) -> list[Note]:
+def _missing(district: District, names: set[str], manifest: Manifest | None) -> list[Finding]:
     """The expected files that are not there; one that the manifest calls absent is no failure."""
     return [
-        Note("file_missing", name, severity="info" if manifest and manifest.modes.get(name) == "absent" else None)
+        Finding(
+            "file_missing", name, given_severity="info" if manifest and manifest.modes.get(name) == "absent" else None
+        )
         for name in sorted(set(district.files) - names)
     ]
 
@@ -392,7 +407,7 @@ def _record_overrun(delivery: Delivery, taken: Sequence[TakenFile]) -> list[Deli
         with connect() as connection:
             ledger.add_files(connection, late)
             names = named(file.sent_name for file in late)
-            add_note(connection, delivery.delivery_id, Note("file_replaced", detail=f"It was {names}."))
+            add_finding(connection, delivery.delivery_id, Finding("file_replaced", detail=f"It was {names}."))
     return late
 
 

@@ -11,8 +11,9 @@ from rollcall.archive.inbox import TakenFile
 from rollcall.archive.store import Archive, Incoming, StoredBytes
 from rollcall.archive.zips import BLOCK_BYTES, BROKEN, look_into, member_name, open_zip
 from rollcall.arrival.listing import canonical_name
-from rollcall.arrival.notes import Note, UnusableDeliveryError
+from rollcall.arrival.unusable import UnusableDeliveryError
 from rollcall.districts import UploadLimits
+from rollcall.findings import Finding
 from rollcall.ledger import DeliveryFile
 from rollcall.names import named
 
@@ -23,11 +24,11 @@ class Delivered:
 
     Attributes:
         files: One entry per CSV, with a zip itself as an entry of its own.
-        notes: What is to be noted about the packaging.
+        findings: What is to be noted about the packaging.
     """
 
     files: tuple[DeliveryFile, ...]
-    notes: tuple[Note, ...] = ()
+    findings: tuple[Finding, ...] = ()
 
 
 def delivered_files(archive: Archive, delivery_id: int, taken: Sequence[TakenFile], upload: UploadLimits) -> Delivered:
@@ -43,7 +44,7 @@ def delivered_files(archive: Archive, delivery_id: int, taken: Sequence[TakenFil
         UnusableDeliveryError: the zip is broken, encrypted, or unreasonable; or a file is there twice.
     """
     files: list[DeliveryFile] = []
-    notes: list[Note] = []
+    findings: list[Finding] = []
     for item in taken:
         if item.is_overtaken:
             files.append(replace(as_sent(delivery_id, item), file=f"overtaken/{item.sent_name}"))
@@ -52,9 +53,9 @@ def delivered_files(archive: Archive, delivery_id: int, taken: Sequence[TakenFil
         if item.listed.is_zip:
             unpacked = _unpack(archive, delivery_id, item, upload)
             files += unpacked.files
-            notes += unpacked.notes
+            findings += unpacked.findings
     _refuse_twins(files)
-    return Delivered(tuple(files), tuple(notes))
+    return Delivered(tuple(files), tuple(findings))
 
 
 def as_sent(delivery_id: int, item: TakenFile) -> DeliveryFile:
@@ -83,7 +84,7 @@ def _unpack(archive: Archive, delivery_id: int, item: TakenFile, upload: UploadL
             unpacked.append((info, incoming))
         stored = [(info, archive.file(incoming)) for info, incoming in unpacked]
         return Delivered(
-            tuple(_entry(delivery_id, member_name(info), kept, item) for info, kept in stored), contents.notes
+            tuple(_entry(delivery_id, member_name(info), kept, item) for info, kept in stored), contents.findings
         )
 
 

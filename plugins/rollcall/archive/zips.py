@@ -12,8 +12,9 @@ from typing import IO
 
 from rollcall.arrival.limits import told
 from rollcall.arrival.listing import canonical_name, is_finished, is_standard
-from rollcall.arrival.notes import Note, UnusableDeliveryError
+from rollcall.arrival.unusable import UnusableDeliveryError
 from rollcall.districts import UploadLimits
+from rollcall.findings import Finding
 from rollcall.names import named, shown
 from rollcall.signatures import LONGEST, Kind, kind_of
 
@@ -46,7 +47,7 @@ class Contents:
     """What is to be unpacked, and what is to be noted."""
 
     members: tuple[zipfile.ZipInfo, ...]
-    notes: tuple[Note, ...]
+    findings: tuple[Finding, ...]
 
 
 def open_zip(source: IO[bytes]) -> zipfile.ZipFile:
@@ -89,11 +90,11 @@ def look_into(package: zipfile.ZipFile, packed_bytes: int, upload: UploadLimits)
     folder = _folder_of_the_set(files)
     wanted = [info for info in files if _is_csv(info) and _path(info).parent in (folder, PurePosixPath())]
     _refuse_unreasonable(wanted, packed_bytes, upload)
-    notes = [Note("zip_in_folder")] if folder.parts else []
+    findings = [Finding("zip_in_folder")] if folder.parts else []
     left = [member_name(info) for info in files if info not in wanted]
     if left:
-        notes.append(Note("file_unknown", detail=f"Left in the zip: {named(left)}."))
-    return Contents(tuple(wanted), tuple(notes))
+        findings.append(Finding("file_unknown", detail=f"Left in the zip: {named(left)}."))
+    return Contents(tuple(wanted), tuple(findings))
 
 
 def member_name(info: zipfile.ZipInfo) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
-from rollcall.arrival.notes import Note
+from rollcall.findings import Finding
 from rollcall.ledger import DeliveryFile
 from rollcall.names import named
 from rollcall.oneroster import FILE_NAMES, LANDED_FILE_NAMES, MANIFEST, MODES, OTHER_FILES
@@ -29,12 +29,12 @@ class Manifest:
 
     Attributes:
         modes: The standard's file name to ``bulk``, ``delta`` or ``absent``; without those on which it is not clear.
-        notes: What is wrong with it, looked at alone.
+        findings: What is wrong with it, looked at alone.
         is_readable: Whether anything in it was understood.
     """
 
     modes: Mapping[str, str]
-    notes: tuple[Note, ...]
+    findings: tuple[Finding, ...]
     is_readable: bool
 
     @property
@@ -51,26 +51,26 @@ def read_manifest(content: bytes) -> Manifest:
     """
     values = _properties(content)
     if not values:
-        return Manifest({}, (Note("manifest_unreadable", MANIFEST),), is_readable=False)
+        return Manifest({}, (Finding("manifest_unreadable", MANIFEST),), is_readable=False)
     by_name = {name.lower(): name for name in (*LANDED_FILE_NAMES, *OTHER_FILES)}
     modes: dict[str, str] = {}
-    notes: list[Note] = []
+    findings: list[Finding] = []
     for key, found in values.items():
         file = by_name.get(key.removeprefix("file.")) if key.startswith("file.") else None
         if file is None:
             continue
         if len(found) > 1:
-            notes.append(Note("manifest_property_twice", file))
+            findings.append(Finding("manifest_property_twice", file))
         elif found <= set(MODES):
             modes[file] = next(iter(found))
         else:
-            notes.append(Note("manifest_mode_unknown", file))
+            findings.append(Finding("manifest_mode_unknown", file))
     missing = [name for name in REQUIRED if name.lower() not in values]
     if missing:
-        notes.append(Note("manifest_property_missing", MANIFEST, f"Missing: {', '.join(missing)}."))
+        findings.append(Finding("manifest_property_missing", MANIFEST, f"Missing: {', '.join(missing)}."))
     if any(not KNOWN_VERSION.fullmatch(version) for version in values.get(VERSION, ())):
-        notes.append(Note("manifest_version", MANIFEST))
-    return Manifest(modes, tuple(notes), is_readable=True)
+        findings.append(Finding("manifest_version", MANIFEST))
+    return Manifest(modes, tuple(findings), is_readable=True)
 
 
 def with_modes(files: Sequence[DeliveryFile], manifest: Manifest | None) -> list[DeliveryFile]:
@@ -89,23 +89,23 @@ def with_modes(files: Sequence[DeliveryFile], manifest: Manifest | None) -> list
     ]
 
 
-def disagreements(files: Sequence[DeliveryFile], manifest: Manifest) -> Iterator[Note]:
+def disagreements(files: Sequence[DeliveryFile], manifest: Manifest) -> Iterator[Finding]:
     """Where the manifest and the files that are there say different things; the files win."""
     present = {file.file for file in files}
-    unclear = {note.file for note in manifest.notes}
+    unclear = {finding.file for finding in manifest.findings}
     for name in LANDED_FILE_NAMES:
         mode = manifest.modes.get(name, "absent")
         if name in present and mode == "absent" and name not in unclear and manifest.is_readable:
-            yield Note("manifest_file_not_listed", name)
+            yield Finding("manifest_file_not_listed", name)
         if name not in present and mode != "absent":
-            yield Note("manifest_file_missing", name)
+            yield Finding("manifest_file_missing", name)
     others = [
         name
         for name in OTHER_FILES
         if manifest.modes.get(name, "absent") != "absent" and f"{name}.csv".lower() not in map(str.lower, present)
     ]
     if others:
-        yield Note("manifest_file_missing", MANIFEST, f"Missing: {named(others)}.")
+        yield Finding("manifest_file_missing", MANIFEST, f"Missing: {named(others)}.")
 
 
 def _properties(content: bytes) -> dict[str, set[str]]:

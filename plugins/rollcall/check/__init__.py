@@ -3,12 +3,12 @@
 from rollcall.check.check import check_path
 from rollcall.check.from_disk import NotReadableError
 from rollcall.check.published_state import NothingToCompareError
-from rollcall.check.verdict import CheckVerdict, FileVerdict, Finding, NoVerdict, Trouble
+from rollcall.check.verdict import CheckVerdict, FileVerdict, FindingLine, NoVerdict, Trouble
 
 __all__ = [
     "CheckVerdict",
     "FileVerdict",
-    "Finding",
+    "FindingLine",
     "NoVerdict",
     "NotReadableError",
     "NothingToCompareError",

@@ -12,7 +12,7 @@ from rollcall.archive.receive import record_delivered, record_refusal
 from rollcall.archive.store import Archive, StoredBytes
 from rollcall.arrival.limits import excess
 from rollcall.arrival.listing import InboxFile, assess
-from rollcall.arrival.notes import UnusableDeliveryError
+from rollcall.arrival.unusable import UnusableDeliveryError
 from rollcall.districts import District, UploadLimits
 from rollcall.ledger import Delivery
 from rollcall.names import LONGEST_PATH, shown
@@ -44,7 +44,7 @@ def receive_from(path: Path, archive: Archive, district: District, service_date:
     try:
         taken = asyncio.run(_take(path, archive, district.upload))
     except UnusableDeliveryError as error:
-        record_refusal(delivery, error.note)
+        record_refusal(delivery, error.finding)
         return _as_recorded(delivery)
     except OSError as error:
         name = shown(str(error.filename or path), LONGEST_PATH)

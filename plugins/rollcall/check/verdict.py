@@ -8,9 +8,9 @@ from pydantic import BaseModel, Field
 from rollcall import ledger
 from rollcall.codes import Severity
 from rollcall.decision.reasons import Reason
+from rollcall.findings import FIX_ORDER, Finding, findings_of, in_order
 from rollcall.landing.formats import format_of_delivery
 from rollcall.ledger import Delivery, DeliveryFile
-from rollcall.report.ordered_findings import FIX_ORDER, Found, as_found, findings_of
 from rollcall.warehouse import connect
 
 PACKAGING = {"zip": "zip", "loose": "loose files", None: "loose files"}
@@ -24,7 +24,7 @@ class FileVerdict(BaseModel):
     verdict: str
 
 
-class Finding(BaseModel):
+class FindingLine(BaseModel):
     """One thing to mend; holds no values."""
 
     file: str
@@ -42,7 +42,7 @@ class CheckVerdict(BaseModel):
     verdict: Literal["accept", "hold", "reject"]
     format: str
     files: dict[str, FileVerdict] = Field(default_factory=dict)
-    findings: list[Finding] = Field(default_factory=list)
+    findings: list[FindingLine] = Field(default_factory=list)
 
 
 class Trouble(BaseModel):
@@ -77,12 +77,12 @@ def verdict_on(
         files = {file.file: file for file in ledger.files_of(connection, delivery.delivery_id)}
         found = findings_of(connection, delivery.delivery_id)
     known = {(each.file, each.code) for each in found}
-    why = [each for each in as_found(reasons) if (each.file, each.code) not in known]
+    why = [each for each in in_order(reason.as_finding() for reason in reasons) if (each.file, each.code) not in known]
     return CheckVerdict(
         verdict=verdict,
         format=f"{format_of_delivery(file.format for file in files.values())}, {PACKAGING[delivery.packaging]}",
         files={name: _file_verdict(files[name], verdict) for name in FIX_ORDER if name in files},
-        findings=[finding for each in [*why, *found] for finding in _findings(each)],
+        findings=[line for each in [*why, *found] for line in _lines(each)],
     )
 
 
@@ -91,10 +91,10 @@ def _file_verdict(file: DeliveryFile, verdict: str) -> FileVerdict:
     return FileVerdict(rows=file.rows_landed or 0, rejected=file.rows_set_aside or 0, verdict=file.verdict or verdict)
 
 
-def _findings(found: Found) -> Iterator[Finding]:
+def _lines(found: Finding) -> Iterator[FindingLine]:
     """A finding per row, and one for the rows that are not listed."""
-    for place in found.places:
-        yield Finding(
+    for place in found.listed:
+        yield FindingLine(
             file=found.file,
             row=place.row,
             sourced_id=place.sourced_id,
@@ -104,7 +104,7 @@ def _findings(found: Found) -> Iterator[Finding]:
             message=found.message_at(place),
         )
     if found.more:
-        yield Finding(
+        yield FindingLine(
             file=found.file,
             row=None,
             sourced_id=None,

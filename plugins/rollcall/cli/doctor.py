@@ -14,13 +14,15 @@ def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] 
     """Look at what Rollcall needs: the warehouse, the archive, who may read them; exits 1 when something is amiss."""
     from rollcall.doctor import examine
 
-    findings = examine()
+    diagnoses = examine()
     if as_json:
-        typer.echo(json.dumps([finding.as_dict() for finding in findings], indent=2))
+        typer.echo(json.dumps([diagnosis.as_dict() for diagnosis in diagnoses], indent=2))
     else:
         table = make_table("Check", "", "What was found", wraps=("What was found",))
-        for finding in findings:
-            table.add_row(finding.check, "ok" if finding.ok else "BAD", f"{finding.what} {finding.to_do}".strip())
+        for diagnosis in diagnoses:
+            table.add_row(
+                diagnosis.check, "ok" if diagnosis.ok else "BAD", f"{diagnosis.what} {diagnosis.to_do}".strip()
+            )
         console.print(table)
-    if not all(finding.ok for finding in findings):
+    if not all(diagnosis.ok for diagnosis in diagnoses):
         raise typer.Exit(1)

@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.padding import Padding
 from rich.text import Text
 
-from rollcall.check import CheckVerdict, Finding
+from rollcall.check import CheckVerdict, FindingLine
 from rollcall.cli.output import make_table
 from rollcall.codes import Code, catalog
 
@@ -41,7 +41,7 @@ def print_verdict(verdict: CheckVerdict) -> None:
         found = [finding for finding in shown if finding.severity == severity]
         if found:
             console.print(Text(f"\n{heading}", style="bold"))
-        by_code: dict[str, list[Finding]] = {}
+        by_code: dict[str, list[FindingLine]] = {}
         for finding in found:
             by_code.setdefault(finding.code, []).append(finding)
         for code, same in by_code.items():
@@ -62,7 +62,7 @@ def _headline(verdict: CheckVerdict) -> str:
     return SENTENCE[verdict.verdict]
 
 
-def _worth_showing(verdict: CheckVerdict) -> list[Finding]:
+def _worth_showing(verdict: CheckVerdict) -> list[FindingLine]:
     """What is to be mended first: of files that are not OneRoster only that, of rejected ones only what is critical."""
     found = verdict.findings
     if verdict.verdict != "reject":
@@ -87,7 +87,7 @@ def _print_files(console: Console, verdict: CheckVerdict) -> None:
     console.print(table)
 
 
-def _print_code(console: Console, code: str, found: list[Finding]) -> None:
+def _print_code(console: Console, code: str, found: list[FindingLine]) -> None:
     """What is wrong, where, and how to mend it."""
     known = catalog().get(code)
     files = {file: list(same) for file, same in groupby(found, key=lambda finding: finding.file)}
@@ -105,7 +105,7 @@ def _print_code(console: Console, code: str, found: list[Finding]) -> None:
         console.print(Padding(Text(paragraph), (0, 0, 0, 4), expand=False))
 
 
-def _common_message(found: list[Finding], known: Code | None) -> str:
+def _common_message(found: list[FindingLine], known: Code | None) -> str:
     """What is said of all findings of a code; what is said of some only comes with them."""
     messages = {finding.message for finding in found if not finding.message.startswith(MORE)}
     if len(messages) == 1:
@@ -113,7 +113,7 @@ def _common_message(found: list[Finding], known: Code | None) -> str:
     return known.message if known and all(message.startswith(known.message) for message in messages) else ""
 
 
-def _where(found: list[Finding], message: str) -> str:
+def _where(found: list[FindingLine], message: str) -> str:
     """Where in a file: the header's cells, the first rows and how many more there are."""
     whole = [finding.message.removeprefix(message).strip() for finding in found if finding.row is None]
     header = [_place(finding.column, finding, message) for finding in found if finding.row == HEADER_ROW]
@@ -129,7 +129,7 @@ def _where(found: list[Finding], message: str) -> str:
     return " ".join(parts)
 
 
-def _place(name: str | None, finding: Finding, message: str, *, with_column: bool = False) -> str:
+def _place(name: str | None, finding: FindingLine, message: str, *, with_column: bool = False) -> str:
     """A cell of the header or a row, with what is said of it alone."""
     detail = finding.message.removeprefix(message).strip().rstrip(".")
     if finding.row == HEADER_ROW:

@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass
 
 from rollcall import ledger
 from rollcall.codes import message_of
+from rollcall.findings import WHOLE_DELIVERY, Finding
 from rollcall.ledger import Delivery, DeliveryFile
 from rollcall.oneroster import LANDED_FILE_NAMES, ROLES
 from rollcall.warehouse import Connection
@@ -31,6 +32,10 @@ class Reason:
     count: int = 0
     of: int = 0
     limit_percent: float | None = None
+
+    def as_finding(self) -> Finding:
+        """The reason as a finding about its file, or about the delivery as a whole."""
+        return Finding(self.code, self.file or WHOLE_DELIVERY, given_severity="critical", sentence=self.sentence)
 
     def as_row(self) -> dict[str, object]:
         """The reason as the ledger keeps it."""

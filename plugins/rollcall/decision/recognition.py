@@ -1,8 +1,9 @@
 """What a delivery is, seen beside those that came before: new, or one whose verdict is known without reading it."""
 
 from rollcall import ledger
-from rollcall.arrival.notes import NO_CHANGES, Note, add_note
+from rollcall.arrival.unusable import NO_CHANGES
 from rollcall.decision.holds import supersede_holds
+from rollcall.findings import Finding, add_finding
 from rollcall.ledger import Delivery
 from rollcall.oneroster import FILE_NAMES
 from rollcall.pointer import move_effective_date
@@ -74,13 +75,13 @@ def _nothing_changed(connection: Connection, delivery: Delivery) -> None:
     published = ledger.published_delivery(connection, delivery.district_id)
     accepted = ledger.deliveries_in_state(connection, delivery.district_id, [DeliveryState.ACCEPTED])
     if published is None and not accepted:
-        note = Note("no_changes_to_nothing")
-        add_note(connection, delivery.delivery_id, note)
-        ledger.set_state(connection, delivery.delivery_id, DeliveryState.REJECTED, note.sentence)
+        finding = Finding("no_changes_to_nothing")
+        add_finding(connection, delivery.delivery_id, finding)
+        ledger.set_state(connection, delivery.delivery_id, DeliveryState.REJECTED, finding.message)
         return
     if published and not accepted and delivery.service_date >= published.service_date:
         move_effective_date(connection, delivery.district_id, delivery.delivery_id, delivery.service_date)
-    ledger.set_state(connection, delivery.delivery_id, DeliveryState.UNCHANGED, Note(NO_CHANGES).sentence)
+    ledger.set_state(connection, delivery.delivery_id, DeliveryState.UNCHANGED, Finding(NO_CHANGES).message)
 
 
 def _follow(connection: Connection, delivery: Delivery, known: Delivery) -> None:
@@ -92,7 +93,7 @@ def _follow(connection: Connection, delivery: Delivery, known: Delivery) -> None
         "rejected": f"Its content equals delivery {known.delivery_id}, which was rejected: {known.state_reason}",
     }[known.state]
     if state is DeliveryState.REJECTED:
-        add_note(
-            connection, delivery.delivery_id, Note("equals_rejected", detail=f"It was delivery {known.delivery_id}.")
+        add_finding(
+            connection, delivery.delivery_id, Finding("equals_rejected", detail=f"It was delivery {known.delivery_id}.")
         )
     ledger.set_state(connection, delivery.delivery_id, state, reason, same_as=known.delivery_id)

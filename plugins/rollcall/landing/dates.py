@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from psycopg import sql
 
-from rollcall.landing.file_findings import Finding, Place
+from rollcall.findings import Finding, Place
 from rollcall.oneroster import Column
 from rollcall.warehouse import Connection
 
@@ -47,8 +47,8 @@ def tidy_dates(connection: Connection, table: sql.Identifier, columns: Sequence[
     if changes:
         connection.execute(sql.SQL("update {} set {}").format(table, sql.SQL(", ").join(changes)))
     found = [
-        Finding("column_us_dates", tuple(Place(column.name) for column in american)),
-        Finding("column_dates_with_time", tuple(Place(column.name) for column in timed)),
+        Finding("column_us_dates", places=tuple(Place(column.name) for column in american)),
+        Finding("column_dates_with_time", places=tuple(Place(column.name) for column in timed)),
     ]
     return [finding for finding in found if finding.places]
 

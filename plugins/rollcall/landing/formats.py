@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable
 
-from rollcall.landing.file_findings import Finding
+from rollcall.findings import Finding
 from rollcall.landing.header import Header
 from rollcall.oneroster import FILE_BY_NAME, NEW_IN_1_1
 from rollcall.signatures import Kind, kind_of

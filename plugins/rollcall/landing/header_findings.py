@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 
-from rollcall.landing.file_findings import Finding, Place
+from rollcall.findings import Finding, Place
 from rollcall.landing.header import METADATA, Header
 from rollcall.oneroster import MOVED_IN_1_2, NEVER_LANDED, NEW_IN_1_1, Column
 
@@ -21,16 +21,16 @@ def header_findings(header: Header, *, has_roles: bool) -> list[Finding]:
     required = [column for column in missing if column.required and column.name not in new]
     lenient = [column for column in missing if column.name in new]
     found = [
-        Finding("column_missing", tuple(_missing(header, column, moved) for column in required)),
-        Finding("column_duplicate", _places(column for column in header.duplicated if column.required)),
-        Finding("column_new_in_1_1", tuple(_missing(header, column, moved) for column in lenient)),
-        Finding("column_optional_missing", _places(column for column in missing if not column.required)),
-        Finding("column_optional_duplicate", _places(column for column in header.duplicated if not column.required)),
-        Finding("column_name_of_1_0", tuple(Place(new.name, f"It is called {old}.") for new, old in header.renamed)),
-        Finding("column_invisible_characters", tuple(Place(header.name_of(index)) for index in header.unclean)),
-        Finding("column_miscased", _places(header.miscased)),
-        Finding("column_order", _places([header.out_of_order] if header.out_of_order else [])),
-        Finding("column_unknown", tuple(_unknown(header))),
+        Finding("column_missing", places=tuple(_missing(header, column, moved) for column in required)),
+        Finding("column_duplicate", places=_places(column for column in header.duplicated if column.required)),
+        Finding("column_new_in_1_1", places=tuple(_missing(header, column, moved) for column in lenient)),
+        Finding("column_optional_missing", places=_places(column for column in missing if not column.required)),
+        Finding("column_optional_duplicate", places=_places(each for each in header.duplicated if not each.required)),
+        Finding("column_name_of_1_0", places=tuple(_renamed(header))),
+        Finding("column_invisible_characters", places=tuple(Place(header.name_of(index)) for index in header.unclean)),
+        Finding("column_miscased", places=_places(header.miscased)),
+        Finding("column_order", places=_places([header.out_of_order] if header.out_of_order else [])),
+        Finding("column_unknown", places=tuple(_unknown(header))),
     ]  # fmt: skip
     return [finding for finding in found if finding.places]
 
@@ -47,6 +47,12 @@ def _missing(header: Header, column: Column, moved: frozenset[str]) -> Place:
     if column.name in moved:
         return Place(column.name, "OneRoster 1.2 says it in roles.csv, which the delivery does not hold.")
     return Place(column.name)
+
+
+def _renamed(header: Header) -> Iterator[Place]:
+    """The columns that have the name of an older version."""
+    for column, old in header.renamed:
+        yield Place(column.name, f"It is called {old}.")
 
 
 def _unknown(header: Header) -> Iterator[Place]:

@@ -2,16 +2,17 @@
 
 import itertools
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from psycopg import sql
 
 from rollcall import ledger
 from rollcall.archive.store import Archive
+from rollcall.codes import codes_on
+from rollcall.findings import Finding, replace_findings
 from rollcall.landing import formats
 from rollcall.landing.dates import tidy_dates
 from rollcall.landing.encoding import Encoding, detect, utf8_blocks
-from rollcall.landing.file_findings import Finding, record_findings
 from rollcall.landing.header import Header, read_header
 from rollcall.landing.header_findings import header_findings
 from rollcall.landing.people import merge_rows_per_school
@@ -26,6 +27,8 @@ from rollcall.settings import settings
 from rollcall.warehouse import Connection, connect
 
 log = get_logger(__name__)
+CODES = [name for name in codes_on("reading") if not name.startswith("row_")]
+"""The codes of what concerns a file as a whole; those of records are the gate's to record."""
 
 
 @dataclass
@@ -196,8 +199,9 @@ def _tidy(landing: Landing, columns: list[Column]) -> None:
 
 def _record(landing: Landing) -> None:
     """Write what landing saw into the ledger, in place of what an earlier landing saw."""
-    record_findings(landing.connection, landing.entry, landing.findings, landing.header_line)
-    failed = [finding.sentence(landing.file) for finding in landing.findings if finding.is_critical]
+    findings = [_in_the_file(landing, finding) for finding in landing.findings]
+    replace_findings(landing.connection, landing.entry.delivery_id, CODES, findings, file=landing.entry.file)
+    failed = [_reason(landing.file, finding) for finding in findings if finding.severity == "critical"]
     end = None if failed else landing.end
     landing.connection.execute(
         """
@@ -220,3 +224,19 @@ def _record(landing: Landing) -> None:
             landing.entry.file,
         ),
     )
+
+
+def _in_the_file(landing: Landing, finding: Finding) -> Finding:
+    """A finding with the file that it is about, and the line of the header that its columns stand in."""
+    places = tuple(replace(place, row=landing.header_line) for place in finding.places)
+    return replace(finding, file=landing.entry.file, places=places)
+
+
+def _reason(file: File, finding: Finding) -> str:
+    """A finding as the reason of a verdict."""
+    if finding.code == "column_missing":
+        columns = ", ".join(str(place.column) for place in finding.places)
+        details = [place.detail for place in finding.places if place.detail]
+        told = f"{file.file_name} has no column {columns}. Export it with all columns of OneRoster 1.1."
+        return " ".join([told, *dict.fromkeys(details)])
+    return f"{file.file_name}: {finding.message}"

@@ -8,8 +8,8 @@ from psycopg.rows import class_row
 from rollcall import ledger
 from rollcall.decision.holds import hold_of
 from rollcall.districts import District
+from rollcall.findings import FIX_ORDER, Finding, findings_of, in_order
 from rollcall.ledger import Delivery, DeliveryFile
-from rollcall.report.ordered_findings import FIX_ORDER, Found, as_found, findings_of
 from rollcall.report.wording import Wording, wording_of
 from rollcall.states import DeliveryState
 from rollcall.warehouse import Connection
@@ -91,7 +91,7 @@ class Receipt:
     reasons: tuple[str, ...]
     files: tuple[FileLine, ...]
     changes_are: str
-    found: tuple[Found, ...]
+    found: tuple[Finding, ...]
 
     @property
     def name(self) -> str:
@@ -121,7 +121,7 @@ def receipt_of(connection: Connection, district: District, delivery: Delivery) -
     files = file_lines(connection, delivery)
     found = findings_of(connection, delivery.delivery_id)
     if hold is not None and delivery.state in STILL_EXPLAINED_BY_ITS_HOLD:
-        found = [*as_found(hold.reasons), *found]
+        found = [*in_order(reason.as_finding() for reason in hold.reasons), *found]
     return Receipt(
         district=district,
         delivery=delivery,

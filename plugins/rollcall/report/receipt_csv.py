@@ -18,7 +18,7 @@ def findings_csv(receipt: Receipt) -> str:
     """A line per row that something was found in, and one for what concerns a file or the delivery as a whole."""
     lines: list[tuple[object, ...]] = []
     for found in receipt.found:
-        for place in found.places:
+        for place in found.listed:
             at = (found.file, place.row, place.sourced_id, place.column)
             lines.append((*at, found.severity, found.code, found.message_at(place)))
         if found.more:

@@ -6,7 +6,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rollcall.report.ordered_findings import FIX_ORDER, Found, Place
+from rollcall.findings import FIX_ORDER, Finding, Place
 from rollcall.report.receipt import Receipt
 
 if TYPE_CHECKING:
@@ -54,24 +54,24 @@ def receipt_html(receipt: Receipt) -> str:
     )
 
 
-def articles(found: Iterable[Found], severity: str) -> list[Article]:
+def articles(found: Iterable[Finding], severity: str) -> list[Article]:
     """The findings of a severity: first what is wrong with whole files, then each in the order of mending.
 
     A hold's reasons are told elsewhere on the page.
     """
-    together: dict[tuple[str, str], list[Found]] = {}
+    together: dict[tuple[str, str], list[Finding]] = {}
     for each in found:
         if each.severity == severity and not each.sentence:
             together.setdefault((each.code, each.message), []).append(each)
     return sorted((_article(same) for same in together.values()), key=lambda article: article.count is not None)
 
 
-def _article(same: list[Found]) -> Article:
-    columns = {place.column for found in same for place in found.places}
+def _article(same: list[Finding]) -> Article:
+    columns = {place.column for found in same for place in found.listed}
     rows = [
         (found.file if len(same) > 1 else None, place)
         for found in same
-        for place in found.places
+        for place in found.listed
         if place.row is not None
     ]
     counted = any(place.row > HEADER_ROW for _, place in rows if place.row)
