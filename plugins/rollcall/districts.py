@@ -177,7 +177,7 @@ class District(_Strict):
         deadline: Until when, in ``timezone`` on the service date, a run waits for the delivery.
         files: The files that a complete delivery holds, by the standard's names.
         first_delivery: Whether the first delivery ever is accepted by itself or held for a person.
-        enrollment_end_date: Whether a pupil still belongs to the class on the enrollment's end date.
+        enrollment_end_date: Whether a student still belongs to the class on the enrollment's end date.
         inbox: Whether a delivery is taken out of the inbox once it is archived, or left there and not read again.
         intraday: Whether a delivery that comes after the deadline is taken on arrival, or by the next night's run.
         one_night_hours: How far apart the files of one night may be; a set from further apart is held.

@@ -14,7 +14,7 @@ Kind = Literal["text", "list", "id", "ids", "date", "datetime", "year", "boolean
 """How a cell is read. ``id`` and ``ids`` name records, of this file or of another; ``list`` is comma-separated."""
 
 NEVER_LANDED = frozenset({"password"})
-"""Columns that are dropped on landing: nobody downstream needs a pupil's password."""
+"""Columns that are dropped on landing: nobody downstream needs a student's password."""
 
 RENAMED = {"primary": "is_primary"}
 """Names that SQL reserves, and what they are called in the warehouse."""

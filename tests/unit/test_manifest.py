@@ -24,7 +24,7 @@ def modes(content: bytes | None, *names: str) -> dict[str, str]:
 def notes(content: str, *names: str) -> set[tuple[str, str]]:
     """Code and file of everything that is noted of a manifest and the files beside it."""
     manifest = read_manifest(content.encode())
-    return {(note.code, note.file) for note in (*manifest.notes, *disagreements(files(*names), manifest))}
+    return {(found.code, found.file) for found in (*manifest.findings, *disagreements(files(*names), manifest))}
 
 
 def saying(**wanted: str) -> str:
@@ -80,7 +80,7 @@ def test_files_that_are_none_of_the_standards_keep_their_mode() -> None:
 @pytest.mark.parametrize("content", [b"", b"\x00\xff\xfe", b'"never closed', b"x" * 200_000, PLAIN[:20]])
 def test_a_manifest_that_cannot_be_read_makes_nothing_bulk(content: bytes) -> None:
     manifest = read_manifest(content)
-    assert [note.code for note in manifest.notes] == ["manifest_unreadable"]
+    assert [found.code for found in manifest.findings] == ["manifest_unreadable"]
     assert not manifest.announces_nothing
     assert modes(content, "users") == {"users": "delta"}
 
@@ -126,5 +126,5 @@ def test_a_manifest_may_announce_nothing(text: str, nothing: bool) -> None:
 
 def test_what_is_missing_is_named() -> None:
     manifest = read_manifest(b"manifest.version,1.0\noneroster.version,1.1\n")
-    assert manifest.notes[0].detail is not None
-    assert manifest.notes[0].detail.startswith("Missing: file.orgs, file.academicSessions")
+    assert manifest.findings[0].detail is not None
+    assert manifest.findings[0].detail.startswith("Missing: file.orgs, file.academicSessions")

@@ -10,7 +10,7 @@ from rollcall.signatures import LONGEST, SIGNATURES, Kind, kind_of
 def test_every_kind_is_told_by_its_first_bytes_and_has_a_finding(signature: bytes, kind: Kind) -> None:
     assert kind_of((signature + b"more")[:LONGEST]) is kind
     assert kind_of(signature[:-1]) is None
-    assert OF_KIND[kind].is_critical
+    assert OF_KIND[kind].severity == "critical"
 
 
 def test_text_is_of_no_kind() -> None:

@@ -58,7 +58,7 @@ def unpacked(archive: Archive, content: bytes) -> dict[str, DeliveryFile]:
 
 
 def notes(archive: Archive, members: Mapping[str, bytes]) -> dict[str, str | None]:
-    return {note.code: note.detail for note in delivered(archive, zipped(members)).notes}
+    return {found.code: found.detail for found in delivered(archive, zipped(members)).findings}
 
 
 @pytest.fixture
@@ -71,7 +71,7 @@ def refusal(archive: Archive, tmp_path: Path) -> Callable[[bytes], str]:
             delivered_files(archive, 1, [item], upload)
         stored = [path.name for path in tmp_path.rglob("*") if path.is_file()]
         assert stored == [item.stored.sha256], "more than the zip was kept"
-        return caught.value.note.code
+        return caught.value.finding.code
 
     return refuse
 
@@ -106,7 +106,7 @@ def test_a_member_counts_under_one_folder_and_in_any_case(archive: Archive, name
 def test_what_programs_leave_behind_is_passed_over_in_silence(archive: Archive, name: str) -> None:
     found = delivered(archive, zipped({name: b"", "orgs.csv": CONTENT}))
     assert [file.file for file in found.files] == ["night.zip", "orgs"]
-    assert found.notes == ()
+    assert found.findings == ()
 
 
 @pytest.mark.parametrize("name", ["users.txt", "roster.xlsx", "docs/notes/readme.csv"])

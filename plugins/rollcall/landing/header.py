@@ -81,7 +81,7 @@ class Header:
 
     @cached_property
     def is_recognised(self) -> bool:
-        """Whether this is a header beyond doubt, so that its cells may be quoted: without a header they are a pupil's.
+        """Whether this is a header beyond doubt, and its cells may be quoted: without a header they are a student's.
 
         It names most of the file's columns, and more of them than of others.
         """

@@ -47,7 +47,7 @@ jit = off
 timezone = 'UTC'
 log_timezone = 'UTC'
 log_line_prefix = '%m [%p] %q%u@%d '
-# A failed statement, and its error message, quote the data that it failed on: pupils' data. Neither is logged.
+# A failed statement, and its error message, quote the data that it failed on: students' data. Neither is logged.
 log_min_messages = 'log'
 log_min_error_statement = 'panic'
 log_error_verbosity = 'terse'
