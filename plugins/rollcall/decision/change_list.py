@@ -79,7 +79,7 @@ def expected_changes(connection: Connection, delivery_id: int, most: int = MOST_
         """,
         (delivery_id, most),
     ).fetchall()
-    return [ExpectedChange(*row) for row in rows]  # type: ignore[arg-type]  # as the table is declared
+    return [ExpectedChange(*row) for row in rows]
 
 
 def largest_changes(connection: Connection, delivery_id: int) -> str:

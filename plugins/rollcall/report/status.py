@@ -138,7 +138,7 @@ def _night_in_ledger(connection: Connection, night: date) -> Iterator[DistrictSt
     ).fetchall()
     for district, outcome, state, delivery, sequence, last_good, bad, message, is_unknown in rows:
         word = "new" if is_unknown else state_of(str(outcome), str(state) if state else None)
-        known = DistrictState(str(district), word, night, delivery, sequence, last_good, int(str(bad)), message)  # type: ignore[arg-type]
+        known = DistrictState(str(district), word, night, delivery, sequence, last_good, int(str(bad)), message)
         yield replace(known, message=None) if is_unknown else known
 
 

@@ -11,8 +11,8 @@ from rollcall import ledger
 from rollcall.codes import catalog
 from rollcall.decision.change_list import ExpectedChange, expected_changes, where_it_lies
 from rollcall.decision.holds import Hold, hold_of
+from rollcall.findings import Finding, findings_of
 from rollcall.ledger import Delivery
-from rollcall.report.ordered_findings import Found, findings_of
 from rollcall.report.receipt import FileLine, file_lines
 from rollcall.report.status import state_of
 from rollcall.states import DeliveryState
@@ -85,16 +85,16 @@ class Publication:
 
 
 @dataclass(frozen=True)
-class Finding:
+class ShownFinding:
     """What was found under one code in one file, and where its rule is explained."""
 
-    found: Found
+    found: Finding
     page: str | None
 
     @property
     def more(self) -> int:
         """How many rows the page does not list."""
-        return self.found.count - min(len(self.found.places), ROWS_SHOWN)
+        return self.found.count - min(len(self.found.listed), ROWS_SHOWN)
 
 
 @dataclass(frozen=True)
@@ -107,7 +107,7 @@ class DeliveryInFull:
 
     delivery: Delivery
     files: tuple[FileLine, ...]
-    findings: tuple[tuple[str, tuple[Finding, ...]], ...]
+    findings: tuple[tuple[str, tuple[ShownFinding, ...]], ...]
     hold: Hold | None
     change_list: str | None
     changes: tuple[ExpectedChange, ...]
@@ -192,7 +192,7 @@ def delivery_to_show(connection: Connection, district_id: str, asked: int | None
 def in_full(connection: Connection, delivery: Delivery) -> DeliveryInFull:
     """Everything that the page tells of a delivery."""
     hold = hold_of(connection, delivery.delivery_id)
-    found = [Finding(each, _page_of(each)) for each in findings_of(connection, delivery.delivery_id)]
+    found = [ShownFinding(each, _page_of(each)) for each in findings_of(connection, delivery.delivery_id)]
     return DeliveryInFull(
         delivery,
         file_lines(connection, delivery),
@@ -222,7 +222,7 @@ def publications_before(connection: Connection, district_id: str) -> list[Public
         return cursor.fetchall()
 
 
-def _page_of(found: Found) -> str | None:
+def _page_of(found: Finding) -> str | None:
     known = catalog().get(found.code)
     return known.page if known else None
 

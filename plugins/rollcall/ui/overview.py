@@ -142,7 +142,7 @@ def _figures(connection: Connection, last: date) -> dict[str, Figures]:
         """,
         {"first": first, "last": last, "rollback": ROLLBACK},
     ).fetchall()
-    return {str(district): _figures_of(*rest) for district, *rest in rows}  # type: ignore[arg-type]  # as selected
+    return {str(district): _figures_of(*rest) for district, *rest in rows}
 
 
 def _figures_of(
