@@ -11,7 +11,7 @@ from rollcall.conform import deploy
 from rollcall.settings import settings
 from rollcall.stack import StackState, down, up
 from simulator.night import Delivery, write_night
-from simulator.profile import Profile
+from simulator.profile import Profile, Rates
 from tests.e2e.operator_at_work import Desk
 
 NIGHT_1 = date(2026, 11, 16)
@@ -94,11 +94,17 @@ def desk(stack: StackState) -> Desk:
     return desk
 
 
+EVENTFUL = Rates(joiners=0.04, class_changes=0.02)
+"""No two nights say the same: a delivery that says what is published is unchanged."""
+
+
 class Export:
     """A district's SIS."""
 
     def __init__(self, district: str, folder: Path, students: int = 60) -> None:
-        self._profile = Profile(district, district.title(), students=students, seed=len(district), first_night=NIGHT_1)
+        self._profile = Profile(
+            district, district.title(), students=students, seed=len(district), first_night=NIGHT_1, rates=EVENTFUL
+        )
         self._folder = folder
 
     def write(self, night: int) -> Delivery:

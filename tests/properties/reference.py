@@ -7,6 +7,7 @@ loops, one row at a time. It knows nothing of tables, sequences or builds. A dis
 import csv
 import io
 from collections.abc import Callable, Iterator, Mapping
+from copy import deepcopy
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
@@ -144,6 +145,12 @@ class Reference:
             self._publish_file(file, each, before[file], years, approved=approved)
         self.content = files
         self.stand_for(night)
+
+    def would_change(self, files: Files, night: date) -> bool:
+        """Whether readers would see something else once a delivery is accepted."""
+        after = deepcopy(self)
+        after.publish(files, night, approved=False)
+        return after.published != self.published
 
     def stand_for(self, night: date) -> None:
         """What is published stands for a night: that of its delivery, or of a later one that changes nothing."""

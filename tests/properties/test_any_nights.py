@@ -104,7 +104,8 @@ class Played:
         if expected != "judged":
             assert outcome.state == expected, f"{outcome} should be {expected}"
         else:
-            assert outcome.state in ("accepted", "held"), outcome
+            assert outcome.state in ("accepted", "held", "unchanged"), outcome
+            assert outcome.state != "unchanged" or not self.model.would_change(files, night), outcome
             assert outcome.state == "held" or not self._must_be_held(files), f"{outcome} should be held"
         past = Past(outcome.delivery_id, files, outcome.state)
         if outcome.state in ("accepted", "held", "unchanged"):

@@ -170,7 +170,7 @@ STORIES: dict[str, tuple[Night, ...]] = {
     ),
     "from OneRoster 1.1 to 1.2": (
         Night(1, "published", shows=1),
-        Night(1, "published", shows=1, spoiled=(in_the_form_of_1_2,), stands_for=2),
+        Night(1, "unchanged", shows=1, spoiled=(in_the_form_of_1_2,), stands_for=2),
         Night(2, "published", shows=3, spoiled=(in_the_form_of_1_2,)),
     ),
     "an older night after a newer one": (

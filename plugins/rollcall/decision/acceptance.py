@@ -3,8 +3,10 @@
 from dataclasses import dataclass
 
 from rollcall import ledger
+from rollcall.decision.changes import says_what_is_published
 from rollcall.decision.evidence import has_doubtful_rows, names_all_it_has
 from rollcall.decision.holds import hold_of, open_hold, supersede_if_overtaken
+from rollcall.decision.recognition import finish_unchanged
 from rollcall.decision.rollbacks import of_rolled_back
 from rollcall.gate.progress import files_not_gated
 from rollcall.ledger import Delivery
@@ -32,7 +34,8 @@ class Acceptance:
 def accept(delivery_id: int) -> Acceptance:
     """Give a delivery its sequence, if the ledger lets it through.
 
-    Accepting again changes nothing, also when it was built meanwhile. Sequences follow the service date, then the
+    Accepting again changes nothing, also when it was built meanwhile. One that says what is published already is
+    unchanged. Sequences follow the service date, then the
     arrival: an older delivery than one accepted already is superseded.
     """
     with connect() as connection:
@@ -58,6 +61,9 @@ def accept_in(connection: Connection, delivery_id: int) -> Acceptance:
         sentences = " ".join(reason.sentence for reason in taken_back)
         open_hold(connection, delivery, tuple(taken_back), sentences, None)
         return Acceptance(None, f"Delivery {delivery_id} is held. {sentences}")
+    unchanged = _unchanged(connection, delivery) if hold is None else None
+    if unchanged:
+        return Acceptance(None, unchanged)
     _judge_absences(connection, delivery, approved=hold is not None)
     return Acceptance(_next_sequence(connection, delivery))
 
@@ -106,6 +112,20 @@ def _refusal(connection: Connection, delivery: Delivery) -> str | None:
     if unfinished:
         return f"{named} is being checked again: the gate has not finished with {', '.join(unfinished)}."
     return None
+
+
+def _unchanged(connection: Connection, delivery: Delivery) -> str | None:
+    """Finish a delivery that says, in other bytes, what is published, and will be; answers the reason."""
+    published = ledger.published_delivery(connection, delivery.district_id)
+    if (
+        published is None
+        or ledger.deliveries_in_state(connection, delivery.district_id, [DeliveryState.ACCEPTED])
+        or not says_what_is_published(connection, delivery)
+    ):
+        return None
+    reason = f"Its records are those of delivery {published.delivery_id}, which is published."
+    finish_unchanged(connection, delivery, published, reason)
+    return reason
 
 
 def _judge_absences(connection: Connection, delivery: Delivery, *, approved: bool) -> None:

@@ -140,6 +140,20 @@ def stand(connection: Connection, delivery: Delivery) -> bool:
     return bool(compared_with_it == len(FILES))
 
 
+def says_what_is_published(connection: Connection, delivery: Delivery) -> bool:
+    """Whether a compared delivery adds, changes, removes and leaves out nothing: every row counts, and is published."""
+    if not (was_compared(connection, delivery) and stand(connection, delivery)):
+        return False
+    if any(sent.rows_set_aside or sent.rows_ragged for sent in ledger.files_of(connection, delivery.delivery_id)):
+        return False
+    changes = (sql.Identifier(delivery.landing_schema, f"change_{file.table_name}") for file in FILES)
+    differs = sql.SQL("select {}").format(
+        sql.SQL(" or ").join(sql.SQL("exists (select from {})").format(each) for each in changes)
+    )
+    with connection.cursor(row_factory=scalar_row) as cursor:
+        return cursor.execute(differs).fetchone() is False
+
+
 def _write_file(connection: Connection, comparison: Comparison, file: File, sent: DeliveryFile | None) -> int:
     """What changes of a file; answers how many published versions no row of the delivery names."""
     for kind in ("view", "table"):

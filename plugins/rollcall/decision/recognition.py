@@ -37,6 +37,21 @@ def is_to_be_judged(connection: Connection, delivery: Delivery) -> bool:
     return delivery.state.is_in_work and not follows and any(file.file in FILE_NAMES for file in files)
 
 
+def finish_unchanged(connection: Connection, delivery: Delivery, published: Delivery, reason: str) -> None:
+    """Let what is published count for the night of a delivery that says the same.
+
+    Args:
+        connection: A transaction that keeps the district's acceptances to itself.
+        delivery: The delivery.
+        published: The one that readers see.
+        reason: How it is known, for the ledger.
+    """
+    if delivery.service_date >= published.service_date:
+        move_effective_date(connection, delivery.district_id, delivery.delivery_id, delivery.service_date)
+    supersede_holds(connection, delivery)
+    ledger.set_state(connection, delivery.delivery_id, DeliveryState.UNCHANGED, reason, same_as=published.delivery_id)
+
+
 def _compare(connection: Connection, delivery: Delivery) -> None:
     if _says_no_changes(connection, delivery):
         _nothing_changed(connection, delivery)
@@ -45,12 +60,8 @@ def _compare(connection: Connection, delivery: Delivery) -> None:
         return  # what will be published next is not what is published now: let it take the whole way
     published = ledger.published_delivery(connection, delivery.district_id)
     if published and published.content_hash == delivery.content_hash:
-        if delivery.service_date >= published.service_date:
-            move_effective_date(connection, delivery.district_id, delivery.delivery_id, delivery.service_date)
-        supersede_holds(connection, delivery)
-        reason = f"Its content equals delivery {published.delivery_id}, which is published."
-        ledger.set_state(
-            connection, delivery.delivery_id, DeliveryState.UNCHANGED, reason, same_as=published.delivery_id
+        finish_unchanged(
+            connection, delivery, published, f"Its content equals delivery {published.delivery_id}, which is published."
         )
         return
     for known in ledger.deliveries_in_state(connection, delivery.district_id, [*FOLLOWED, DeliveryState.PUBLISHED]):

@@ -38,7 +38,7 @@ WORDING: dict[DeliveryState, Wording] = {
     ),
     DeliveryState.UNCHANGED: Wording(
         "good",
-        "Unchanged: these are the files that are published already.",
+        "Unchanged: this is the roster that is published already.",
         "The published roster counts for this night too.",
         NOTHING,
     ),
