@@ -12,7 +12,7 @@ SIDE_BY_SIDE = --numprocesses logical --dist loadscope --no-loadscope-reorder --
 NOT_HERE = $$(command -v chromedriver >/dev/null || echo --ignore tests/e2e/test_page_in_a_browser.py)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up down test properties lint types rules docs lock bench bench-nights bench-fleet chaos clean
+.PHONY: help parquet demo up down test properties lint types rules docs lock bench bench-nights bench-fleet chaos clean
 
 help: ## What can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 8
@@ -31,6 +31,9 @@ help: ## What can be made
 .venv/.installed-dev: requirements-dev.txt .venv/.installed
 	@$(INSTALL) -r requirements-dev.txt
 	@touch $@
+
+parquet: .venv/.installed ## Install what `rollcall export --format parquet` needs
+	@$(INSTALL) --constraint requirements-dev.txt pyarrow
 
 demo: .venv/.installed ## Three districts, two nights, one bad upload held: about two minutes
 	.venv/bin/rollcall demo

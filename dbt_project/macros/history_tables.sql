@@ -33,7 +33,8 @@
 {% endmacro %}
 
 
-{# Rollcall itself works on every row; the marts, through their owner, show the districts that whoever asks may see.
+{# Rollcall itself works on every row; the marts, through their owner, show the districts that whoever asks may see, and
+   exports read what is published by the same policy.
 
    Both halves of the policy say so. The array is a condition of the index, so that no row of another district is looked
    at. The other half is for scans: it costs nothing in the planner's reckoning, which is why it is asked first. Readers'
@@ -47,12 +48,14 @@
     drop policy if exists granted_districts on {{ table }};
     create policy rollcall on {{ table }} to rollcall_loader, rollcall_dbt using (true);
     create policy backup on {{ table }} for select to rollcall_backup using (true);
-    create policy granted_districts on {{ table }} for select to roster_owner
+    create policy granted_districts on {{ table }} for select to roster_owner, roster_exporter
     using (
         (select jsonb_object_agg(granted.district_id, true) from rollcall.readable_district as granted)[district_id]
         is not null
         and district_id = any(array(select granted.district_id from rollcall.readable_district as granted))
-    )
+    );
+    grant select on {{ table }}
+    to {{ 'roster_restricted_exporter' if table.identifier == 'hist_demographics' else 'roster_exporter' }}
 {% endmacro %}
 
 

@@ -15,6 +15,8 @@ from rollcall.who import Person, person
 
 READER: Final = "roster_reader"
 RESTRICTED_READER: Final = "roster_restricted_reader"
+NO_PERSON: Final = (READER, RESTRICTED_READER, "roster_exporter", "roster_restricted_exporter")
+"""Roles that read the marts and are nobody's login."""
 
 
 class ReaderError(Exception):
@@ -52,12 +54,12 @@ def readers(connection: Connection) -> list[Reader]:
         left join rollcall.reader_district as granted on pg_roles.rolname = granted.reader
         where
             not pg_roles.rolsuper
-            and pg_roles.rolname not in (%s, %s)
+            and pg_roles.rolname <> all(%s)
             and (granted.reader is not null or pg_has_role(pg_roles.oid, %s, 'usage'))
         group by pg_roles.oid, pg_roles.rolname
         order by pg_roles.rolname
         """,
-        (RESTRICTED_READER, READER, RESTRICTED_READER, READER),
+        (RESTRICTED_READER, list(NO_PERSON), READER),
     ).fetchall()
     return [Reader(name, restricted, every, tuple(districts)) for name, restricted, every, districts in rows]
 

@@ -4,7 +4,7 @@ import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import psycopg
 from psycopg import sql
@@ -15,10 +15,10 @@ from rollcall.local import local_services
 from rollcall.settings import settings
 
 Connection = psycopg.Connection[TupleRow]
-Role = Literal["rollcall_loader", "rollcall_dbt"]
+Role = Literal["rollcall_loader", "rollcall_dbt", "roster_exporter", "roster_restricted_exporter"]
 
 
-_REFUSED_ROLE = re.compile(r'FATAL: .*role "(rollcall_loader|rollcall_dbt)"')
+_REFUSED_ROLE = re.compile(rf'FATAL: .*role "({"|".join(get_args(Role))})"')
 
 
 class WarehouseError(Exception):

@@ -31,8 +31,10 @@ OWN_ROLES = (
     "rollcall_backup",
     "rollcall_loader",
     "rollcall_dbt",
+    "roster_exporter",
     "roster_owner",
     "roster_reader",
+    "roster_restricted_exporter",
     "roster_restricted_reader",
 )
 

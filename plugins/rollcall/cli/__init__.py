@@ -5,7 +5,18 @@ import sys
 
 import typer
 
-from rollcall.cli import correct_night, decisions, deliveries, districts, doctor, inject, readers, rollback, stack
+from rollcall.cli import (
+    correct_night,
+    decisions,
+    deliveries,
+    districts,
+    doctor,
+    export,
+    inject,
+    readers,
+    rollback,
+    stack,
+)
 from rollcall.cli.errors import exit_code, say
 from rollcall.cli.output import log_shown
 from simulator.cli import simulate
@@ -38,6 +49,7 @@ app.command()(decisions.approve)
 app.command()(decisions.discard)
 app.command()(rollback.rollback)
 app.command()(correct_night.correct_night)
+app.command()(export.export)
 app.command()(simulate)
 app.add_typer(districts.app, name="districts")
 app.add_typer(readers.app, name="readers")

@@ -16,12 +16,16 @@ def exit_code(error: Exception) -> int:
     """How a command ends that this error ended: 1 where a part of Rollcall needs somebody, else 2."""
     from rollcall.airflow_api import AirflowUnreachableError
     from rollcall.archive.store import ArchiveError
+    from rollcall.export.export import NothingPublishedError
     from rollcall.gate import GateError
     from rollcall.local import LocalStateError
     from rollcall.stack import StackError
     from rollcall.warehouse import WarehouseError
 
-    needs_somebody = (AirflowUnreachableError, ArchiveError, GateError, LocalStateError, StackError, WarehouseError)
+    needs_somebody = (
+        AirflowUnreachableError, ArchiveError, GateError, LocalStateError, NothingPublishedError, StackError,
+        WarehouseError,
+    )  # fmt: skip
     return BAD_NEWS if isinstance(error, needs_somebody) else USED_WRONGLY
 
 
