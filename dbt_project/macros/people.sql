@@ -3,6 +3,12 @@
 {% macro person_type(role) -%}
     case
         when {{ role }} = 'student' then 'student'
-        when {{ role }} not in ('guardian', 'parent', 'relative') then 'staff'
+        when {{ role }} not in {{ guardian_roles() }} then 'staff'
     end
+{%- endmacro %}
+
+
+{# The roles of the people around a student, as a parenthesised list of literals. #}
+{% macro guardian_roles() -%}
+    ('guardian', 'parent', 'relative')
 {%- endmacro %}

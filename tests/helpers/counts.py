@@ -13,7 +13,7 @@ STAFF_ROLES = ("administrator", "aide", "proctor", "teacher")
 def counts_of(folder: Path, night: date) -> dict[str, int]:
     """Rows per mart once the files of a folder are published for a night; torn records do not count.
 
-    Only of the marts that show one night: agg_school_daily shows all of them.
+    Only of the marts that show one night.
     """
     users, classes, enrollments = (_read(folder, file) for file in ("users", "classes", "enrollments"))
     students = {user["sourcedId"] for user in users if user["role"] == "student"}
@@ -24,6 +24,7 @@ def counts_of(folder: Path, night: date) -> dict[str, int]:
     on_roster = sum(student in students and place in known for student, place in places)
     return {
         "roster.dim_school": len(schools),
+        "roster.dim_organization": len(_read(folder, "orgs")),
         "roster.dim_term": len(_read(folder, "academicSessions")),
         "roster.dim_course": len(_read(folder, "courses")),
         "roster.dim_class": len(classes),
@@ -36,6 +37,10 @@ def counts_of(folder: Path, night: date) -> dict[str, int]:
             for user in users
             if user["role"] in ("student", *STAFF_ROLES)
         ),
+        # The simulator's districts send neither guardians nor columns of their own.
+        "roster.dim_guardian": 0,
+        "roster.fct_student_agent": 0,
+        "roster_restricted.fct_extension_value": 0,
         "roster.roster": on_roster,
         "roster_restricted.rpt_assessment_roster": on_roster,
         "roster_restricted.dim_student_demographics": sum(

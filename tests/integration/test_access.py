@@ -73,6 +73,9 @@ def _named_after(district: str, sequence: int = 1) -> Rows:
         titled["title"] = f"{district} {titled['title']}"
     for org in rows["orgs"]:
         org["name"] = f"{district} {org['name']}"
+    student = record(rows, "users", "994_1001_S0")
+    student |= {"agent_sourced_ids": "G99", "_metadata": '{"metadata.homeroom": "12"}'}
+    rows["users"].append({**student, "sourced_id": "G99", "role": "parent", "agent_sourced_ids": None})
     if district == "hill":
         return rows
     # Ids of its own: whatever a reader of the other one finds of it was read out.
@@ -232,6 +235,11 @@ SECRETS = {
     "roster.dim_staff": ("source_id", "family_name"),
     "roster.dim_class": ("source_id", "school_source_id", "course_source_id", "class_name"),
     "roster.dim_school": ("source_id", "school_name"),
+    "roster.dim_organization": ("source_id", "organization_name"),
+    "roster.dim_guardian": ("source_id", "family_name"),
+    "roster.fct_student_agent": ("student_source_id", "agent_source_id", "agent_family_name"),
+    "roster.fct_membership_spell": ("person_source_id", "school_source_id", "school_name"),
+    "roster.agg_grade_daily": ("school_source_id",),
     "roster.fct_enrollment": ("source_id", "student_source_id", "class_source_id"),
     "roster.fct_school_membership": ("person_source_id", "school_source_id"),
     "roster.roster": ("student_source_id", "class_source_id", "student_family_name"),

@@ -37,7 +37,13 @@ from rollcall.who import Person
 
 DATABASE, KEPT = "rollcall_test", "rollcall_six_nights"
 HISTORY = [f"history.hist_{file.table_name}" for file in FILES]
-OF_THE_PUBLICATION = ("roster.agg_school_daily", "roster.dim_district")
+OF_THE_PUBLICATION = (
+    "roster.agg_school_daily",
+    "roster.agg_grade_daily",
+    "roster_restricted.agg_subgroup_daily",
+    "roster.fct_membership_spell",
+    "roster.dim_district",
+)
 """Marts that show of which night and sequence the others are, or all nights."""
 CHILD = """
 import sys

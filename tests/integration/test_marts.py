@@ -153,6 +153,46 @@ def test_who_belongs_to_a_school_is_the_same_as_the_counts(published_url: str) -
         assert Counter(row[0] for row in shown if row[3]) == Counter({row[0] for row in shown}), "one primary school"
 
 
+def test_spells_begin_and_end_where_joiners_and_leavers_are_counted(published_url: str) -> None:
+    spells = query(
+        published_url,
+        "select district_id, school_source_id, began_on, begin_reason, ended_on, end_reason, person_source_id"
+        " from roster.fct_membership_spell where person_type = 'student'",
+    )
+    joiners = Counter(spell[:3] for spell in spells if spell[3] != "first_publication")
+    leavers = Counter((*spell[:2], spell[4]) for spell in spells if spell[4])
+    counted = "select district_id, school_source_id, effective_date, {0} from roster.agg_school_daily where {0} > 0"
+    assert joiners == {tuple(row[:3]): row[3] for row in query(published_url, counted.format("joiners"))}
+    assert leavers == {tuple(row[:3]): row[3] for row in query(published_url, counted.format("leavers"))}
+
+    of_inc = {(person, *spell[1:]) for *spell, person in spells if spell[0] == "inc"}
+    assert {spell for spell in of_inc if spell[0] in ("994_1000_S0", "994_1000_S1", "NEWER")} == {
+        ("994_1000_S0", "994", FIRST_NIGHT, "first_publication", SECOND, "missing"),
+        ("994_1000_S0", "994", FIFTH, "returned", None, None),
+        ("994_1000_S1", "994", FIRST_NIGHT, "first_publication", SECOND, "moved"),
+        ("994_1000_S1", "995", SECOND, "moved", FIFTH, "moved"),
+        ("994_1000_S1", "994", FIFTH, "moved", None, None),
+        ("NEWER", "994", FOURTH, "joined", FIFTH, "missing"),
+    }
+
+
+def test_grades_and_subgroups_add_up_to_the_schools(published_url: str) -> None:
+    students = query(
+        published_url,
+        "select district_id, school_source_id, effective_date, sequence, students from roster.agg_school_daily",
+    )
+    parts = "select district_id, school_source_id, effective_date, sequence, sum({})::int from {} group by 1, 2, 3, 4"
+    assert set(query(published_url, parts.format("students", "roster.agg_grade_daily"))) == set(students)
+    subgroups = "roster_restricted.agg_subgroup_daily"
+    with_demographics = {
+        (row[0], row[1], row[2]): row[4]
+        for row in query(published_url, parts.format("students_with_demographics", subgroups))
+    }
+    without_them = {row[:3]: row[4] - with_demographics[row[:3]] for row in students}
+    assert set(without_them.values()) == {0, 1, 2}, "those who came later have none"
+    assert query(published_url, f"select from {subgroups} where female <> students_with_demographics") == []
+
+
 def test_the_data_tests_of_the_marts_hold(published_url: str) -> None:
     tests = [
         node

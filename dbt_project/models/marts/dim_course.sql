@@ -9,7 +9,7 @@ select
     source_id,
     title as course_name,
     course_code,
-    org_source_id as organisation_source_id,
+    org_source_id as organization_source_id,
     grades,
     subjects,
     subject_codes

@@ -13,10 +13,10 @@ select
     schools.source_id,
     schools.name as school_name,
     schools.identifier as school_identifier,
-    schools.parent_source_id as parent_organisation_source_id,
-    hierarchy.ancestor_names[1] as parent_organisation_name,
-    hierarchy.district_source_id as district_organisation_source_id,
-    hierarchy.district_name as district_organisation_name,
+    schools.parent_source_id as parent_organization_source_id,
+    hierarchy.ancestor_names[1] as parent_organization_name,
+    hierarchy.district_source_id as district_organization_source_id,
+    hierarchy.district_name as district_organization_name,
     coalesce(hierarchy.ancestor_source_ids, '{}') as ancestor_source_ids,
     coalesce(hierarchy.ancestor_names, '{}') as ancestor_names
 from publications

@@ -17,6 +17,6 @@ select
     phone,
     sms as text_message_number,
     is_enabled as is_account_enabled,
-    org_source_ids as organisation_source_ids
+    org_source_ids as organization_source_ids
 from users
 where {{ person_type('role') }} = 'staff'
