@@ -10,6 +10,22 @@
 {%- endmacro %}
 
 
+{# The schools that each district had on any of its nights, as one value by the name that each had last; one may have closed
+   since. For a CTE beside `organisations` and `nights`. As rows, they would be joined by the district alone, for all that
+   the planner knows. -#}
+{% macro schools_of_districts() -%}
+    select
+        organisations.district_id,
+        jsonb_object_agg(organisations.source_id, organisations.name order by organisations.valid_from_seq) as names
+    from organisations
+    inner join nights on organisations.district_id = nights.district_id
+    where
+        organisations.type = 'school'
+        and organisations.valid_from_seq <= nights.sequences[cardinality(nights.sequences)]
+    group by organisations.district_id
+{%- endmacro %}
+
+
 {# The number of the first night that showed a sequence or a later one, beside `nights`; one more than there are for what
    is not shown yet. width_bucket counts the nights before: it searches a sorted list by halving. -#}
 {% macro first_night_from(sequence) -%}
@@ -26,54 +42,70 @@
 
 {# A row per night and combination of key columns, with the sum of each measure. `spells` has, beside `district_id`, the
    keys and the measures, the nights `first_night` up to, not including, `past_night` in which a record counts. Counts
-   change on few nights, so what is added up are the changes. `nights` is the CTE of `numbered_nights`. The first measure
-   decides whether there is a row. -#}
+   change on few nights, so what is added up are the changes, and each sum stands until the next one. `nights` is the CTE
+   of `numbered_nights`. -#}
 {% macro counted_by_night(spells, keys, measures) -%}
     select
-        combinations.district_id,
-        {%- for key in keys %}
-        combinations.{{ key }},
+        sums.district_id,
+        {%- for column in keys + measures %}
+        sums.{{ column }},
         {%- endfor %}
-        night.effective_date,
-        night.sequence,
-        {%- for measure in measures %}
-        sum(changes.{{ measure }}) over up_to_the_night as {{ measure }}{{ ',' if not loop.last }}
-        {%- endfor %}
+        shown.effective_date,
+        shown.sequence
     from (
-        select distinct district_id, {{ keys | join(', ') }}
-        from {{ spells }}
-        where first_night < past_night
-    ) as combinations
-    inner join nights on combinations.district_id = nights.district_id
-    cross join
-        lateral unnest(nights.effective_dates, nights.sequences) with ordinality as night (
-            effective_date, sequence, number
-        )
-    left join (
         select
-            spells.district_id,
-            {%- for key in keys %}
-            spells.{{ key }},
-            {%- endfor %}
-            change.night,
+            changes.*,
             {%- for measure in measures %}
-            sum(change.direction * spells.{{ measure }}) as {{ measure }}{{ ',' if not loop.last }}
+            sum(changes.change_of_{{ measure }}) over in_time as {{ measure }},
             {%- endfor %}
-        from {{ spells }} as spells
-        cross join
-            lateral unnest(array[spells.first_night, spells.past_night], array[1, -1]) as change (night, direction)
-        where spells.first_night < spells.past_night
-        group by spells.district_id, {% for key in keys %}spells.{{ key }}, {% endfor %}change.night
-    ) as changes
-        on
-            combinations.district_id = changes.district_id
-            {%- for key in keys %}
-            and combinations.{{ key }} = changes.{{ key }}
-            {%- endfor %}
-            and night.number = changes.night
-    window
-        up_to_the_night as (
-            partition by combinations.district_id{% for key in keys %}, combinations.{{ key }}{% endfor %}
-            order by night.number
-        )
+            lead(changes.night) over in_time as next_night
+        from (
+            select
+                spells.district_id,
+                {%- for key in keys %}
+                spells.{{ key }},
+                {%- endfor %}
+                change.night
+                {%- for measure in measures %},
+                sum(change.direction * spells.{{ measure }}) as change_of_{{ measure }}
+                {%- endfor %}
+            from {{ spells }} as spells
+            cross join
+                lateral unnest(array[spells.first_night, spells.past_night], array[1, -1]) as change (night, direction)
+            where spells.first_night < spells.past_night
+            group by spells.district_id, {% for key in keys %}spells.{{ key }}, {% endfor %}change.night
+        ) as changes
+        window in_time as (partition by district_id, {{ keys | join(', ') }} order by night)
+    ) as sums
+    inner join nights on sums.district_id = nights.district_id
+    cross join
+        lateral unnest(
+            nights.effective_dates[sums.night:coalesce(sums.next_night - 1, cardinality(nights.sequences))],
+            nights.sequences[sums.night:coalesce(sums.next_night - 1, cardinality(nights.sequences))]
+        ) as shown (effective_date, sequence)
+{%- endmacro %}
+
+
+{# Whether a version of a history model is the one of a sequence. -#}
+{% macro is_of_sequence(version, sequence) -%}
+    (
+        {{ version }}.valid_from_seq <= {{ sequence }}
+        and ({{ version }}.valid_to_seq is null or {{ sequence }} < {{ version }}.valid_to_seq)
+    )
+{%- endmacro %}
+
+
+{# Whether a version of a history model began between two sequences, the later one included. The first line is what its
+   index says. -#}
+{% macro began_between(version, earlier, later) -%}
+    {{ version }}.valid_from_seq > 1
+    and {{ version }}.valid_from_seq > {{ earlier }}
+    and {{ version }}.valid_from_seq <= {{ later }}
+{%- endmacro %}
+
+
+{# Whether it ended between them. -#}
+{% macro ended_between(version, earlier, later) -%}
+    {{ version }}.valid_to_seq > {{ earlier }}
+    and {{ version }}.valid_to_seq <= {{ later }}
 {%- endmacro %}

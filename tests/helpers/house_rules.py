@@ -14,7 +14,7 @@ Complaints = Iterator[str]
 LAYERS = {
     "staging": r"stg_oneroster__\w+",
     "history": r"hist_\w+",
-    "marts": r"(dim|fct|agg|rpt)_\w+|roster",
+    "marts": r"(dim|fct|agg|rpt|qc)_\w+|roster",
 }
 """The layers and what their models are called."""
 
@@ -29,13 +29,21 @@ SCHEMAS = {
 MAY_READ = {
     "staging": set(),
     "history": {"staging"},
-    "marts": {"history", "rollcall.published", "rollcall.published_night", "marts.roster"},
-}
-"""What a layer may read: layers, sources, and single tables; of the ledger, the pointer alone."""
+    "marts": {
+        "history", "marts.roster", "rollcall.published", "rollcall.published_night", "rollcall.compared_night",
+        "rollcall.district_quality", "rollcall.open_finding",
+    },
+}  # fmt: skip
+"""What a layer may read: layers, sources, and single tables; of the ledger, views of what a reader may see."""
 
 MOST_JOINS = 7
 
-SYNONYMS = {"orgs": "organisations", "current_build": "deliveries", "published": "publications"}
+SYNONYMS = {
+    "orgs": "organisations",
+    "current_build": "deliveries",
+    "published": "publications",
+    "district_quality": "districts",
+}
 """What stands for a name that reads badly in a query."""
 
 EXCEPTIONS = {
@@ -45,7 +53,7 @@ EXCEPTIONS = {
 
 
 def models_are_named_after_their_layer(manifest: Manifest) -> Complaints:
-    """``stg_``, ``hist_``, ``dim_``, ``fct_``, ``agg_``, ``rpt_``; audits are ``audit_``."""
+    """``stg_``, ``hist_``, ``dim_``, ``fct_``, ``agg_``, ``rpt_``, ``qc_``; audits are ``audit_``."""
     for model in models(manifest):
         if not re.fullmatch(LAYERS.get(layer(model), ""), model["name"]):
             yield f"{model['name']} is no name for a model of {layer(model)}"

@@ -4,11 +4,12 @@ import contextlib
 import os
 import pwd
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import psycopg
 import pytest
-from helpers.deliveries import accept, execute, query, reland_nothing
+from helpers.deliveries import FIRST_NIGHT, accept, execute, query, reland_nothing
 from helpers.postgres import Postgres, migrate_to
 from helpers.schools import Rows, record, school_district
 from psycopg.conninfo import make_conninfo
@@ -45,7 +46,11 @@ def url(postgres: Postgres, warehouse_template: str) -> Iterator[str]:
     url = postgres.create("rollcall_test", warehouse_template)
     for sequence in (1, 2):
         for district in DISTRICTS:
-            accept(url, district, sequence, _named_after(district, sequence))
+            night = FIRST_NIGHT + timedelta(days=sequence - 1)
+            delivery_id = accept(url, district, sequence, _named_after(district, sequence), service_date=night)
+            execute(
+                url, "insert into rollcall.check_result values (%s, 'users', %s, 'info', 1, 1)", delivery_id, district
+            )
         conform(url, reland=reland_nothing)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("AIRFLOW_CONN_WAREHOUSE", url)
@@ -61,7 +66,7 @@ def url(postgres: Postgres, warehouse_template: str) -> Iterator[str]:
 
 
 def _named_after(district: str, sequence: int = 1) -> Rows:
-    """The district's rows; with the second sequence, one student changes schools, and another one's name is mended."""
+    """The district's rows; on the second night, one student changes schools, and another one's name is mended."""
     rows = school_district()
     for user in rows["users"]:
         user |= {"given_name": f"Of {district}", "family_name": f"{district}-{user['sourced_id']}"}
@@ -76,6 +81,7 @@ def _named_after(district: str, sequence: int = 1) -> Rows:
     student = record(rows, "users", "994_1001_S0")
     student |= {"agent_sourced_ids": "G99", "_metadata": '{"metadata.homeroom": "12"}'}
     rows["users"].append({**student, "sourced_id": "G99", "role": "parent", "agent_sourced_ids": None})
+    record(rows, "enrollments", "994_1001:994_1001_S1")["end_date"] = FIRST_NIGHT.isoformat()
     if district == "hill":
         return rows
     # Ids of its own: whatever a reader of the other one finds of it was read out.
@@ -240,6 +246,10 @@ SECRETS = {
     "roster.fct_student_agent": ("student_source_id", "agent_source_id", "agent_family_name"),
     "roster.fct_membership_spell": ("person_source_id", "school_source_id", "school_name"),
     "roster.agg_grade_daily": ("school_source_id",),
+    "roster.fct_roster_change": ("student_source_id", "family_name", "from_school_name"),
+    "roster.fct_class_change": ("student_source_id", "class_source_id", "family_name"),
+    "roster.qc_district": ("district_name",),
+    "roster.qc_finding": ("rule",),
     "roster.fct_enrollment": ("source_id", "student_source_id", "class_source_id"),
     "roster.fct_school_membership": ("person_source_id", "school_source_id"),
     "roster.roster": ("student_source_id", "class_source_id", "student_family_name"),

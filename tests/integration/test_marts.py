@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterator
 from copy import deepcopy
 from datetime import date, timedelta
+from itertools import combinations
 from typing import Any
 
 import psycopg
@@ -174,6 +175,129 @@ def test_spells_begin_and_end_where_joiners_and_leavers_are_counted(published_ur
         ("994_1000_S1", "994", FIFTH, "moved", None, None),
         ("NEWER", "994", FOURTH, "joined", FIFTH, "missing"),
     }
+
+
+def _primary_school(user: dict[str, Any]) -> str:
+    return next(org for org in map(str.strip, str(user["org_sourced_ids"]).split(",")) if org != "D")
+
+
+def _changed(before: Rows, after: Rows) -> set[tuple[Any, ...]]:
+    """Who joined, left and moved between two nights."""
+    earlier, later = (
+        {user["sourced_id"]: _primary_school(user) for user in rows["users"] if user["role"] == "student"}
+        for rows in (before, after)
+    )
+    joined: set[tuple[Any, ...]] = {
+        (student, "joined", None, None, later[student]) for student in later.keys() - earlier.keys()
+    }
+    left: set[tuple[Any, ...]] = {
+        (student, "left", "missing", earlier[student], None) for student in earlier.keys() - later.keys()
+    }
+    moved: set[tuple[Any, ...]] = {
+        (student, "moved", None, earlier[student], later[student])
+        for student in earlier.keys() & later.keys()
+        if earlier[student] != later[student]
+    }
+    return joined | left | moved
+
+
+def _places(rows: Rows, night: date, habit: str) -> set[tuple[str, str]]:
+    """The classes and students that belong together on a night."""
+    return {
+        (row["class_sourced_id"], row["user_sourced_id"])
+        for row in rows["enrollments"]
+        if row["role"] == "student" and _is_active(row, night, habit)
+    }
+
+
+@pytest.mark.parametrize("district", HABITS)
+def test_any_two_nights_can_be_compared(published_url: str, district: str) -> None:
+    nights = _nights()
+    kinds: set[tuple[str, str]] = set()
+    with psycopg.connect(published_url) as reader:
+        for earlier, later in [*combinations(nights, 2), *((night, night) for night in nights)]:
+            reader.execute("select set_config('roster.as_of', %s, true)", [later.isoformat()])
+            reader.execute("select set_config('roster.compare_with', %s, true)", [earlier.isoformat()])
+            changes = reader.execute(
+                "select student_source_id, change, reason, from_school_source_id, to_school_source_id"
+                " from roster.fct_roster_change where district_id = %s",
+                [district],
+            ).fetchall()
+            expected = _changed(nights[earlier], nights[later])
+            assert (set(changes), len(changes)) == (expected, len(expected)), (earlier, later)
+            places = reader.execute(
+                "select class_source_id, student_source_id, change from roster.fct_class_change where district_id = %s",
+                [district],
+            ).fetchall()
+            before, after = (_places(nights[night], night, HABITS[district]) for night in (earlier, later))
+            there = {(*place, "joined") for place in after - before} | {(*place, "left") for place in before - after}
+            assert (set(places), len(places)) == (there, len(there)), (earlier, later)
+            kinds |= {("student", change[1]) for change in changes} | {("class", place[2]) for place in places}
+        reader.execute("reset roster.compare_with")
+        reader.execute("select set_config('roster.as_of', %s, true)", [THIRD.isoformat()])
+        compared = reader.execute("select distinct compared_with from roster.fct_class_change").fetchall()
+    assert kinds == {("student", kind) for kind in ("joined", "left", "moved")} | {
+        ("class", "joined"),
+        ("class", "left"),
+    }
+    assert compared == [(SECOND,)], "with the night of publication before, if nothing else is said"
+
+
+def test_how_each_district_stands_can_be_asked_by_readers(published_url: str) -> None:
+    """What is held and rejected now, nights without, rows set aside and kept, findings of what is shown."""
+    with psycopg.connect(published_url) as session:
+        session.execute(
+            "update rollcall.delivery_file set rows_set_aside = 2, rows_ragged = 1 from rollcall.publication"
+            " where publication.delivery_id = delivery_file.delivery_id and district_id = 'inc' and file = 'users';"
+            " update rollcall.change_count set kept = 2 from rollcall.publication"
+            " where publication.delivery_id = change_count.delivery_id and district_id = 'inc' and entity = 'users';"
+            " insert into rollcall.check_result select delivery_id, 'users', code, 'warning', 12, failed"
+            " from rollcall.publication cross join (values ('a', 3), ('b', 0)) as found (code, failed)"
+            " where district_id = 'inc'"
+        )
+        for day, state in ((1, "rejected"), (2, "held"), (3, None)):
+            night, delivery_id = FIFTH + timedelta(days=day), None
+            if state:
+                (delivery_id,) = session.execute(
+                    "insert into rollcall.delivery (district_id, service_date, run_id, state)"
+                    " values ('inc', %s, %s, %s) returning delivery_id",
+                    [night, state, state],
+                ).fetchone() or (None,)
+                session.execute(
+                    "insert into rollcall.check_result values (%s, 'users', 'c', 'critical', 12, 12)", [delivery_id]
+                )
+            session.execute(
+                "insert into rollcall.night (district_id, service_date, outcome, delivery_id)"
+                " values ('inc', %s, %s, %s)",
+                [night, state or "missing", delivery_id],
+            )
+        session.execute(
+            "insert into rollcall.hold (delivery_id, reasons) select delivery_id, %s::jsonb from rollcall.delivery"
+            " where run_id = 'held'",
+            ['[{"code": "hold_removed"}, {"code": "hold_added"}, {"code": "hold_removed"}]'],
+        )
+        stands = (
+            "select last_good_night, latest_night, latest_outcome, nights_without, held_night, held_reasons,"
+            " rejected_night, rejected_state, rows_set_aside, rows_kept from roster.qc_district where district_id = %s"
+        )
+        first, second, third = (FIFTH + timedelta(days=day) for day in (1, 2, 3))
+        held = ["hold_added", "hold_removed"]
+        assert session.execute(stands, ["inc"]).fetchall() == [
+            (FIFTH, third, "missing", 3, second, held, first, "rejected", 3, 2)
+        ]
+        assert session.execute(stands, ["exc"]).fetchall() == [(FIFTH, None, None, 0, None, [], None, None, 0, 0)]
+        found = "select service_date, delivery_state, rule, rows_failed from roster.qc_finding order by 1"
+        assert session.execute(found).fetchall() == [
+            (FIFTH, "published", "a", 3),
+            (first, "rejected", "c", 12),
+            (second, "held", "c", 12),
+        ]
+        session.execute("select set_config('roster.as_of', %s, true)", [first.isoformat()])
+        assert session.execute(stands, ["inc"]).fetchall() == [
+            (FIFTH, first, "rejected", 1, None, [], first, "rejected", 3, 2)
+        ]
+        assert [row[2] for row in session.execute(found).fetchall()] == ["a", "c"]
+        session.rollback()
 
 
 def test_grades_and_subgroups_add_up_to_the_schools(published_url: str) -> None:

@@ -2,13 +2,14 @@
 
 from collections import defaultdict
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import psycopg
 import pytest
 import yaml
-from helpers.deliveries import accept, reland_nothing
-from helpers.schools import record, school_district
+from helpers.deliveries import FIRST_NIGHT, accept, reland_nothing
+from helpers.schools import Rows, record, school_district, without
 
 from rollcall.conform import conform
 from rollcall.conform.dbt_build import run_dbt
@@ -16,11 +17,12 @@ from rollcall.settings import PROJECT_ROOT
 
 MODELS = PROJECT_ROOT / "dbt_project" / "models"
 
-WITHOUT_LOGIC = {"dim_district"} | {f"{layer}_{entity}" for layer in ("stg_oneroster_", "hist") for entity in (
-    "orgs", "academic_sessions", "courses", "users", "classes", "enrollments", "demographics",
-)}  # fmt: skip
+ENTITIES = ("orgs", "academic_sessions", "courses", "users", "classes", "enrollments", "demographics")
+WITHOUT_LOGIC = {"dim_district", "qc_district", "qc_finding"} | {
+    f"{layer}_{entity}" for layer in ("stg_oneroster_", "hist") for entity in ENTITIES
+}
 """Models that only name another relation: what is typed and what changes is Python's to say (test_typed, test_changes),
-and what writes the history is its materialization, tested on nights."""
+what writes the history is its materialization, tested on nights, and the ledger's views have test_marts."""
 
 PLACES = {
     "roster.dim_district": {"none"},
@@ -38,6 +40,10 @@ PLACES = {
     "roster.fct_school_membership": {"none", "identifier"},
     "roster.fct_school_move": {"none", "identifier"},
     "roster.fct_membership_spell": {"none", "identifier"},
+    "roster.fct_roster_change": {"none", "name", "identifier"},
+    "roster.fct_class_change": {"none", "name", "identifier"},
+    "roster.qc_district": {"none"},
+    "roster.qc_finding": {"none"},
     "roster.agg_school_daily": {"none"},
     "roster.agg_grade_daily": {"none"},
     "roster.roster": {"none", "name", "identifier", "contact"},
@@ -115,13 +121,21 @@ def reader(warehouse_url: str) -> Iterator[psycopg.Connection[Any]]:
     student = record(rows, "users", "994_1000_S0")
     student["agent_sourced_ids"] = "mother"
     rows["users"].append({**student, "sourced_id": "mother", "role": "parent", "agent_sourced_ids": None})
-    accept(warehouse_url, "lake", 1, rows)
-    conform(warehouse_url, reland=reland_nothing)
+    for sequence, night in ((1, rows), (2, _without_a_student(rows))):
+        accept(warehouse_url, "lake", sequence, night, service_date=FIRST_NIGHT + timedelta(days=sequence))
+        conform(warehouse_url, reland=reland_nothing)
     with psycopg.connect(warehouse_url) as connection:
         for kind in ("name", "contact", "identifier", "birth", "demographics", "any"):
             _rewrite(connection, kind, FILLED)
         connection.commit()
         yield connection
+
+
+def _without_a_student(rows: Rows) -> Rows:
+    """The next night's rows: one student has left, and her classes with her."""
+    night = without(rows, "users", "994_1000_S2")
+    night["enrollments"] = [row for row in night["enrollments"] if row["user_sourced_id"] != "994_1000_S2"]
+    return night
 
 
 def _rewrite(connection: psycopg.Connection[Any], kind: str, values: dict[str, str]) -> None:

@@ -45,7 +45,8 @@ EVERY_NIGHT = "roster.agg_school_daily"
 """The one of these marts that shows all nights."""
 OF_SEVERAL_NIGHTS = frozenset(
     {
-        "roster.dim_district", "roster.fct_school_move", "roster.fct_membership_spell", "roster.agg_grade_daily",
+        "roster.dim_district", "roster.fct_school_move", "roster.fct_membership_spell", "roster.fct_roster_change",
+        "roster.fct_class_change", "roster.agg_grade_daily", "roster.qc_district", "roster.qc_finding",
         "roster_restricted.agg_subgroup_daily",
     }
 )  # fmt: skip

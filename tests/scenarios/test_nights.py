@@ -13,6 +13,7 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Literal
 
+import psycopg
 import pytest
 from helpers.counts import agree, counts_of
 from nights import FIRST_NIGHT, MARTS, OF_SEVERAL_NIGHTS, Run, World, records, rewrite, small_district, write
@@ -504,6 +505,39 @@ def test_the_files_of_an_incomplete_set_stay_in_the_inbox_until_the_rest_comes(s
     assert refused
     assert "no users" in refused.failed["receive"]
     assert story.world.waiting(story.district_id) == []
+
+
+@only("a pupil who vanishes and returns")
+def test_a_help_desk_can_say_why_she_is_gone(story: Story) -> None:
+    """Asked on the second night and, of that night, on the third."""
+    first = story.seen[0].delivery
+    assert first
+    pupil = min(user["sourcedId"] for user in records(first.files[0].parent, "users") if user["role"] == "student")
+    user = next(user for user in records(first.files[0].parent, "users") if user["sourcedId"] == pupil)
+    nights = [FIRST_NIGHT + timedelta(days=number) for number in range(3)]
+
+    def asked(statement: str, *, as_of: date | None = None) -> list[tuple[object, ...]]:
+        with psycopg.connect(story.world.url, options=f"-c roster.as_of={as_of or ''}") as reader:
+            return reader.execute(statement, [story.district_id, pupil]).fetchall()
+
+    changed = (
+        "select change, reason, family_name, from_school_source_id, compared_with, effective_date"
+        " from roster.fct_roster_change where district_id = %s and student_source_id = %s"
+    )
+    school = user["orgSourcedIds"].split(",")[0]
+    assert asked(changed, as_of=nights[1]) == [("left", "missing", user["familyName"], school, nights[0], nights[1])]
+    assert [row[0] for row in asked(changed)] == ["joined"]
+    places = (
+        "select distinct change, reason from roster.fct_class_change where district_id = %s and student_source_id = %s"
+    )
+    assert asked(places, as_of=nights[1]) == [("left", "missing")]
+    spells = (
+        "select began_on, begin_reason, ended_on, end_reason from roster.fct_membership_spell"
+        " where district_id = %s and person_source_id = %s order by began_on"
+    )
+    gone = (nights[0], "first_publication", nights[1], "missing")
+    assert asked(spells, as_of=nights[1]) == [gone]
+    assert asked(spells) == [gone, (nights[2], "returned", None, None)]
 
 
 class Watch:

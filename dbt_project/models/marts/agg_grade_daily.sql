@@ -17,28 +17,24 @@ nights as not materialized (
 ),
 
 schools as not materialized (
-    select distinct
-        district_id,
-        source_id
-    from organisations
-    where type = 'school'
+    {{ schools_of_districts() }}
 ),
 
 spells as not materialized (
     select
         users.district_id,
-        schools.source_id as school_source_id,
+        membership.school_source_id,
         coalesce(users.grades[1], 'not stated') as grade,
         {{ first_night_from('users.valid_from_seq') }} as first_night,
         {{ first_night_past('users.valid_to_seq') }} as past_night,
         1 as students
     from users
     inner join nights on users.district_id = nights.district_id
+    inner join schools on users.district_id = schools.district_id
     cross join lateral unnest(users.org_source_ids) with ordinality as membership (school_source_id, place)
-    inner join schools
-        on users.district_id = schools.district_id and membership.school_source_id = schools.source_id
     where
         users.role = 'student'
+        and schools.names ? membership.school_source_id
         and membership.place = array_position(users.org_source_ids, membership.school_source_id)
 ),
 

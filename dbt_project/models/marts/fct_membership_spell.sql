@@ -16,18 +16,8 @@ nights as not materialized (
     {{ numbered_nights() }}
 ),
 
--- By the name that each had last; it may have closed since.
-schools as (
-    select distinct on (organisations.district_id, organisations.source_id)
-        organisations.district_id,
-        organisations.source_id,
-        organisations.name
-    from organisations
-    inner join nights on organisations.district_id = nights.district_id
-    where
-        organisations.type = 'school'
-        and organisations.valid_from_seq <= nights.sequences[cardinality(nights.sequences)]
-    order by organisations.district_id asc, organisations.source_id asc, organisations.valid_from_seq desc
+schools as not materialized (
+    {{ schools_of_districts() }}
 ),
 
 versions as (
@@ -132,7 +122,7 @@ select
     spells.district_id,
     spells.person_source_id,
     spells.school_source_id,
-    schools.name as school_name,
+    schools.names ->> spells.school_source_id as school_name,
     spells.person_type,
     nights.effective_dates[spells.first_night] as began_on,
     spells.begin_reason,
@@ -142,4 +132,5 @@ select
     spells.past_night > cardinality(nights.sequences) as is_current
 from spells
 inner join nights on spells.district_id = nights.district_id
-inner join schools on spells.district_id = schools.district_id and spells.school_source_id = schools.source_id
+inner join schools on spells.district_id = schools.district_id
+where schools.names ? spells.school_source_id

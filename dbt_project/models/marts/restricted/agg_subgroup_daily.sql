@@ -21,11 +21,7 @@ nights as not materialized (
 ),
 
 schools as not materialized (
-    select distinct
-        district_id,
-        source_id
-    from organisations
-    where type = 'school'
+    {{ schools_of_districts() }}
 ),
 
 -- From the first sequence that has both, the student and these demographics, to the first that has not.
@@ -58,16 +54,17 @@ students as not materialized (
 spells as not materialized (
     select
         students.*,
-        schools.source_id as school_source_id,
+        membership.school_source_id,
         {{ first_night_from('students.valid_from_seq') }} as first_night,
         {{ first_night_past('students.valid_to_seq') }} as past_night,
         1 as students_with_demographics
     from students
     inner join nights on students.district_id = nights.district_id
+    inner join schools on students.district_id = schools.district_id
     cross join lateral unnest(students.org_source_ids) with ordinality as membership (school_source_id, place)
-    inner join schools
-        on students.district_id = schools.district_id and membership.school_source_id = schools.source_id
-    where membership.place = array_position(students.org_source_ids, membership.school_source_id)
+    where
+        schools.names ? membership.school_source_id
+        and membership.place = array_position(students.org_source_ids, membership.school_source_id)
 ),
 
 counts as (
