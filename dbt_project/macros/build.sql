@@ -1,8 +1,11 @@
 {# What the running build is frozen to, read from the ledger while the build runs: no --vars, so partial parsing stays
    valid from night to night. Empty while parsing and at a deploy. `is_first`: nothing of the district is published.
    `files_set_aside` are the files of which a row is set aside, `files_evident` those of which what they do not name is to
-   be removed (law 5), separated by commas. #}
+   be removed (law 5), separated by commas. The sources are named while parsing, too, so that lineage knows of them. #}
 {% macro deliveries_in_build() %}
+    {%- set current_build = source('rollcall', 'current_build') -%}
+    {%- set publications = source('rollcall', 'publication') -%}
+    {%- set delivery_files = source('rollcall', 'delivery_file') -%}
     {%- if not execute -%}
         {{ return([]) }}
     {%- endif -%}
@@ -20,9 +23,9 @@
             coalesce(
                 string_agg(delivery_file.file, ',') filter (where delivery_file.absence_is_evidence), ''
             ) as files_evident
-        from rollcall.current_build
-        left join rollcall.publication on current_build.district_id = publication.district_id
-        left join rollcall.delivery_file on current_build.delivery_id = delivery_file.delivery_id
+        from {{ current_build }} as current_build
+        left join {{ publications }} as publication on current_build.district_id = publication.district_id
+        left join {{ delivery_files }} as delivery_file on current_build.delivery_id = delivery_file.delivery_id
         group by 1, 2, 3, 4, 5, 6
         order by 1
     {%- endset -%}

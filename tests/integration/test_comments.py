@@ -24,8 +24,7 @@ def test_the_database_says_what_the_models_files_say(warehouse_url: str) -> None
     said: dict[str, dict[str, Any]] = {}
     for relation, column, of_relation, of_column in query(warehouse_url, COLUMNS):
         said.setdefault(relation, {"": of_relation})[column] = of_column
-    kept = [model for model in models(manifest) if model["config"]["materialized"] != "ephemeral"]
-    assert {layer(model) for model in kept} == {"history", "marts"}
+    kept = [model for model in models(manifest) if layer(model) in ("history", "marts")]
     for model in kept:
         found = said[f"{model['schema']}.{model['name']}"]
         columns = {column["name"]: column["description"] for column in model["columns"].values()}

@@ -55,6 +55,18 @@ def without_a_test_of(name: str) -> Tamper:
     return tamper
 
 
+def stale(manifest: Manifest) -> None:
+    manifest["sources"]["source.rollcall.rollcall.publication_event"]["loaded_at_field"] = None
+
+
+def metric_without_description(manifest: Manifest) -> None:
+    manifest["metrics"]["metric.rollcall.class_size"]["description"] = ""
+
+
+def source_without_description(manifest: Manifest) -> None:
+    manifest["sources"]["source.rollcall.rollcall.hold"]["description"] = ""
+
+
 def of(name: str, *path: str, value: object) -> Tamper:
     """A model of which one thing is said otherwise."""
 
@@ -91,6 +103,7 @@ TAMPERED: list[tuple[str, Tamper, str]] = [
     ("each_model_has_its_own_yml", of("dim_class", "patch_path", value="rollcall://models/all.yml"), "dim_class"),
     ("each_model_has_its_own_yml", of("dim_class", "patch_path", value=None), "dim_class"),
     ("everything_is_documented", of("hist_orgs", "description", value=" "), "hist_orgs has no"),
+    ("everything_is_documented", metric_without_description, "class_size has no description"),
     ("everything_is_documented", of("roster", "columns", "class_name", "description", value=""), "roster.class_name"),
     ("everything_is_documented", of("stg_oneroster__orgs", "columns", value={}), "names no columns"),
     ("marts_say_what_an_analyst_needs", of("dim_term", "description", value="Terms."), "dim_term"),
@@ -102,6 +115,11 @@ TAMPERED: list[tuple[str, Tamper, str]] = [
     ("marts_keep_a_contract", of("roster", "config", "materialized", value="view"), "roster is a view"),
     ("marts_keep_a_contract", of("roster", "columns", "class_name", "data_type", value=None), "has no type"),
     ("marts_keep_a_contract", of("roster", "config", "persist_docs", value={}), "no comments"),
+    ("marts_are_public_and_everything_has_an_owner", of("roster", "access", value="protected"), "roster of marts is"),
+    ("marts_are_public_and_everything_has_an_owner", of("hist_orgs", "access", value="public"), "hist_orgs of history"),
+    ("marts_are_public_and_everything_has_an_owner", of("roster", "config", "group", value=None), "has no owner"),
+    ("publications_have_a_freshness", stale, "no freshness"),
+    ("everything_is_documented", source_without_description, "rollcall.hold has no description"),
     ("layers_read_what_they_may", reads("dim_term", "model.rollcall.stg_oneroster__orgs"), "dim_term reads staging"),
     ("layers_read_what_they_may", reads("dim_term", "source.rollcall.rollcall.delivery"), "reads rollcall.delivery"),
     ("layers_read_what_they_may", reads("hist_orgs", "source.rollcall.rollcall.delivery"), "hist_orgs reads rollcall"),
