@@ -2,8 +2,8 @@
 
 from alembic import op
 
-revision = "0015"
-down_revision = "0014"
+revision = "0016"
+down_revision = "0015"
 
 # What 0012 made for roster.as_of alone. The setting's own function is standard SQL: readers, who may name nothing of
 # this schema, run it and what it calls.
