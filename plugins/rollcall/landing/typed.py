@@ -95,28 +95,20 @@ def make_typed(connection: Connection, delivery: Delivery, file: File) -> None:
         delivery: The delivery.
         file: A file that has a table in the delivery's schema.
     """
-    typed, fingerprints, landed = (
-        typed_table(delivery, file),
-        fingerprint_table(delivery, file),
-        _landed(delivery, file),
-    )
+    typed, fingerprints = typed_table(delivery, file), fingerprint_table(delivery, file)
     for relation in (sql.Identifier(delivery.landing_schema, COMPARED), typed, fingerprints):
         drop_relation(connection, relation)
-    connection.execute(
-        sql.SQL(
-            "create view {typed} as select *, {row_hash} as row_hash from (select {reading} from {landed}) as read"
-        ).format(
-            typed=typed,
-            reading=reading(file, delivery.service_date),
-            landed=sql.SQL("{} as landed").format(landed),
-            row_hash=row_hash(file),
-        )
-    )
+    connection.execute(sql.SQL("create view {} as {}").format(typed, _rows_read(delivery, file)))
     connection.execute(
         sql.SQL(
             "create unlogged table {fingerprints} as"
             " select landed._row, {source_id}, {fingerprint} as fingerprint from {landed} as landed"
-        ).format(fingerprints=fingerprints, source_id=SOURCE_ID, fingerprint=fingerprint(file), landed=landed)
+        ).format(
+            fingerprints=fingerprints,
+            source_id=SOURCE_ID,
+            fingerprint=fingerprint(file),
+            landed=_landed(delivery, file),
+        )
     )
     _sample(connection, delivery, file)
 
@@ -162,13 +154,18 @@ def make_missing_typed(connection: Connection, delivery: Delivery) -> None:
 
 def all_typed(delivery: Delivery, file: File) -> sql.Composed:
     """The typed relation as a subquery for those who want every attribute of every row: each cell is read once."""
+    return sql.SQL("({})").format(_rows_read(delivery, file, fence=sql.SQL(AT_ONCE)))
+
+
+def _rows_read(delivery: Delivery, file: File, fence: sql.Composable = NOTHING) -> sql.Composed:
+    """A query for the rows of a file as they are read, with the hash."""
     return sql.SQL(
-        "(select *, {row_hash} as row_hash from (select {reading} from {landed} as landed {at_once}) as read)"
+        "select *, {row_hash} as row_hash from (select {reading} from {landed} as landed {fence}) as read"
     ).format(
         row_hash=row_hash(file),
         reading=reading(file, delivery.service_date),
         landed=_landed(delivery, file),
-        at_once=sql.SQL(AT_ONCE),
+        fence=fence,
     )
 
 
