@@ -7,7 +7,7 @@ from rollcall.districts import Limit, Limits
 from rollcall.gate import recording, references
 from rollcall.gate.fold import fold_roles
 from rollcall.gate.inspection import FILE_MODE, Evaluation, Inspection, inspect
-from rollcall.gate.judged import Rest, judged_before, judged_since, new_rows, rule_book, touched_rows
+from rollcall.gate.judged import Rest, all_rows, judged_before, judged_since, new_rows, rule_book, touched_rows
 from rollcall.gate.landed import LandedFile, lock_landed_files
 from rollcall.gate.outcome import DeliveryOutcome, FileOutcome, judge, recorded_outcome
 from rollcall.gate.progress import record_gated_alone, record_gated_together
@@ -116,12 +116,12 @@ def _apply_suite(
     """Write what a file's suite finds; return why the file as a whole fails, if it does."""
     recording.record_ragged_rows(ledger, delivery, landed.file)
     ledger.execute("select set_config(%s, %s, true)", (FILE_MODE, landed.mode))
-    rest = None
-    if before is not None:
-        with connect(warehouse_url, search_path=delivery.landing_schema, autocommit=True) as scratch:
-            rest = new_rows(scratch, delivery, before, landed.file, rules)
+    with connect(warehouse_url, search_path=delivery.landing_schema, autocommit=True) as scratch:
+        rest = (
+            new_rows(scratch, delivery, before, landed.file, rules) if before else all_rows(scratch, landed.file, rules)
+        )
     with inspect(warehouse_url, delivery.landing_schema, landed.mode) as inspection:
-        evaluations = _evaluate(inspection, landed, rules, rest)
+        evaluations = rest.evaluate(inspection, rules)
     for evaluation in evaluations:
         recording.record_check(ledger, delivery.delivery_id, evaluation, landed.rows)
         recording.record_rows(ledger, delivery.delivery_id, evaluation)

@@ -44,7 +44,7 @@ class Before:
 
 @dataclass(frozen=True)
 class Rest:
-    """The rows of a file that are still to be judged, where something was judged already.
+    """The rows of a file that are to be judged: all of them, or what is left where something was judged already.
 
     Attributes:
         file: The file.
@@ -181,6 +181,22 @@ def _is_there(connection: Connection, delivery: Delivery, file: File) -> bool:
             (delivery.delivery_id, file.name),
         ).fetchone()
     return bool(rows == expected)
+
+
+def all_rows(connection: Connection, file: File, rules: Sequence[Rule]) -> Rest:
+    """All of a file is to be judged; rules about rows that are alike are asked of those that are, found together.
+
+    Args:
+        connection: A connection that commits each statement, whose search path is the delivery's schema.
+        file: The file.
+        rules: The file's rules.
+    """
+    connection.execute(PLANNING)
+    alike = [rule for rule in rules if rule.scope == "alike"]
+    several = sql.SQL("from {} group by 1 having count(*) > 1").format(sql.Identifier(file.table_name))
+    _make(connection, alike_table(file), _sharing(file, alike, several))
+    table = alike_table(file)
+    return Rest(file, {rule.code: table for rule in alike}, _empty(connection, {table}), {})
 
 
 def new_rows(connection: Connection, delivery: Delivery, before: Delivery, file: File, rules: Sequence[Rule]) -> Rest:
@@ -349,18 +365,20 @@ def _write_alike(
         if copies
         else NOTHING,
     )
-    compared = [
-        sql.SQL("hashtextextended({text}, 0) in (select hashtextextended({text}, 0) from {suspect})").format(
-            text=sql.SQL(text), suspect=sql.Identifier(suspect_table(file))
+    _make(connection, suspect_table(file), _landed_rows(file, suspects))
+    of_suspects = sql.SQL("from {}").format(sql.Identifier(suspect_table(file)))
+    _make(connection, alike_table(file), _sharing(file, rules, of_suspects))
+
+
+def _sharing(file: File, rules: Sequence[Rule], others: sql.Composable) -> sql.Composed:
+    """A query for the landed rows that share what some rules compare with others, told by ``from …``."""
+    shared = [
+        sql.SQL("hashtextextended({text}, 0) in (select hashtextextended({text}, 0) {others})").format(
+            text=sql.SQL(text), others=others
         )
         for text in sorted({str(rule.alike) for rule in rules})
     ]
-    _make(connection, suspect_table(file), _landed_rows(file, suspects))
-    _make(
-        connection,
-        alike_table(file),
-        _landed_rows(file, sql.SQL(" or ").join(compared) if compared else sql.SQL("false")),
-    )
+    return _landed_rows(file, sql.SQL(" or ").join(shared) if shared else sql.SQL("false"))
 
 
 def _fully_listed(connection: Connection, before: Delivery, file: File, asked: Collection[str]) -> dict[str, int]:
