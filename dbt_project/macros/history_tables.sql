@@ -3,7 +3,7 @@
    reads history. #}
 {% macro create_history_tables() %}
     {%- if execute -%}
-        {%- for node in graph.nodes.values() if node.config.materialized == 'history' -%}
+        {%- for node in graph.nodes.values() if node.config.materialized in ('history', 'worked_out_history') -%}
             {%- do create_history_table(node) -%}
         {%- endfor -%}
     {%- endif -%}

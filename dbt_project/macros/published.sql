@@ -53,22 +53,12 @@
 {%- endmacro %}
 
 
-{# The one teacher who stands for a class: marked primary, else the first by enrollment id; those active on the
-   effective date before others. For a `left join lateral` beside the class, in a mart that has `publications`
-   and `enrollments`. #}
-{% macro primary_teaching(class) -%}
-    select teachings.user_source_id
-    from enrollments as teachings
-    where
-        teachings.role = 'teacher'
-        and {{ published_in('teachings', beside=class) }}
-        and teachings.school_year = {{ class }}.school_year
-        and teachings.class_source_id = {{ class }}.source_id
-    order by
-        {{ is_active('teachings') }} desc,
-        teachings.is_primary desc nulls last,
-        teachings.source_id asc
-    limit 1
+{# The row of a class in `publications`, by the alias of `hist_class_details`: the one of its habit and day. #}
+{% macro details_of_the_day(class, beside='publications') -%}
+    {{ published_in(class, beside) }}
+    and {{ class }}.counts_from <= publications.effective_date
+    and publications.effective_date < {{ class }}.counts_until
+    and {{ class }}.enrollment_end_date in ('any', publications.enrollment_end_date)
 {%- endmacro %}
 
 

@@ -28,9 +28,12 @@ SCHEMAS = {
 }
 """The folders, from ``models/`` on, and the schemas that their models lie in."""
 
+BUILD = {"rollcall.current_build", "rollcall.publication", "rollcall.delivery_file"}
+"""What says what the running build is frozen to."""
+
 MAY_READ = {
-    "staging": {"rollcall.current_build", "rollcall.publication", "rollcall.delivery_file"},
-    "history": {"staging"},
+    "staging": BUILD,
+    "history": {"staging", "history", *BUILD},
     "marts": {
         "history", "marts.roster", "rollcall.published", "rollcall.published_night", "rollcall.compared_night",
         "rollcall.district_quality", "rollcall.open_finding",

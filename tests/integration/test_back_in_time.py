@@ -27,16 +27,15 @@ from typer.testing import CliRunner
 from rollcall import ledger
 from rollcall.cli import app, main
 from rollcall.conform import CannotRollBackError, Rollback, conform, roll_back
+from rollcall.conform.history import HISTORY_TABLES
 from rollcall.conform.session import CONFORM_LOCK
 from rollcall.decision.acceptance import accept as accept_received
-from rollcall.oneroster import FILES
 from rollcall.pointer import move_effective_date
 from rollcall.states import DeliveryState
 from rollcall.warehouse import connect
 from rollcall.who import Person
 
 DATABASE, KEPT = "rollcall_test", "rollcall_six_nights"
-HISTORY = [f"history.hist_{file.table_name}" for file in FILES]
 OF_THE_PUBLICATION = (
     "roster.agg_school_daily",
     "roster.agg_grade_daily",
@@ -175,7 +174,9 @@ def shown(url: str) -> Marts:
 
 def physical_rows(url: str, where: str = "true") -> list[Any]:
     """Where every version lies, and who wrote it: differs after any write."""
-    return [query(url, f"select ctid::text, xmin::text from {table} where {where} order by 1") for table in HISTORY]
+    return [
+        query(url, f"select ctid::text, xmin::text from {table} where {where} order by 1") for table in HISTORY_TABLES
+    ]
 
 
 def test_readers_see_again_what_they_saw_and_only_what_differs_is_written(url: str, story: Story) -> None:

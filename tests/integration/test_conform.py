@@ -27,10 +27,11 @@ from rollcall.conform import (
     drop_landed,
 )
 from rollcall.conform.dbt_build import profile_variables, run_dbt
+from rollcall.conform.history import HISTORY_TABLES
 from rollcall.conform.session import CONFORM_LOCK
 from rollcall.decision.changes import write_changes
 from rollcall.landing.typed import make_typed
-from rollcall.oneroster import FILE_BY_NAME, FILES
+from rollcall.oneroster import FILE_BY_NAME
 from rollcall.pointer import move_effective_date
 from rollcall.warehouse import WarehouseError, connect
 
@@ -53,8 +54,7 @@ def states(url: str) -> dict[str, str]:
 
 def content(url: str) -> dict[str, list[Any]]:
     """Everything that a night leaves behind, but for times and build numbers."""
-    tables = {f"history.hist_{file.table_name}": "version" for file in FILES}
-    found = {table: query(url, f"select t::text from {table} as t order by 1") for table in tables}
+    found = {table: query(url, f"select t::text from {table} as t order by 1") for table in HISTORY_TABLES}
     found["publication"] = query(
         url, "select district_id, sequence, delivery_id, effective_date from rollcall.publication"
     )
@@ -126,7 +126,7 @@ def _empty(url: str) -> None:
     for (schema,) in query(url, "select nspname from pg_namespace where nspname like 'delivery\\_%%'"):
         execute(url, f"drop schema {schema} cascade")
     execute(url, "truncate rollcall.district, rollcall.build restart identity cascade")
-    execute(url, f"truncate {', '.join(f'history.hist_{file.table_name}' for file in FILES)}")
+    execute(url, f"truncate {', '.join(HISTORY_TABLES)}")
 
 
 def test_what_postgresql_refuses_fails_its_district_alone_and_is_quoted_nowhere(

@@ -8,7 +8,7 @@ from helpers.deliveries import accept, execute, query, reland_nothing
 from helpers.schools import record, school_district
 
 from rollcall.conform import conform
-from rollcall.oneroster import FILES
+from rollcall.conform.history import HISTORY_TABLES
 
 PRIMARY_KEYS = """
     select conrelid::regclass::text from pg_constraint where contype = 'p' and connamespace = 'history'::regnamespace
@@ -17,7 +17,7 @@ UNIQUE_INDEXES = """
     select count(*) from pg_index inner join pg_class on pg_class.oid = indexrelid
     where indisunique and relnamespace = 'history'::regnamespace
 """
-TABLES = {f"history.hist_{file.table_name}" for file in FILES}
+TABLES = set(HISTORY_TABLES)
 IMPOSSIBLE = {
     "two versions of one record in one night": (
         "insert into history.hist_orgs select * from history.hist_orgs where source_id = '994'",

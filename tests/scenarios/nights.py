@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any, Literal
 from helpers.deliveries import execute, query
 
 from rollcall.archive.inbox import IncompleteInboxError
+from rollcall.conform.history import HISTORY_TABLES
 from rollcall.districts import District, load_district
-from rollcall.oneroster import FILES, LANDED_FILE_NAMES
+from rollcall.oneroster import LANDED_FILE_NAMES
 from rollcall.sftp import SftpAccount
 from rollcall.stack import StackState, sync_districts
 from rollcall.states import DeliveryState
@@ -51,7 +52,6 @@ OF_SEVERAL_NIGHTS = frozenset(
     }
 )  # fmt: skip
 """Marts about publications, not of one: test_back_in_time.py, test_marts.py and test_querying.py look at them."""
-HISTORY = tuple(f"history.hist_{file.table_name}" for file in FILES)
 
 Record = dict[str, str]
 
@@ -158,7 +158,7 @@ class World:
                 f"select (to_jsonb(t) - 'district_id')::text from {table} as t where district_id = %s order by 1",
                 district_id,
             )
-            for table in HISTORY
+            for table in HISTORY_TABLES
         }
 
     def meaning(self, district_id: str) -> dict[str, list[tuple[Any, ...]]]:

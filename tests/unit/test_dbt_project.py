@@ -123,8 +123,8 @@ TAMPERED: list[tuple[str, Tamper, str]] = [
     ("layers_read_what_they_may", reads("dim_term", "model.rollcall.stg_oneroster__orgs"), "dim_term reads staging"),
     ("layers_read_what_they_may", reads("dim_term", "source.rollcall.rollcall.delivery"), "reads rollcall.delivery"),
     ("layers_read_what_they_may", reads("hist_orgs", "source.rollcall.rollcall.delivery"), "hist_orgs reads rollcall"),
-    ("no_model_joins_too_many", reads("roster", "model.rollcall.hist_demographics", "a", "b"), "roster joins"),
-    ("imports_are_named_after_what_they_read", code("dim_class", "classes as", "sections as"), "as sections"),
+    ("no_model_joins_too_many", reads("roster", "model.rollcall.hist_demographics", "a", "b", "c"), "roster joins"),
+    ("imports_are_named_after_what_they_read", code("dim_class", "class_details as", "sections as"), "as sections"),
     (
         "imports_are_named_after_what_they_read",
         code("dim_class", "from publications", "from {{ ref('hist_orgs') }} as publications"),

@@ -11,7 +11,7 @@ from psycopg import sql
 from rollcall import ledger
 from rollcall.archive.store import Archive
 from rollcall.check.from_disk import blocks_of, receive_from
-from rollcall.conform.history import HISTORY_TABLES
+from rollcall.conform.history import RECORD_TABLES
 from rollcall.decision.acceptance import accept
 from rollcall.districts import NO_LIMITS, District
 from rollcall.ledger import Delivery, DeliveryFile
@@ -97,7 +97,7 @@ class PublishedRoster:
             sequence = _copy_publication(source, target, published, district, files)
             _copy_rollbacks(source, target, (self.district_id, district.district_id))
             target.execute("set local role rollcall_dbt")  # whose tables they would be
-            for table in HISTORY_TABLES:
+            for table in RECORD_TABLES:
                 _copy_versions(source, target, table, (self.district_id, district.district_id), sequence)
 
     async def _with_content(self, archive: Archive, file: DeliveryFile) -> DeliveryFile:

@@ -5,7 +5,13 @@ from collections.abc import Sequence
 from rollcall.oneroster import FILES
 from rollcall.warehouse import Connection
 
-HISTORY_TABLES = tuple(f"history.hist_{file.table_name}" for file in FILES)
+RECORD_TABLES = tuple(f"history.hist_{file.table_name}" for file in FILES)
+"""The versions of what districts send."""
+
+WORKED_OUT_TABLES = ("history.hist_class_details", "history.hist_doubles")
+"""The versions of what is worked out from it for the marts."""
+
+HISTORY_TABLES = (*RECORD_TABLES, *WORKED_OUT_TABLES)
 
 PUBLISHED_SEQUENCE = """
     select district.district_id, coalesce(publication.sequence, 0) as sequence

@@ -6,7 +6,7 @@ from datetime import date
 
 from psycopg import sql
 
-from rollcall.conform.history import HISTORY_TABLES
+from rollcall.conform.history import RECORD_TABLES, WORKED_OUT_TABLES
 from rollcall.conform.night_correction import move_night, night_before, nights_to_come
 from rollcall.conform.session import conforming
 from rollcall.ledger import ROLLBACK, deliveries_in_state, lock_acceptance
@@ -20,8 +20,8 @@ from rollcall.who import Person
 BOUNDS = ("valid_from_seq", "valid_to_seq", "end_reason", "ended_on")
 """What a history table says of a version; all its other columns are of the record."""
 
-KEY = ("source_id", "school_year")
-"""What tells a district's records apart; the year only where the table has one (law 9)."""
+KEY = ("source_id", "school_year", "enrollment_end_date", "counts_from", "double_source_id")
+"""What tells a district's records apart, as far as the table has it (law 9)."""
 
 WORK_MEMORY = "96MB"
 
@@ -236,9 +236,11 @@ def _restore(
     for to in candidates:
         changes = {
             file.name: _restore_table(session, table, district_id, to, sequence, night)
-            for file, table in zip(FILES, HISTORY_TABLES, strict=True)
+            for file, table in zip(FILES, RECORD_TABLES, strict=True)
         }
         if any(any(asdict(restored).values()) for restored in changes.values()):
+            for table in WORKED_OUT_TABLES:
+                _restore_table(session, table, district_id, to, sequence, night)
             return to, changes
         tried.append(to)
     if len(tried) == 1:

@@ -1,0 +1,130 @@
+{# Versions of what is worked out from other history: counted in the same sequences, undone, gone back to and read as of a
+   night by the same means. The model's macro (`meta: macro`) says how the rows of some units (`meta: unit`), a class for
+   instance, are to be; what is open of these units and is not so is ended, what is so and not open is begun, in one
+   transaction. An older warehouse's sequences, which wait in the ledger, are made up for first, oldest first. #}
+{% materialization worked_out_history, adapter='postgres' %}
+    {%- set target_relation = this.incorporate(type='table') -%}
+    {{ run_hooks(pre_hooks, inside_transaction=True) }}
+
+    {%- do make_up_for_history(target_relation) -%}
+    {%- if deliveries_in_build() -%}
+        {%- do write_worked_out(target_relation, nights_in_build(), sql) -%}
+    {%- else -%}
+        {%- do run_query(history_table_statistics(target_relation, model.columns)) -%}
+        {%- do persist_docs(target_relation, model) -%}
+    {%- endif -%}
+    {%- call statement('main') -%} select 'written' {%- endcall -%}
+
+    {{ run_hooks(post_hooks, inside_transaction=True) }}
+    {%- do adapter.commit() -%}
+    {{ return({'relations': [target_relation]}) }}
+{% endmaterialization %}
+
+
+{# Works off the list `rollcall.history_to_fill`: of each district the oldest sequence, until none is left. It is one
+   transaction with the rest: after a crash the list is as it was, and the next deploy or build begins again. #}
+{% macro make_up_for_history(history) %}
+    {%- set oldest -%}
+        select
+            district_id,
+            min(sequence) as sequence
+        from rollcall.history_to_fill
+        where model = '{{ this.name }}'
+        group by district_id
+    {%- endset -%}
+    {%- set sequences -%}
+        select
+            waiting.district_id,
+            waiting.sequence,
+            delivery.service_date as night
+        from ({{ oldest }}) as waiting
+        inner join rollcall.delivery
+            on waiting.district_id = delivery.district_id and waiting.sequence = delivery.accepted_sequence
+    {%- endset -%}
+    {%- set steps = run_query(
+        "select count(distinct sequence) as most from rollcall.history_to_fill where model = '" ~ this.name ~ "'"
+        ~ " group by district_id order by 1 desc limit 1"
+    ).rows -%}
+    {%- for step in range(steps[0].most if steps else 0) -%}
+        {%- set are_first = run_query('select bool_and(sequence = 1) from (' ~ oldest ~ ') as waiting').rows[0][0] -%}
+        {%- set rows = context[config.get('meta').macro](sequences, whole=are_first) -%}
+        {%- do write_worked_out(history, sequences, rows) -%}
+        {%- do run_query(
+            "delete from rollcall.history_to_fill where model = '" ~ this.name
+            ~ "' and (district_id, sequence) in (" ~ oldest ~ ")"
+        ) -%}
+    {%- endfor -%}
+{% endmacro %}
+
+
+{# Writes what differs. Where much has changed, PostgreSQL is kept from going through it row by row: what it expects of
+   conditions on several columns is too little by orders of magnitude. #}
+{% macro write_worked_out(history, sequences, rows) %}
+    {%- set meta = config.get('meta') -%}
+    {%- set content = history_columns() | reject('in', meta.key) | list -%}
+    {%- set is_the_same -%}
+        wanted.is_there
+        and wanted.row_hash = history.row_hash
+        {%- for column in meta.key %}
+        and wanted.{{ column }} = history.{{ column }}
+        {%- endfor %}
+    {%- endset -%}
+    {%- call statement('begin') -%} set local work_mem = '96MB'; set local jit = off {%- endcall -%}
+    {%- if has_much_changed(sequences) -%}
+        {%- do run_query('set local enable_nestloop = off') -%}
+    {%- endif -%}
+    {%- set changes_much -%}
+        create temporary table wanted on commit drop as
+        select
+            worked_out.*,
+            hash_record_extended(row(worked_out.{{ content | reject('equalto', 'row_hash') | join(', worked_out.') }}), 0)
+                as row_hash
+        from ({{ rows }}) as worked_out;
+        analyze wanted;
+        select
+            (select count(*) from wanted)
+            > (select 0.1 * greatest(reltuples, 0) from pg_class where oid = '{{ history }}'::regclass)
+            as changes_much
+    {%- endset -%}
+    {%- set changes_much = run_query(changes_much).rows[0].changes_much -%}
+    {% set writing %}
+        update {{ history }} as history
+        set valid_to_seq = unit.sequence, end_reason = 'changed', ended_on = unit.night
+        from (select distinct {{ meta.unit | join(', ') }}, sequence, night from wanted) as unit
+        where
+            history.valid_to_seq is null
+            {%- for column in meta.unit %}
+            and history.{{ column }} = unit.{{ column }}
+            {%- endfor %}
+            and not exists (select from wanted where {{ is_the_same }});
+
+        insert into {{ history }} (valid_from_seq, {{ history_columns() | join(', ') }})
+        select wanted.sequence, wanted.{{ history_columns() | join(', wanted.') }}
+        from wanted
+        where
+            wanted.is_there
+            and not exists (
+                select from {{ history }} as history where history.valid_to_seq is null and {{ is_the_same }}
+            );
+
+        drop table wanted
+    {% endset %}
+    {%- do run_query(writing) -%}
+    {%- do run_query(history_indexes(history, this.name, meta)) -%}
+    {%- if changes_much -%}
+        {%- do run_query('analyze ' ~ history) -%}
+    {%- endif -%}
+{% endmacro %}
+
+
+{# Whether more than some records begin or end with these sequences. #}
+{% macro has_much_changed(sequences) %}
+    {%- set query -%}
+        select coalesce(sum(added + changed + removed), 0) > 20000
+        from ({{ sequences }}) as written
+        inner join rollcall.delivery
+            on written.district_id = delivery.district_id and written.sequence = delivery.accepted_sequence
+        inner join rollcall.change_count using (delivery_id)
+    {%- endset -%}
+    {{ return(run_query(query).rows[0][0]) }}
+{% endmacro %}

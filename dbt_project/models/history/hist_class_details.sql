@@ -1,0 +1,1 @@
+{{ class_details(nights_in_build(), whole=is_first_build()) }}

@@ -1,0 +1,1 @@
+{{ doubles(nights_in_build(), whole=is_first_build()) }}
