@@ -135,6 +135,11 @@ def test_the_page_says_what_it_may_load_and_is_in_the_navigation(desk: Desk, ope
     assert 'id="file_missing"' in operator.get("/rules/arrival").text
     assert operator.get("/rules/..%2f..%2fpasswd").status_code == 404
     assert operator.get("/dags/conform").status_code == 404
+    assert operator.get("/", params={"q": "", "state": "", "night": ""}).status_code == 200, "what the form sends"
+    assert "How the night of 2026-11-16 ended" in operator.get("/", params={"night": "2026-11-16"}).text
+    unreadable = operator.get("/", params={"night": "<b>"})
+    assert unreadable.status_code == 422
+    assert "<b>" not in unreadable.text
 
 
 def test_a_roster_is_gone_back_from_and_a_delivery_taken_again(desk: Desk, operator: httpx.Client) -> None:

@@ -11,8 +11,9 @@ from typing import Annotated, Literal, TypeVar
 
 from airflow.api_fastapi.core_api.security import GetUserDep, requires_access_dag
 from fastapi import Depends, FastAPI, Form, HTTPException, Request
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import FileResponse, HTMLResponse, RedirectResponse, Response, StreamingResponse
-from pydantic import StringConstraints
+from pydantic import BeforeValidator, StringConstraints
 from starlette.exceptions import HTTPException as HttpError
 
 from rollcall import ledger
@@ -49,6 +50,9 @@ RECEIPT_HEADERS = HEADERS | {
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'self'"
 }
 Why = Annotated[str, Form(), StringConstraints(strip_whitespace=True, min_length=1, max_length=LONGEST_REASON)]
+Night = Annotated[date | None, BeforeValidator(lambda text: text or None)]
+"""A night of an address; the form sends a blank one for now."""
+UNREADABLE = f"A night is written as 2026-11-20; a reason has between 1 and {LONGEST_REASON} characters."
 Found = TypeVar("Found")
 REFUSALS = (AirflowUnreachableError, CannotRollBackError, CannotSettleError, UnknownDeliveryError, WarehouseError)
 """What a press may end in; each says why, and that nothing else was done."""
@@ -73,12 +77,13 @@ def make_app() -> FastAPI:
     app.post("/dags/{dag_id}/deliveries/{delivery_id}/again", dependencies=presses)(press_again)
     app.post("/dags/{dag_id}/rollback", dependencies=presses)(press_rollback)
     app.add_exception_handler(HttpError, _say_refusal)
+    app.add_exception_handler(RequestValidationError, _say_unreadable)
     app.add_exception_handler(WarehouseError, _say_trouble)
     return app
 
 
 def show_districts(
-    request: Request, user: GetUserDep, night: date | None = None, state: str = "", q: str = ""
+    request: Request, user: GetUserDep, night: Night = None, state: str = "", q: str = ""
 ) -> HTMLResponse:
     """The list: now, or as a night ended."""
     with connect() as connection:
@@ -91,7 +96,7 @@ def show_districts(
 
 
 def show_district(
-    request: Request, user: GetUserDep, dag_id: str, delivery: int | None = None, before: date | None = None
+    request: Request, user: GetUserDep, dag_id: str, delivery: int | None = None, before: Night = None
 ) -> HTMLResponse:
     """A district: how it stands, its nights, and one delivery in full."""
     district_id = _district_of(dag_id)
@@ -243,6 +248,11 @@ def _say_refusal(request: Request, error: Exception) -> Response:
     """A page for people in the place of JSON."""
     assert isinstance(error, HttpError)  # noqa: S101 -- as it is registered
     return _html(page("message", request, message=error.detail, status=error.status_code), error.status_code)
+
+
+def _say_unreadable(request: Request, _: Exception) -> Response:
+    """What was asked for, or filled in, does not say anything; it is not quoted."""
+    return _html(page("message", request, message=UNREADABLE, status=422), 422)
 
 
 def _say_trouble(request: Request, error: Exception) -> Response:
