@@ -18,6 +18,8 @@ Record = dict[str, Any]
 Key = tuple[str, ...] | tuple[str, int]
 Published = dict[str, dict[Key, Record]]
 Files = Mapping[str, bytes]
+Why = tuple[str, str | None]
+"""Why a delivery is held: the code, and the file that it is about."""
 
 BY_YEAR = ("academicSessions", "classes", "enrollments")
 """Law 9: systems use these ids again each year."""
@@ -184,13 +186,49 @@ class Reference:
                 listed.setdefault(org, set()).add(str(key[0]))
         return listed
 
-    def removes(self, files: Files) -> int:
-        """How many published ids the delivery does not name any more, or marks for deletion."""
-        return sum(
-            len(self._ids(file) - {row.source_id for row in each.fits if not row.deletes})
-            for file, each in self.read(files).items()
-            if each.mode == "bulk" and each.rows
-        )
+    def must_be_held(self, files: Files, *, first_held: bool, none_set_aside: bool) -> set[Why]:
+        """Why a person has to be asked, where that is plain from the rows.
+
+        Args:
+            first_held: Whether a person looks at the district's first delivery.
+            none_set_aside: Whether no row of it may be set aside.
+        """
+        sent = self.read(files)
+        why: set[Why] = {("hold_first_delivery", None)} if first_held and self.content is None else set()
+        if none_set_aside:
+            why |= {("hold_set_aside", file) for file, each in sent.items() if any(row.set_aside for row in each.rows)}
+        for file, each in sent.items():
+            if each.mode == "bulk" and not each.rows and self.published[file]:
+                why.add(("hold_file_vanished", file))
+        return why
+
+    def may_be_held(self, files: Files) -> set[Why]:
+        """Why a person may be asked besides: what has to be so of each reason that other tests look at closely."""
+        sent = self.read(files)
+        why: set[Why] = set()
+        for file, each in sent.items():
+            if not files[f"{file}.csv"].endswith(b"\n"):
+                why |= {("hold_file_breaks_off", file), ("hold_line_end_missing", file)}
+            if each.mode == "bulk" and self._ids(file) - {row.source_id for row in each.fits if not row.deletes}:
+                why.add(("hold_tail_missing", file))
+        if any(self._is_unnamed(school, sent) for school in self._ids("orgs")):
+            why.add(("hold_school_vanished", None))
+        years = {int(row.cells["schoolYear"] or 0) for _, row in _accepted(sent, "academicSessions")}
+        if years - {int(key[1]) for key in self.published["academicSessions"]}:
+            why.add(("hold_roll_over_unexpected", "academicSessions"))
+        return why
+
+    def _is_unnamed(self, school: str | None, sent: Mapping[str, Sent]) -> bool:
+        """Whether a published organisation is gone, or no record of tonight's full files names it."""
+        orgs = sent.get("orgs")
+        if orgs and school not in {row.source_id for row in orgs.fits if not row.deletes and not row.set_aside}:
+            return True
+        columns = {"users": "orgSourcedIds", "classes": "schoolSourcedId", "enrollments": "schoolSourcedId"}
+        whole = {file: sent[file] for file in columns if file in sent and sent[file].is_whole}
+        named = {
+            one for file, each in whole.items() for row in each.fits for one in _list(row.cells[columns[file]]) or []
+        }
+        return bool(whole) and school not in named
 
     def _rows(self, file: str, content: bytes) -> Iterator[Row]:
         header, *lines = csv.reader(io.StringIO(content.decode("utf-8-sig"), newline=""))

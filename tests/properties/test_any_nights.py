@@ -13,7 +13,7 @@ from examples import BATCH, BATCHES, FILES_JUDGED_TWICE, SETTINGS
 from helpers.gating import NO_LIMITS, NO_ROW_MORE
 from helpers.inbox import district
 from helpers.judged_twice import Twice
-from helpers.small_world import SmallWorld
+from helpers.small_world import Outcome, SmallWorld
 from hypothesis import given, seed, settings
 from reference import Files, Reference
 
@@ -24,6 +24,12 @@ from rollcall.oneroster import FILE_NAMES
 from rollcall.warehouse import connect
 
 STRICT = Limits.model_validate({**NO_LIMITS.model_dump(), "set_aside": NO_ROW_MORE.model_dump()})
+REASONS = """
+    select reason ->> 'code', reason ->> 'file'
+    from rollcall.hold
+    cross join jsonb_array_elements(reasons) as reason
+    where delivery_id = %s
+"""
 MARTS = {
     "dim_school": "source_id",
     "dim_term": "source_id, school_year",
@@ -104,9 +110,8 @@ class Played:
         if expected != "judged":
             assert outcome.state == expected, f"{outcome} should be {expected}"
         else:
-            assert outcome.state in ("accepted", "held", "unchanged"), outcome
             assert outcome.state != "unchanged" or not self.model.would_change(files, night), outcome
-            assert outcome.state == "held" or not self._must_be_held(files), f"{outcome} should be held"
+            self._look_at_the_reasons(outcome, files)
         past = Past(outcome.delivery_id, files, outcome.state)
         if outcome.state in ("accepted", "held", "unchanged"):
             self._supersede()
@@ -131,11 +136,16 @@ class Played:
         missing = [file for file in FILE_NAMES if f"{file}.csv" not in files and f"file.{file},absent" not in absent]
         return "rejected" if missing else "judged"
 
-    def _must_be_held(self, files: Files) -> bool:
-        if self.story.kind == "first held" and self.model.content is None:
-            return True
-        rows = [row for each in self.model.read(files).values() for row in each.rows]
-        return self.story.kind == "strict" and any(row.set_aside for row in rows)
+    def _look_at_the_reasons(self, outcome: Outcome, files: Files) -> None:
+        """Whether the delivery is held for what it has to be held for, and for nothing that is not so."""
+        must = self.model.must_be_held(
+            files, first_held=self.story.kind == "first held", none_set_aside=self.story.kind == "strict"
+        )
+        told = set(self.world.query(REASONS, outcome.delivery_id))
+        assert must <= told, f"{outcome} should be held for {must - told}"
+        unexplained = told - must - self.model.may_be_held(files)
+        assert not unexplained, f"{outcome} should not be held for {unexplained}"
+        assert outcome.state in ({"held"} if told else {"accepted", "unchanged"}), outcome
 
     def _supersede(self) -> None:
         for past in self.past:
