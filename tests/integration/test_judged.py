@@ -125,7 +125,8 @@ def test_an_unchanged_row_is_not_asked_again_and_its_finding_moves_along(
 
 
 def person(sourced_id: str, **changes: str | None) -> dict[str, str | None]:
-    return good("users", **{"sourced_id": sourced_id, "username": sourced_id, "identifier": sourced_id, **changes})
+    own = {"sourced_id": sourced_id, "username": sourced_id, "identifier": sourced_id, "email": None}
+    return good("users", **{**own, **changes})
 
 
 SAME = person("1")
