@@ -78,6 +78,7 @@ class DeliveryFile:
     ends_with_line_end: bool | None = None
     torn_row: int | None = None
     last_sourced_id: str | None = None
+    judged_since: int | None = None
 
 
 _DELIVERY = f"select {', '.join(Delivery.__dataclass_fields__)} from rollcall.delivery "

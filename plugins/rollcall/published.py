@@ -19,11 +19,13 @@ class Publication:
         district_id: The district.
         sequence: The published sequence; None when nothing is published.
         night: The night that it stands for; None likewise.
+        delivery_id: The delivery that it shows; None likewise.
     """
 
     district_id: str
     sequence: int | None
     night: date | None
+    delivery_id: int | None
 
     def versions(self, file: File, joined: sql.Composable = NOTHING) -> sql.Composed:
         """``from … where …`` for the published versions of a file, by the alias ``version``.
@@ -81,10 +83,10 @@ def publication_of(connection: Connection, district_id: str) -> Publication:
         district_id: The district.
     """
     row = connection.execute(
-        "select sequence, effective_date from rollcall.publication where district_id = %s", (district_id,)
+        "select sequence, effective_date, delivery_id from rollcall.publication where district_id = %s", (district_id,)
     ).fetchone()
-    sequence, night = row or (None, None)
-    return Publication(district_id, sequence, night)
+    sequence, night, delivery_id = row or (None, None, None)
+    return Publication(district_id, sequence, night, delivery_id)
 
 
 def history_table(file: File) -> sql.Identifier:

@@ -6,10 +6,15 @@ To judge seven files in full costs a second and a half of a core, most of it Gre
 from dataclasses import dataclass, field
 from typing import Any
 
+from rollcall import ledger
+from rollcall.decision.forecast import FileForecast, forecast
+from rollcall.decision.touched import former_delivery
 from rollcall.districts import Limits
 from rollcall.gate.gate import gate_delivery, gate_file
-from rollcall.oneroster import FILE_BY_NAME, FILE_NAMES
-from rollcall.warehouse import connect
+from rollcall.ledger import Delivery
+from rollcall.oneroster import FILE_BY_NAME, FILE_NAMES, FILES
+from rollcall.published import publication_of
+from rollcall.warehouse import Connection, connect
 
 SAID = {
     "check_result": "select file, code, severity, rows_checked, rows_failed from rollcall.check_result "
@@ -54,6 +59,7 @@ class Twice:
                 return
             for (file,) in since:
                 self._count(connection, delivery_id, str(file))
+        forecast_both_ways(self.url, delivery_id)
         by_change = self._said(delivery_id)
         for name in self._in_turn(delivery_id, {str(file) for (file,) in since}):
             gate_file(self.url, delivery_id, name, limits.of("set_aside", name), in_full=True)
@@ -86,3 +92,45 @@ class Twice:
                 what: set(connection.execute(query.format(id=delivery_id, schema=f"delivery_{delivery_id}")).fetchall())
                 for what, query in SAID.items()
             }
+
+
+def forecast_both_ways(url: str, delivery_id: int) -> int:
+    """Forecast a gated delivery by what changed, and with all that is published, and leave nothing behind.
+
+    Returns:
+        How many files were compared by what changed.
+
+    Raises:
+        AssertionError: the two differ.
+    """
+    with connect(url) as connection:
+        delivery = ledger.delivery(connection, delivery_id)
+        former = former_delivery(connection, delivery, publication_of(connection, delivery.district_id))
+        by_change, changes = forecast(connection, delivery), _changes(connection, delivery)
+        connection.execute(
+            "update rollcall.delivery_file set judged_since = null where delivery_id = %s", (delivery_id,)
+        )
+        in_full, all_changes = forecast(connection, delivery), _changes(connection, delivery)
+        connection.rollback()
+    for table, rows in all_changes.items():
+        assert changes[table] == rows, (
+            f"compared by what changed, {table} lacks {sorted(rows - changes[table], key=str)[:3]}"
+            f" and has {sorted(changes[table] - rows, key=str)[:3]} too much"
+        )
+    assert [_counts(each) for each in by_change.files] == [_counts(each) for each in in_full.files]
+    assert by_change.orgs_gone == in_full.orgs_gone
+    return len(former.files) if former else 0
+
+
+def _counts(found: FileForecast) -> tuple[Any, ...]:
+    """What a forecast counts of a file."""
+    return found.sent.file, found.district, found.schools, found.is_believed
+
+
+def _changes(connection: Connection, delivery: Delivery) -> dict[str, set[tuple[Any, ...]]]:
+    """What a forecast leaves in the delivery's schema, as text."""
+    tables = [*(f"change_{file.table_name}" for file in FILES), "compared", "unnamed_record"]
+    return {
+        table: set(connection.execute(f"select row::text from {delivery.landing_schema}.{table} as row").fetchall())
+        for table in tables
+    }

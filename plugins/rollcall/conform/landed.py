@@ -6,6 +6,7 @@ from datetime import timedelta
 from psycopg import sql
 
 from rollcall.conform.ledger import AcceptedDelivery
+from rollcall.decision.touched import NEEDED
 from rollcall.gate.landed import set_aside_counts
 from rollcall.landing.schema import drop_relation
 from rollcall.ledger import landing_schema
@@ -104,9 +105,9 @@ def drop_landed(warehouse_url: str, older_than: timedelta) -> list[int]:
     return dropped
 
 
-KEPT = ("fingerprint_", "kept_", "row_set_aside")
+KEPT = ("fingerprint_", "kept_", *NEEDED)
 """What begins the names of those tables of a delivery that a later night is compared with: the place, id and hash of
-each row, the records that rows may name, and which were set aside (`rollcall.gate.judged`)."""
+each row, the records that rows may name (`rollcall.gate.judged`), and what `rollcall.decision.touched` needs."""
 
 
 def _reduce(connection: Connection, schema: str) -> None:

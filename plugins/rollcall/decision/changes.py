@@ -11,6 +11,7 @@ from psycopg.rows import scalar_row
 
 from rollcall import ledger
 from rollcall.decision.school_years import CLASS_YEARS, own_sessions, school_year_of, write_class_years
+from rollcall.decision.touched import TOUCHED, UNNAMED, Former, former_delivery, write_touched
 from rollcall.landing.typed import (
     AT_ONCE,
     COMPARED,
@@ -28,6 +29,9 @@ from rollcall.warehouse import Connection, is_there, value
 PLANNING = "set local work_mem = '96MB'; set local enable_nestloop = off; set local jit = off"
 """Deliveries are looked through whole: a nested loop is always a misjudgment. Undone by `AS_EVER`."""
 AS_EVER = "reset work_mem; reset enable_nestloop; reset jit"
+
+NAMED = sql.Identifier("named_by_touched")
+"""The temporary table with the rows that name the records which can be otherwise."""
 
 
 @dataclass(frozen=True)
@@ -84,7 +88,10 @@ def write_changes(connection: Connection, delivery: Delivery) -> Comparison:
     Leaves ``change_<file>`` for each file: a row per record that begins a version or may end one. Its columns are
     ``kind`` (``added``, ``changed``, ``tobedeleted``; ``absent``: not named by a bulk file; ``aside``: named by a row
     that is set aside only), ``valid_from_seq`` of the published version, ``school``, ``has_ended``, ``_row`` of the
-    delivered one, and what a version takes over from it. And a table ``compared``, which says against what.
+    delivered one, and what a version takes over from it. A table ``compared`` says against what, and
+    ``unnamed_record`` lists what is absent or aside, for the next night's comparison.
+
+    Where a file was judged by what changed since what readers see, only the records that can be otherwise are compared.
 
     Args:
         connection: A transaction with the rights of landing.
@@ -97,7 +104,11 @@ def write_changes(connection: Connection, delivery: Delivery) -> Comparison:
     default_year = school_year_of(delivery.service_date, own_sessions(connection, delivery))
     comparison = Comparison(delivery, publication, default_year)
     write_class_years(connection, delivery, publication, comparison.default_year)
-    compared = {file.name: _write_file(connection, comparison, file, sent.get(file.name)) for file in FILES}
+    former = former_delivery(connection, delivery, publication)
+    compared = {}
+    for file in FILES:
+        by_change = former if former and file.name in former.files else None
+        compared[file.name] = _write_file(connection, comparison, file, sent.get(file.name), by_change)
     _record(connection, comparison, compared)
     connection.execute(AS_EVER)
     return comparison
@@ -109,8 +120,19 @@ def says_something(sent: DeliveryFile) -> bool:
 
 
 def _record(connection: Connection, comparison: Comparison, unnamed: dict[str, int]) -> None:
-    """Note what the comparison is against, and of each file how many published versions it does not name."""
+    """Note what the comparison is against, and which published versions each file does not name, and how many."""
     table = comparison.table(COMPARED)
+    connection.execute(
+        sql.SQL("drop table if exists {0}; create unlogged table {0} as {1}").format(
+            comparison.table(UNNAMED),
+            sql.SQL(" union all ").join(
+                sql.SQL("select {}::text as file, source_id from {} where kind in ('absent', 'aside')").format(
+                    sql.Literal(file.name), comparison.change(file)
+                )
+                for file in FILES
+            ),
+        )
+    )
     connection.execute(
         sql.SQL(
             "drop table if exists {0}; create unlogged table {0} (file text, against_sequence integer, unnamed bigint)"
@@ -154,8 +176,13 @@ def says_what_is_published(connection: Connection, delivery: Delivery) -> bool:
         return cursor.execute(differs).fetchone() is False
 
 
-def _write_file(connection: Connection, comparison: Comparison, file: File, sent: DeliveryFile | None) -> int:
-    """What changes of a file; answers how many published versions no row of the delivery names."""
+def _write_file(
+    connection: Connection, comparison: Comparison, file: File, sent: DeliveryFile | None, former: Former | None
+) -> int:
+    """What changes of a file; answers how many published versions no row of the delivery names.
+
+    With the former delivery, it is compared by the difference from that.
+    """
     for kind in ("view", "table"):
         connection.execute(_drop(kind, comparison.change(file)))
     if comparison.sequence is None:
@@ -164,10 +191,16 @@ def _write_file(connection: Connection, comparison: Comparison, file: File, sent
     if sent is None:
         connection.execute(_nothing_changes(comparison, file))
         return _count(connection, sql.SQL("select count(*) {}").format(comparison.published(file)))
-    connection.execute(_differing(comparison, file, is_bulk=sent.mode == "bulk"))
+    if former:
+        _write_touched(connection, comparison, file, former)
+        connection.execute("set local enable_nestloop = on")
+    records = _touched_records(comparison, file) if former else _all_records(comparison, file)
+    connection.execute(_differing(comparison, file, records, is_bulk=sent.mode == "bulk"))
     connection.execute("analyze differing; set local enable_nestloop = on")
     connection.execute(_filled_in(comparison, file))
-    connection.execute("drop table differing; set local enable_nestloop = off")
+    connection.execute(
+        sql.SQL("drop table if exists differing, {}, {}; set local enable_nestloop = off").format(TOUCHED, NAMED)
+    )
     connection.execute(sql.SQL("analyze {}").format(comparison.change(file)))
     return _count(
         connection,
@@ -220,7 +253,63 @@ def _nothing_changes(comparison: Comparison, file: File) -> sql.Composed:
     )
 
 
-def _differing(comparison: Comparison, file: File, *, is_bulk: bool) -> sql.Composed:
+@dataclass(frozen=True)
+class _Records:
+    """What is compared of a file: queries for keys, places and hashes, and for the ids of what is to be deleted."""
+
+    published: sql.Composed
+    living: sql.Composed
+    tombstones: sql.Composed
+
+
+def _all_records(comparison: Comparison, file: File) -> _Records:
+    """All that is published, and all rows."""
+    return _Records(
+        _published_hashes(comparison, file),
+        sql.SQL("{} and not delivered.is_to_be_deleted").format(_delivered_hashes(comparison, file)),
+        _tombstones(comparison, file),
+    )
+
+
+def _touched_records(comparison: Comparison, file: File) -> _Records:
+    """Those that can be otherwise, once `_write_touched` has looked for them."""
+    return _Records(
+        sql.SQL("{} and version.source_id in (select source_id from {})").format(
+            _published_hashes(comparison, file), TOUCHED
+        ),
+        sql.SQL("select * from {} where not is_to_be_deleted").format(NAMED),
+        sql.SQL("select source_id from {} where is_to_be_deleted").format(NAMED),
+    )
+
+
+def _write_touched(connection: Connection, comparison: Comparison, file: File, former: Former) -> None:
+    """Look for the records that can be otherwise, and for the rows that name them."""
+    write_touched(connection, comparison.delivery, former, comparison.publication, file)
+    connection.execute(
+        sql.SQL(
+            "create temporary table {named} on commit drop as"
+            " {delivered} and delivered.source_id in (select source_id from {touched}); analyze {named}"
+        ).format(named=NAMED, delivered=_delivered_hashes(comparison, file), touched=TOUCHED)
+    )
+
+
+def _published_hashes(comparison: Comparison, file: File) -> sql.Composed:
+    """A query for the published versions: the key, the beginning, the hash."""
+    return sql.SQL("select {key}, version.valid_from_seq, version.row_hash {published}").format(
+        key=sql.SQL(", ").join(sql.Identifier("version", name) for name in file.key),
+        published=comparison.published(file),
+    )
+
+
+def _delivered_hashes(comparison: Comparison, file: File) -> sql.Composed:
+    """A query for the rows that count: the place, the key, the hash, and whether it is to be deleted."""
+    return sql.SQL("select delivered._row, {key}, delivered.row_hash, delivered.is_to_be_deleted {accepted}").format(
+        key=sql.SQL(", ").join(_key(comparison, file)),
+        accepted=comparison.accepted(file, _with_years(comparison, file)),
+    )
+
+
+def _differing(comparison: Comparison, file: File, records: _Records, *, is_bulk: bool) -> sql.Composed:
     """Which records differ: no more than their keys, places and hashes goes through the join.
 
     A row that says that its record is to be deleted ends what is published under its id, of whatever school year.
@@ -236,23 +325,16 @@ def _differing(comparison: Comparison, file: File, *, is_bulk: bool) -> sql.Comp
                 when source_id in ({ids_set_aside}) then 'aside'
                 else 'absent'
             end as kind
-        from (
-            select version.source_id {version_year}, version.valid_from_seq, version.row_hash {published}
-        ) as published
-        full join (
-            select delivered._row, delivered.source_id {year}, delivered.row_hash
-            {accepted} and not delivered.is_to_be_deleted
-        ) as living using ({key})
+        from ({published}) as published
+        full join ({living}) as living using ({key})
         where published.row_hash is distinct from living.row_hash
             and ({is_bulk} or living.row_hash is not null or source_id in ({tombstones}))
         """
     ).format(
         key=sql.SQL(", ").join(map(sql.Identifier, file.key)),
-        version_year=sql.SQL(", version.school_year") if file.is_of_a_school_year else NOTHING,
-        published=comparison.published(file),
-        year=sql.SQL(", {} as school_year").format(_year(comparison, file)) if file.is_of_a_school_year else NOTHING,
-        accepted=comparison.accepted(file, _with_years(comparison, file)),
-        tombstones=_tombstones(comparison, file),
+        published=records.published,
+        living=records.living,
+        tombstones=records.tombstones,
         ids_set_aside=comparison.ids_set_aside(file),
         is_bulk=sql.Literal(is_bulk),
     )
