@@ -210,7 +210,8 @@ def _count_landed(
     rows = connection.execute(
         sql.SQL(
             """
-            select case when school = any({known}) then school end, sum(landed), sum(set_aside), sum(added)
+            select case when school = any({known}) then school end,
+                sum(landed)::bigint, sum(set_aside)::bigint, sum(added)::bigint
             from (
                 select school, count(*) as landed, count(*) filter (where is_set_aside) as set_aside,
                     count(*) filter (where {is_first} and not is_set_aside and not is_to_be_deleted) as added
