@@ -6,7 +6,7 @@ import json
 import shutil
 import zipfile
 from collections.abc import Iterator
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -257,7 +257,8 @@ def test_every_mart_as_parquet_and_csv_says_what_readers_see_that_night(world: S
 
 
 def _sorted(rows: list[dict[str, Any]]) -> list[str]:
-    return sorted(map(repr, rows))
+    """Rows in an order; Arrow and psycopg have each a word of their own for UTC."""
+    return sorted(repr(row).replace("zoneinfo.ZoneInfo(key='UTC')", "datetime.timezone.utc") for row in rows)
 
 
 def _cell(value: Any) -> str:
@@ -266,6 +267,9 @@ def _cell(value: Any) -> str:
         return ",".join(value)
     if isinstance(value, bool):
         return str(value).lower()
+    if isinstance(value, datetime):
+        seconds, _, fraction = str(value.replace(tzinfo=None)).partition(".")
+        return f"{seconds}.{fraction}".rstrip("0").rstrip(".") + "+00" if fraction else f"{seconds}+00"
     text = "" if value is None else str(value)
     return f"'{text}" if text == FORMULA else text
 
