@@ -19,7 +19,7 @@ class Publication:
         district_id: The district.
         sequence: The published sequence; None when nothing is published.
         night: The night that it stands for; None likewise.
-        delivery_id: The delivery that it shows; None likewise.
+        delivery_id: The delivery that it shows; None likewise, and where it was not asked for.
     """
 
     district_id: str

@@ -188,7 +188,7 @@ def _write(
             "select sequence, effective_date from rollcall.published where district_id = %s", (district_id,)
         ).fetchone()
         sequence, night = row or (None, None)
-        publication = Publication(district_id, sequence, night)
+        publication = Publication(district_id, sequence, night, delivery_id=None)  # readers are not told
         if order.format is Format.ONEROSTER:
             records = write_zip(connection, publication, drafts / ZIP_NAME, restricted=order.restricted, told=told)
             rows: dict[str, Mapping[str, int]] = {ZIP_NAME: records}
