@@ -150,9 +150,13 @@ class Reference:
 
     def would_change(self, files: Files, night: date) -> bool:
         """Whether readers would see something else once a delivery is accepted."""
+        return self._after(files, night) != self.published
+
+    def _after(self, files: Files, night: date) -> Published:
+        """What readers would see once a delivery is accepted."""
         after = deepcopy(self)
         after.publish(files, night, approved=False)
-        return after.published != self.published
+        return after.published
 
     def stand_for(self, night: date) -> None:
         """What is published stands for a night: that of its delivery, or of a later one that changes nothing."""
@@ -202,10 +206,12 @@ class Reference:
                 why.add(("hold_file_vanished", file))
         return why
 
-    def may_be_held(self, files: Files) -> set[Why]:
+    def may_be_held(self, files: Files, night: date) -> set[Why]:
         """Why a person may be asked besides: what has to be so of each reason that other tests look at closely."""
         sent = self.read(files)
-        why: set[Why] = set()
+        after = self._after(files, night)
+        # Of any district or school that had none, one more is more than all.
+        why: set[Why] = {("hold_added", file) for file in sent if after[file].keys() - self.published[file].keys()}
         for file, each in sent.items():
             if not files[f"{file}.csv"].endswith(b"\n"):
                 why |= {("hold_file_breaks_off", file), ("hold_line_end_missing", file)}

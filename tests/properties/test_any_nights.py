@@ -111,7 +111,7 @@ class Played:
             assert outcome.state == expected, f"{outcome} should be {expected}"
         else:
             assert outcome.state != "unchanged" or not self.model.would_change(files, night), outcome
-            self._look_at_the_reasons(outcome, files)
+            self._look_at_the_reasons(outcome, files, night)
         past = Past(outcome.delivery_id, files, outcome.state)
         if outcome.state in ("accepted", "held", "unchanged"):
             self._supersede()
@@ -136,14 +136,14 @@ class Played:
         missing = [file for file in FILE_NAMES if f"{file}.csv" not in files and f"file.{file},absent" not in absent]
         return "rejected" if missing else "judged"
 
-    def _look_at_the_reasons(self, outcome: Outcome, files: Files) -> None:
+    def _look_at_the_reasons(self, outcome: Outcome, files: Files, night: date) -> None:
         """Whether the delivery is held for what it has to be held for, and for nothing that is not so."""
         must = self.model.must_be_held(
             files, first_held=self.story.kind == "first held", none_set_aside=self.story.kind == "strict"
         )
         told = set(self.world.query(REASONS, outcome.delivery_id))
         assert must <= told, f"{outcome} should be held for {must - told}"
-        unexplained = told - must - self.model.may_be_held(files)
+        unexplained = told - must - self.model.may_be_held(files, night)
         assert not unexplained, f"{outcome} should not be held for {unexplained}"
         assert outcome.state in ({"held"} if told else {"accepted", "unchanged"}), outcome
 

@@ -212,7 +212,7 @@ MEANING = {
     "holds": "select d.service_date, reasons::text, settlement, settled_by, settled_why, settled_via"
     f" from rollcall.hold {OF_DISTRICT}",
     "forecasts": "select d.service_date, file, school_source_id, against_sequence, published, added, changed, removed,"
-    f" set_aside, rekeyed from rollcall.expected_change {OF_DISTRICT}",
+    f" expected_change.set_aside, rekeyed from rollcall.expected_change {OF_DISTRICT}",
     "changes": "select d.service_date, entity, added, changed, removed, kept from rollcall.change_count " + OF_DISTRICT,
     "nights": "select service_date, outcome, regexp_replace(message, 'elivery \\d+', 'elivery N'), missing_files"
     " from rollcall.night where district_id = %s order by 1",
