@@ -329,7 +329,7 @@ def test_what_is_over_may_drop_out_from_the_end(world: SmallWorld) -> None:
 
 def test_a_delta_is_asked_only_how_it_ends(world: SmallWorld) -> None:
     manifest = {"manifest.csv": manifest_bytes(dict.fromkeys(FILE_NAMES, "bulk") | {"enrollments": "delta"})}
-    assert deliver(world, "by-student", without_last(SENT, "enrollments", 30) | manifest).state == "accepted"
+    assert deliver(world, "by-student", without_last(SENT, "enrollments", 30) | manifest).state == "unchanged"
     outcome = deliver(world, "by-class", cut(by_class(SENT), "enrollments", 0.9, "record") | manifest)
     assert reasons(world, outcome) == [("hold_file_breaks_off", "enrollments")]
 
