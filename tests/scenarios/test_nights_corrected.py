@@ -19,7 +19,7 @@ from simulator.spoil import truncate
 
 IN_36_YEARS = date(2062, 11, 17)
 END_OF_TIME = date(9999, 12, 31)
-OF_THE_PUBLICATION = (EVERY_NIGHT, "roster.dim_district")
+OF_THE_PUBLICATION = (EVERY_NIGHT, "roster.dim_district", "roster.qc_district")
 FENCED = ("delivery", "night", "publication", "publication_event")
 
 

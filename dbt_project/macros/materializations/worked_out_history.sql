@@ -120,7 +120,7 @@
 {# Whether more than some records begin or end with these sequences. #}
 {% macro has_much_changed(sequences) %}
     {%- set query -%}
-        select coalesce(sum(added + changed + removed), 0) > 20000
+        select coalesce(sum(added + changed + removed), 0) > 2000
         from ({{ sequences }}) as written
         inner join rollcall.delivery
             on written.district_id = delivery.district_id and written.sequence = delivery.accepted_sequence

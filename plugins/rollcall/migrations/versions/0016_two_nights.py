@@ -105,7 +105,8 @@ grant select on rollcall.compared_night to roster_owner, rollcall_loader, rollca
 """
 
 # Looked up per district, behind a limit or an aggregate, so that no condition of a reader's reaches a table of the
-# ledger, whose statistics hold values of every district.
+# ledger, whose statistics hold values of every district. A night that has come nowhere on earth, as an older version
+# let in, is no district's latest.
 QUALITY = """
 create view rollcall.district_quality as
 select
@@ -132,7 +133,7 @@ left join lateral (
     from rollcall.night
     left join rollcall.delivery on delivery.delivery_id = night.delivery_id
     where night.district_id = district.district_id
-        and coalesce(night.service_date <= (select rollcall.as_of()), true)
+        and night.service_date <= coalesce((select rollcall.as_of()), (now() at time zone interval '14 hours')::date)
     order by night.service_date desc
     limit 1
 ) as latest on true
@@ -142,7 +143,7 @@ cross join lateral (
     left join rollcall.delivery on delivery.delivery_id = night.delivery_id
     where night.district_id = district.district_id
         and night.service_date > coalesce(published.effective_date, '-infinity')
-        and coalesce(night.service_date <= (select rollcall.as_of()), true)
+        and night.service_date <= coalesce((select rollcall.as_of()), (now() at time zone interval '14 hours')::date)
         and night.outcome <> 'not_expected'
         and (
             night.outcome not in ('waiting', 'in_progress') or delivery.state = 'held'
