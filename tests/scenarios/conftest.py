@@ -1,9 +1,9 @@
 """One PostgreSQL and one SFTP server for all scenarios; each test has districts of its own in them."""
 
-import os
 import shutil
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg
@@ -16,7 +16,7 @@ from rollcall.stack import StackState, down, up
 
 @pytest.fixture(scope="session")
 def world() -> Iterator[World]:
-    """The running parts, with the warehouse deployed and the environment of this process pointing at them."""
+    """The running parts, with the warehouse deployed."""
     import great_expectations  # noqa: F401 -- as in the scheduler: forked processes have it already
 
     from rollcall.conform import deploy
@@ -25,33 +25,35 @@ def world() -> Iterator[World]:
     state_dir, districts_dir = root / "state", root / "districts"
     districts_dir.mkdir()
     shutil.copy(PROJECT_ROOT / "dags" / "districts" / "_defaults.yaml", districts_dir)
-    before = dict(os.environ)
-    os.environ |= {"ROLLCALL_STATE_DIR": str(state_dir), "ROLLCALL_DISTRICTS_DIR": str(districts_dir)}
-    settings.cache_clear()
 
     def make_ready(state: StackState) -> None:
         # For speed. A server that is killed loses nothing by it: the machine's memory holds what was written.
         execute_each(state.superuser_url, "alter system set fsync = off", "select pg_reload_conf()")
-        os.environ["AIRFLOW_CONN_WAREHOUSE"] = state.warehouse_url
-        deploy(state.warehouse_url)
+        with environment(state_dir, districts_dir, state.warehouse_url):
+            deploy(state.warehouse_url)
 
     state = up(state_dir, districts_dir=districts_dir, with_airflow=False, after_postgres=make_ready)
     yield World(state, root / "work")
     down(state_dir)
-    os.environ.clear()
-    os.environ |= before
-    settings.cache_clear()
     shutil.rmtree(root)
 
 
 @pytest.fixture(autouse=True)
-def the_environment(world: World, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Tests of other folders leave the environment as they found it; these need the world's."""
-    monkeypatch.setenv("ROLLCALL_STATE_DIR", str(world.state.state_dir))
-    monkeypatch.setenv("ROLLCALL_DISTRICTS_DIR", str(world.state.districts_dir))
-    monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE", world.url)
-    settings.cache_clear()
-    yield
+def the_environment(world: World) -> Iterator[None]:
+    """The environment of this process points at the world while a scenario plays, and not beyond it."""
+    with environment(world.state.state_dir, world.state.districts_dir, world.url):
+        yield
+
+
+@contextmanager
+def environment(state_dir: Path, districts_dir: Path, warehouse_url: str) -> Iterator[None]:
+    """What a process of the world finds in its environment."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ROLLCALL_STATE_DIR", str(state_dir))
+        patch.setenv("ROLLCALL_DISTRICTS_DIR", str(districts_dir))
+        patch.setenv("AIRFLOW_CONN_WAREHOUSE", warehouse_url)
+        settings.cache_clear()
+        yield
     settings.cache_clear()
 
 

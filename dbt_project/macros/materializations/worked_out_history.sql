@@ -57,8 +57,9 @@
 {% endmacro %}
 
 
-{# Writes what differs. Where much has changed, PostgreSQL is kept from going through it row by row: what it expects of
-   conditions on several columns is too little by orders of magnitude. #}
+{# Writes what differs. What PostgreSQL expects of conditions on several columns is too little by orders of magnitude: it is
+   kept from merging by the district alone, which compares all of a district's rows with one another, and where much has
+   changed also from going through it row by row. #}
 {% macro write_worked_out(history, sequences, rows) %}
     {%- set meta = config.get('meta') -%}
     {%- set content = history_columns() | reject('in', meta.key) | list -%}
@@ -69,7 +70,7 @@
         and wanted.{{ column }} = history.{{ column }}
         {%- endfor %}
     {%- endset -%}
-    {%- call statement('begin') -%} set local work_mem = '96MB'; set local jit = off {%- endcall -%}
+    {%- call statement('begin') -%} set local work_mem = '96MB'; set local jit = off; set local enable_mergejoin = off {%- endcall -%}
     {%- if has_much_changed(sequences) -%}
         {%- do run_query('set local enable_nestloop = off') -%}
     {%- endif -%}
@@ -120,7 +121,7 @@
 {# Whether more than some records begin or end with these sequences. #}
 {% macro has_much_changed(sequences) %}
     {%- set query -%}
-        select coalesce(sum(added + changed + removed), 0) > 2000
+        select coalesce(sum(added + changed + removed), 0) > 20000
         from ({{ sequences }}) as written
         inner join rollcall.delivery
             on written.district_id = delivery.district_id and written.sequence = delivery.accepted_sequence
