@@ -38,9 +38,9 @@ def world() -> Iterator[World]:
     shutil.rmtree(root)
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture(scope="module", autouse=True)
 def the_environment(world: World) -> Iterator[None]:
-    """The environment of this process points at the world while a scenario plays, and not beyond it."""
+    """The environment of this process points at the world while a file's scenarios play, and not beyond them."""
     with environment(world.state.state_dir, world.state.districts_dir, world.url):
         yield
 
