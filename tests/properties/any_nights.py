@@ -18,7 +18,8 @@ from simulator.profile import Profile, Rates
 from simulator.spoil import spoil
 
 FIRST_NIGHT = date(2024, 10, 1)
-"""So long ago that the nights of every story have come."""
+LONGEST_DAYS = 700
+"""So long ago is the first night, and so short is a story, that all its nights have come."""
 
 Record = dict[str, str]
 Records = dict[str, dict[str, Record]]
@@ -323,7 +324,7 @@ _later_nights = st.builds(
 )
 _nights = st.builds(
     lambda first, later: (first, *later), _first_nights, st.lists(_later_nights, min_size=1, max_size=3)
-)
+).filter(lambda nights: sum(night.days for night in nights) <= LONGEST_DAYS)
 _spoiled = st.sampled_from(
     (
         *[""] * 4,
