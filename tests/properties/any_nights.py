@@ -259,10 +259,12 @@ def _tiny_district() -> Records:
 
 
 def _slipped(table: list[list[str]], slip: Slip) -> list[list[str]]:
-    """The rows of a file with one mistake."""
+    """The rows of a file with one mistake; what an earlier one tore or emptied has no cells for another."""
     at = slip.number % len(table)
     row = list(table[at])
     header = [column.name for column in FILE_BY_NAME[slip.file].columns]
+    if slip.how in ("cell", "unknown id") and len(row) < len(header):
+        return table
     if slip.how == "cell":
         broken = sorted(BROKEN[slip.file].items())
         column, cell = broken[slip.choice % len(broken)]
