@@ -25,18 +25,17 @@
 
 
 {# Whether an enrollment counts on the effective date of `publications`. Its begin is the first day; whether its end is
-   the last day or the day after it is the habit of the district. #}
+   the last day or the day after it is the habit of the district. Where there is no date, nothing begins or ends.
+
+   Said like `valid_from_seq <= sequence` in `published_in`, and for the same reason: nearly every enrollment counts. #}
 {% macro is_active(enrollment) -%}
     (
-        coalesce({{ enrollment }}.begin_date <= publications.effective_date, true)
-        and coalesce(
-            {{ enrollment }}.end_date > publications.effective_date
-            or (
-                {{ enrollment }}.end_date = publications.effective_date
-                and publications.enrollment_end_date = 'inclusive'
-            ),
-            true
-        )
+        greatest({{ enrollment }}.begin_date, publications.effective_date + 1)
+        is distinct from {{ enrollment }}.begin_date
+        and least(
+            {{ enrollment }}.end_date,
+            publications.effective_date - (publications.enrollment_end_date = 'inclusive')::integer
+        ) is distinct from {{ enrollment }}.end_date
     )
 {%- endmacro %}
 
@@ -53,12 +52,15 @@
 {%- endmacro %}
 
 
-{# The row of a class in `publications`, by the alias of `hist_class_details`: the one of its habit and day. #}
+{# The row of a class in `publications`, by the alias of `hist_class_details`: that with `counts_from <= effective_date`,
+   `effective_date < counts_until`, and the publication's habit or any. Said so that PostgreSQL knows that nearly every
+   row passes. #}
 {% macro details_of_the_day(class, beside='publications') -%}
     {{ published_in(class, beside) }}
-    and {{ class }}.counts_from <= publications.effective_date
-    and publications.effective_date < {{ class }}.counts_until
-    and {{ class }}.enrollment_end_date in ('any', publications.enrollment_end_date)
+    and greatest({{ class }}.counts_from, publications.effective_date + 1) <> {{ class }}.counts_from
+    and least({{ class }}.counts_until, publications.effective_date) <> {{ class }}.counts_until
+    and {{ class }}.enrollment_end_date
+    <> case publications.enrollment_end_date when 'inclusive' then 'exclusive' else 'inclusive' end
 {%- endmacro %}
 
 
