@@ -12,6 +12,7 @@ from benchmarks import churn
 from benchmarks import district as large_district
 from benchmarks import fleet as many_districts
 from benchmarks import page as list_of_districts
+from benchmarks import questions as readers_questions
 from benchmarks.chart import write_chart
 from benchmarks.files import note_down
 from benchmarks.tables import write_tables
@@ -93,6 +94,18 @@ def page(
 ) -> None:
     """Measure how long the server takes to make the Rollcall page's list of many districts."""
     _keep(list_of_districts.measure(districts, nights, _work(work), say) | {"note": note}, results)
+
+
+@app.command()
+def readers(
+    students: Annotated[int, typer.Option(min=1, help="How many students the large district has.")] = 400_000,
+    small: Annotated[int, typer.Option(min=1, help="How many districts with a twentieth of that are beside it.")] = 3,
+    results: Results = HERE / "results",
+    work: Work = None,
+    note: Note = "",
+) -> None:
+    """Measure what analysts wait for: the documented questions, with row-level security on."""
+    _keep(readers_questions.measure(students, small, _work(work), say) | {"note": note}, results)
 
 
 @app.command()

@@ -89,6 +89,30 @@ def _reader(result: Mapping[str, Any]) -> str:
     )
 
 
+def readers_table(result: Mapping[str, Any]) -> str:
+    """Questions down; across, who asks for which night, each with planning and running; last the plain tables."""
+    worked_out = ", ".join(f"`{name}` {seconds:.1f} s" for name, seconds in result["worked_out_seconds"].items())
+    intro = (
+        f"{result['districts']} districts, the large one with {result['students']:,} students;"
+        f" {result['enrollments']:,} versions of enrollments. Worked out for all nights: {worked_out}."
+        f" {_circumstances(result)}"
+    )
+    answers = result["answers"]
+    asked = list(dict.fromkeys((answer["who"], answer["as_of"]) for answer in answers))
+    found = {(answer["question"], answer["who"], answer["as_of"]): answer for answer in answers}
+    head = ["planning + running, ms", *(f"{who}, {as_of or 'now'}" for who, as_of in asked), "plain tables", "budget"]
+    rows = [
+        [
+            question,
+            *(f"{at['planning_ms']:.0f} + {at['execution_ms']:,.0f}" for at in (found[question, *by] for by in asked)),
+            f"{found[question, *asked[0]]['plain_ms']:,.0f}",
+            f"{result['budgets_ms'].get(question, result['question_budget_ms']):,}",
+        ]
+        for question in dict.fromkeys(answer["question"] for answer in answers)
+    ]
+    return f"{intro}\n\n{_table(head, rows)}"
+
+
 def builds_table(result: Mapping[str, Any]) -> str:
     """One district and many, side by side."""
     intro = (
@@ -214,4 +238,5 @@ TABLES: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "nights": nights_table,
     "fleet": fleet_table,
     "page": page_table,
+    "readers": readers_table,
 }
