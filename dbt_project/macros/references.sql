@@ -18,7 +18,8 @@
         {{ open_versions(history) }}
     ),
 
-    records as (
+    -- Not materialized, so that a few versions look their records up by the key.
+    records as not materialized (
         {{ open_versions(record_history) }}
     ),
 
@@ -26,27 +27,29 @@
         {{ accepted_rows(table, file) }}
     ),
 
-    suspects as (
+    -- What begins is looked up before it is put together with the rest: of a first load that is every version, and hardly
+    -- one is left. Materialized, so that it comes before what was accepted, too.
+    without_their_record as materialized (
         select
             {{ version_columns(names) }}
         from begun as version
-        where version.valid_to_seq is null
+        where
+            version.valid_to_seq is null
+            and not exists (
+                select
+                from records as record
+                where {{ is_named('version', 'record', names) }}
+            )
         union
         select
             {{ version_columns(names) }}
-        from ended_records as record
-        inner join versions as version on {{ is_named('version', 'record', names) }}
-    ),
-
-    -- Materialized, so that it comes first: hardly a version is left, however many were accepted.
-    without_their_record as materialized (
-        select suspects.*
-        from suspects
+        from ended_records as ended
+        inner join versions as version on {{ is_named('version', 'ended', names) }}
         where
             not exists (
                 select
                 from records as record
-                where {{ is_named('suspects', 'record', names) }}
+                where {{ is_named('version', 'record', names) }}
             )
     )
 
