@@ -1,6 +1,5 @@
 """What the Rollcall page costs the server for many districts, from the first query to the last byte of HTML."""
 
-import os
 import shutil
 import statistics
 import time
@@ -14,7 +13,7 @@ from fastapi import Request
 
 from benchmarks.machine import machine, server_version
 from rollcall.migrations import migrate
-from rollcall.settings import PROJECT_ROOT, settings
+from rollcall.settings import PROJECT_ROOT, working_on
 from rollcall.stack.throwaway import throwaway_postgres
 from rollcall.ui import overview
 from rollcall.ui.pages import page
@@ -69,10 +68,9 @@ def measure(districts: int, nights: int, work: Path, say: Callable[[str], None])
         The result, as it is written to JSON.
     """
     last = datetime.now(UTC).date()
-    _write_files(work / "districts", districts)
-    with throwaway_postgres() as (url, _):
+    districts_dir = _write_files(work / "districts", districts)
+    with throwaway_postgres() as (url, _), working_on(warehouse=url, districts_dir=districts_dir):
         before = machine()
-        os.environ["AIRFLOW_CONN_WAREHOUSE"] = url
         migrate(url)
         _fill(url, districts, nights, last)
         first = [_list(None)]
@@ -94,15 +92,14 @@ def measure(districts: int, nights: int, work: Path, say: Callable[[str], None])
     return result
 
 
-def _write_files(folder: Path, districts: int) -> None:
-    """As many district files, and have the settings point at them."""
+def _write_files(folder: Path, districts: int) -> Path:
+    """A folder with as many district files."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     (folder / "_defaults.yaml").write_bytes((PROJECT_ROOT / "dags" / "districts" / "_defaults.yaml").read_bytes())
     for number in range(1, districts + 1):
         (folder / f"district-{number}.yaml").write_text(f"name: District {number}\n", encoding="utf-8")
-    os.environ["ROLLCALL_DISTRICTS_DIR"] = str(folder)
-    settings.cache_clear()
+    return folder
 
 
 def _fill(url: str, districts: int, nights: int, last: date) -> None:

@@ -15,7 +15,7 @@ import psycopg
 from benchmarks.memory import Watch
 from benchmarks.processes import Task, preload, run
 from rollcall.districts import District, load_district
-from rollcall.settings import PROJECT_ROOT, settings
+from rollcall.settings import PROJECT_ROOT, working_on
 from rollcall.sftp import SftpAccount
 from rollcall.stack import StackState, down, sync_districts, up
 from rollcall.stack.processes import read_record
@@ -87,21 +87,15 @@ def bench_stack(work: Path) -> Iterator[BenchStack]:
     _remove(state_dir, districts_dir)
     districts_dir.mkdir(parents=True)
     shutil.copy(PROJECT_ROOT / "dags" / "districts" / "_defaults.yaml", districts_dir)
-    before = dict(os.environ)
-    os.environ |= {"ROLLCALL_STATE_DIR": str(state_dir), "ROLLCALL_DISTRICTS_DIR": str(districts_dir)}
-    os.environ.pop("AIRFLOW_CONN_WAREHOUSE", None)
-    settings.cache_clear()
     try:
         state = up(state_dir, districts_dir=districts_dir, with_airflow=False)
-        stack = BenchStack(state_dir)
-        # dbt leaves threads behind: run here, it would leave them, and locks that they hold, to every process forked.
-        run([Task("deploy", partial(deploy, state.warehouse_url))], stack.watch())
-        yield stack
+        with working_on(warehouse=state.warehouse_url, state_dir=state_dir, districts_dir=districts_dir):
+            stack = BenchStack(state_dir)
+            # dbt leaves threads behind: here, it would leave them, and locks that they hold, to every process forked.
+            run([Task("deploy", partial(deploy, state.warehouse_url))], stack.watch())
+            yield stack
     finally:
         _remove(state_dir, districts_dir)
-        os.environ.clear()
-        os.environ |= before
-        settings.cache_clear()
 
 
 def _remove(state_dir: Path, districts_dir: Path) -> None:

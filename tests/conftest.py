@@ -13,7 +13,7 @@ import pytest
 from helpers.postgres import Postgres
 from xdist.scheduler import LoadScopeScheduling
 
-from rollcall.settings import settings
+from rollcall.settings import working_on
 
 # A busy machine is no failure: no example has to end in a fifth of a second.
 hypothesis.settings.register_profile("rollcall", deadline=None)
@@ -54,16 +54,25 @@ def pytest_xdist_auto_num_workers() -> int:
 @pytest.fixture(scope="session", autouse=True)
 def state_dir() -> Iterator[Path]:
     """A state folder of the session's own: tests never touch the local stack's."""
-    with tempfile.TemporaryDirectory(prefix="rollcall-state-") as folder:
-        before = os.environ.get("ROLLCALL_STATE_DIR")
-        os.environ["ROLLCALL_STATE_DIR"] = folder
-        settings.cache_clear()
+    with (
+        tempfile.TemporaryDirectory(prefix="rollcall-state-") as folder,
+        pytest.MonkeyPatch.context() as for_children,
+        working_on(state_dir=folder),
+    ):
+        for_children.setenv("ROLLCALL_STATE_DIR", folder)
         yield Path(folder)
-        if before is None:
-            del os.environ["ROLLCALL_STATE_DIR"]
-        else:
-            os.environ["ROLLCALL_STATE_DIR"] = before
-        settings.cache_clear()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def same_environment(state_dir: Path, request: pytest.FixtureRequest) -> Iterator[None]:
+    """A file's tests leave the environment as they found it: what one says there, another must not hear."""
+    before = _ours()
+    yield
+    assert _ours() == before, f"{request.node.nodeid} left something in the environment"
+
+
+def _ours() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if name.startswith(("ROLLCALL_", "AIRFLOW_"))}
 
 
 @pytest.fixture(scope="session")
@@ -88,6 +97,8 @@ def warehouse_template(postgres: Postgres) -> str:
 
 @pytest.fixture
 def warehouse_url(postgres: Postgres, warehouse_template: str) -> Iterator[str]:
-    """The URL of a fresh, deployed warehouse that is gone after the test."""
-    yield postgres.create(DATABASE, warehouse_template)
+    """The URL of a fresh, deployed warehouse, worked on; it is gone after the test."""
+    url = postgres.create(DATABASE, warehouse_template)
+    with working_on(warehouse=url):
+        yield url
     postgres.drop(DATABASE)

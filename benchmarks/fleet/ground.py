@@ -1,7 +1,6 @@
 """The ground of this benchmark: a whole local stack with Airflow, and the clocks of its processes."""
 
 import json
-import os
 import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -16,7 +15,7 @@ import psycopg
 
 from benchmarks.fleet.shapes import HOW_MANY
 from rollcall.airflow_api import airflow_api
-from rollcall.settings import PROJECT_ROOT, settings
+from rollcall.settings import PROJECT_ROOT, working_on
 from rollcall.stack import StackState, down, up
 from rollcall.stack.processes import read_record
 from simulator.upload import Account, upload
@@ -142,26 +141,20 @@ def fleet_ground(work: Path, districts: Sequence[str], *, shapes: int = 0, **how
     dags.mkdir()
     for path in (*(PROJECT_ROOT / "dags").glob("*.py"), Path(__file__).with_name("shapes.py")):
         (dags / path.name).symlink_to(path)
-    before = dict(os.environ)
-    for name in [name for name in os.environ if name.startswith(("ROLLCALL_", "AIRFLOW_"))]:
-        del os.environ[name]  # no other stack's settings
-    os.environ["ROLLCALL_STATE_DIR"] = str(state_dir)
-    settings.cache_clear()
     try:
-        yield Ground(
-            up(
-                state_dir,
-                districts_dir=districts_dir,
-                extra_env={"AIRFLOW__CORE__DAGS_FOLDER": str(dags), HOW_MANY: str(shapes)},
-                after_postgres=lambda fresh: deploy(fresh.warehouse_url),
-                **how,
+        with working_on(state_dir=state_dir):
+            yield Ground(
+                up(
+                    state_dir,
+                    districts_dir=districts_dir,
+                    environment={},  # no other stack's settings
+                    extra_env={"AIRFLOW__CORE__DAGS_FOLDER": str(dags), HOW_MANY: str(shapes)},
+                    after_postgres=lambda fresh: deploy(fresh.warehouse_url),
+                    **how,
+                )
             )
-        )
     finally:
         _remove(state_dir, districts_dir, dags)
-        os.environ.clear()
-        os.environ |= before
-        settings.cache_clear()
 
 
 def conf_of(night: date) -> dict[str, object]:

@@ -1,18 +1,34 @@
-"""Every setting of Rollcall, typed, in one place: environment variables with the prefix ``ROLLCALL_``."""
+"""Every setting of Rollcall, typed, in one place: environment variables with the prefix ``ROLLCALL_``.
 
+They are the context that everything works in: which warehouse, which archive, which districts, which folders. A process
+works in the one that its environment says, a part of it in another one inside of ``with working_on(…)``.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 PROJECT_ROOT = Path(__file__).resolve().parents[2]
 
+_WAREHOUSE = "AIRFLOW_CONN_WAREHOUSE"
+
 
 class Settings(BaseSettings):
     """Settings, each from the environment variable ``ROLLCALL_<NAME>``, else the default given here."""
 
     model_config = SettingsConfigDict(env_prefix="ROLLCALL_", frozen=True)
+
+    warehouse: SecretStr = Field(
+        default=SecretStr(""),
+        validation_alias=_WAREHOUSE,
+        description="The warehouse's postgresql:// URL, Airflow's connection; blank means the local stack's.",
+    )
 
     home: Path = Field(default=PROJECT_ROOT, description="The project: dags/, dbt_project/ and expectations/ lie here.")
     state_dir: Path = Field(default=PROJECT_ROOT / ".rollcall", description="Where the local stack keeps its state.")
@@ -82,11 +98,39 @@ class Settings(BaseSettings):
         return self.state_dir / "docs" / "index.html"
 
 
+_WORKED_ON: ContextVar[Settings] = ContextVar("worked_on")
+
+
 @lru_cache(maxsize=1)
+def _of_environment() -> Settings:
+    """The settings of this process, read from the environment once."""
+    return Settings()
+
+
 def settings() -> Settings:
-    """The settings of this process, read from the environment once.
+    """The settings in force here: those that are worked on, else those of this process's environment, read once.
 
     Raises:
         pydantic.ValidationError: a variable has a value that does not fit its type.
     """
-    return Settings()
+    return _WORKED_ON.get(None) or _of_environment()
+
+
+@contextmanager
+def working_on(**changed: Any) -> Iterator[Settings]:
+    """Work on another warehouse, archive, or whatever is named, with the other settings as they are here.
+
+    Child processes take their settings from the environment, and threads that are started by hand do, too.
+
+    Args:
+        changed: Settings, by the names that they have in `Settings`.
+
+    Raises:
+        pydantic.ValidationError: there is no such setting, or the value does not fit its type.
+    """
+    values = dict(settings()) | changed
+    token = _WORKED_ON.set(Settings(**{_WAREHOUSE: values.pop("warehouse")}, **values))
+    try:
+        yield settings()
+    finally:
+        _WORKED_ON.reset(token)

@@ -1,6 +1,5 @@
 """Connections to the warehouse whose errors never quote a row (law 7)."""
 
-import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -39,9 +38,9 @@ def warehouse_url() -> str:
     Raises:
         WarehouseError: neither is configured.
     """
-    from_environment = os.environ.get("AIRFLOW_CONN_WAREHOUSE")
-    if from_environment:
-        return from_environment.replace("postgres://", "postgresql://", 1)
+    configured = settings().warehouse.get_secret_value()
+    if configured:
+        return configured.replace("postgres://", "postgresql://", 1)
     services = local_services(settings().state_dir)
     if services is None:
         raise WarehouseError(

@@ -1,6 +1,5 @@
 """The ground that faults are played on: a local stack of its own, a district for each fault, and ways to do harm."""
 
-import os
 import shutil
 import subprocess
 import time
@@ -14,7 +13,7 @@ from typing import Any
 import psycopg
 
 from rollcall.conform import deploy
-from rollcall.settings import PROJECT_ROOT, settings
+from rollcall.settings import PROJECT_ROOT, working_on
 from rollcall.stack import StackState, down, up
 from rollcall.stack.processes import running
 from simulator.night import Delivery, write_night
@@ -131,10 +130,6 @@ class Ground:
         shutil.copy(PROJECT_ROOT / "dags" / "districts" / "_defaults.yaml", self.districts_dir)
         for district in (NEIGHBOR, *districts):
             (self.districts_dir / f"{district}.yaml").write_text(DISTRICT.format(name=district.title()))
-        for name in [name for name in os.environ if name.startswith(("ROLLCALL_", "AIRFLOW_"))]:
-            del os.environ[name]  # no other stack's settings
-        os.environ["ROLLCALL_STATE_DIR"] = str(self.state_dir)
-        settings.cache_clear()
         if self.small_disks:
             self._mount()
         self.up()
@@ -150,6 +145,7 @@ class Ground:
             stable_after_seconds=2,
             poll_interval_seconds=0.5,
             publication_poll_seconds=0.5,
+            environment={},  # no other stack's settings
             extra_env={"ROLLCALL_CONFORM_BACKSTOP": "* * * * *", "ROLLCALL_ARCHIVE_KEEP_FREE_MIB": KEPT_FREE_MEBIBYTES},
             after_postgres=lambda fresh: deploy(fresh.warehouse_url),
         )
@@ -163,7 +159,7 @@ class Ground:
 
     def _mount(self) -> None:
         """Put PostgreSQL's files, once they are made, and the archive on small file systems."""
-        up(self.state_dir, districts_dir=self.districts_dir, with_airflow=False)
+        up(self.state_dir, districts_dir=self.districts_dir, environment={}, with_airflow=False)
         down(self.state_dir)
         for name, mebibytes in SMALL_DISKS.items():
             folder, made = self.state_dir / name, self.work / f"{name}-as-made"
@@ -305,8 +301,9 @@ _AWAY = _away()
 def ground(work: Path, districts: Sequence[str], *, small_disks: bool) -> Iterator[Ground]:
     """A stack of its own below an empty folder, gone afterwards."""
     there = Ground(work, small_disks=small_disks)
-    try:
-        there.start(districts)
-        yield there
-    finally:
-        there.stop()
+    with working_on(state_dir=there.state_dir):
+        try:
+            there.start(districts)
+            yield there
+        finally:
+            there.stop()

@@ -1,6 +1,5 @@
 """The whole stack, once for all end-to-end tests, with a small district for each."""
 
-import os
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -8,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from rollcall.conform import deploy
-from rollcall.settings import settings
+from rollcall.settings import working_on
 from rollcall.stack import StackState, down, up
 from simulator.night import Delivery, write_night
 from simulator.profile import Profile, Rates
@@ -61,28 +60,29 @@ def districts_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="package", autouse=True)
+def stack_dir(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The stack's state folder, worked on."""
+    folder = tmp_path_factory.mktemp("stack")
+    with working_on(state_dir=folder):
+        yield folder
+
+
 @pytest.fixture(scope="package")
-def stack(districts_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[StackState]:
+def stack(districts_dir: Path, stack_dir: Path) -> Iterator[StackState]:
     """PostgreSQL, SFTP and Airflow."""
-    state_dir = tmp_path_factory.mktemp("stack")
-    clean = pytest.MonkeyPatch()
-    for name in [name for name in os.environ if name.startswith(("ROLLCALL_", "AIRFLOW_"))]:
-        clean.delenv(name)  # what other tests left is not this stack's
-    clean.setenv("ROLLCALL_STATE_DIR", str(state_dir))  # where this process, too, leaves what a deploy writes
-    settings.cache_clear()
     state = up(
-        state_dir,
+        stack_dir,
         districts_dir=districts_dir,
         stable_after_seconds=2,
         poll_interval_seconds=0.5,
         publication_poll_seconds=0.5,
+        environment={},  # what other tests left is not this stack's
         extra_env={"ROLLCALL_CONFORM_BACKSTOP": "* * * * *"},
         after_postgres=lambda fresh: deploy(fresh.warehouse_url),
     )
     yield state
-    down(state_dir)
-    clean.undo()
-    settings.cache_clear()
+    down(stack_dir)
 
 
 @pytest.fixture(scope="package")

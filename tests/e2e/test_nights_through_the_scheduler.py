@@ -8,11 +8,9 @@ import sys
 from datetime import UTC, date, datetime
 from pathlib import Path
 
-import pytest
-
 from rollcall.cli.services import DEAD_AFTER, ServiceState, service_states
 from rollcall.oneroster import FILE_NAMES
-from rollcall.settings import settings
+from rollcall.settings import working_on
 from rollcall.stack import kill, restart
 from simulator import spoil
 from tests.e2e.conftest import NIGHT_1, NIGHT_2, NIGHT_3, Export
@@ -180,7 +178,7 @@ def test_restarts_while_waiting_and_a_paused_conform(desk: Desk, tmp_path: Path)
         assert desk.roster_rows(district) == delivery.expected.roster_rows
 
 
-def test_a_dead_service_is_named(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_dead_service_is_named(desk: Desk) -> None:
     every = {"api-server", "scheduler", "dag-processor", "triggerer", "postgres", "sftp"}
     desk.until("every service", lambda: {each.service for each in service_states() if each.state == "alive"} == every)
     kill("triggerer", desk.state.state_dir)
@@ -189,13 +187,10 @@ def test_a_dead_service_is_named(desk: Desk, monkeypatch: pytest.MonkeyPatch) ->
     assert "triggerer is dead: its process is gone: no inbox is watched" in done.stderr
     assert all(state["district"] for state in json.loads(done.stdout))
 
-    monkeypatch.setenv("ROLLCALL_AIRFLOW_URL", desk.state.airflow_url)  # as on a server, where nobody sees processes
-    settings.cache_clear()
-    desk.until("a missed heartbeat", lambda: state_of("triggerer").state == "late")
-    assert state_of("triggerer", datetime.now(UTC) + DEAD_AFTER).state == "dead"
-    assert state_of("scheduler").last_heartbeat is not None
-    monkeypatch.undo()
-    settings.cache_clear()
+    with working_on(airflow_url=desk.state.airflow_url):  # as on a server, where nobody sees processes
+        desk.until("a missed heartbeat", lambda: state_of("triggerer").state == "late")
+        assert state_of("triggerer", datetime.now(UTC) + DEAD_AFTER).state == "dead"
+        assert state_of("scheduler").last_heartbeat is not None
     restart("triggerer", desk.state.state_dir)
 
 

@@ -5,7 +5,8 @@ their deliveries one by one, and builds once.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -24,7 +25,7 @@ from rollcall.decision.decide import decide
 from rollcall.decision.recognition import recognize
 from rollcall.districts import District
 from rollcall.oneroster import FILE_BY_NAME, FILES
-from rollcall.settings import settings
+from rollcall.settings import settings, working_on
 from rollcall.steps import check_again, check_all
 from rollcall.warehouse import connect
 
@@ -59,7 +60,7 @@ class Outcome:
 
 @dataclass(frozen=True)
 class SmallWorld:
-    """One warehouse and one archive; the environment of this process points at them.
+    """One warehouse and one archive, to be worked on.
 
     Attributes:
         postgres: The server.
@@ -75,6 +76,12 @@ class SmallWorld:
     def url(self) -> str:
         """The warehouse. Always of one name: dbt's parsed project stays valid from example to example."""
         return str(self.postgres.url(DATABASE))
+
+    @contextmanager
+    def worked_on(self) -> Iterator[None]:
+        """Have what is called meanwhile work on this world."""
+        with working_on(warehouse=self.url, archive_url=self.archive.as_uri()):
+            yield
 
     def begin(self, template: str | None = None) -> None:
         """Go back to the empty warehouse, or to one that was kept."""

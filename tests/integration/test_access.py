@@ -21,6 +21,7 @@ from rollcall.conform import conform
 from rollcall.decision.changes import write_changes
 from rollcall.migrations import migrate
 from rollcall.readers import ensure_reader, remove_reader
+from rollcall.settings import working_on
 from rollcall.stack.state import READER
 from rollcall.warehouse import connect
 from rollcall.who import Person
@@ -52,8 +53,7 @@ def url(postgres: Postgres, warehouse_template: str) -> Iterator[str]:
                 url, "insert into rollcall.check_result values (%s, 'users', %s, 'info', 1, 1)", delivery_id, district
             )
         conform(url, reland=reland_nothing)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("AIRFLOW_CONN_WAREHOUSE", url)
+    with working_on(warehouse=url):
         _run("add", "ada", "--by", "test", "--district", "hill")
         _run("add", "grace", "--by", "test", "--restricted", "--all-districts")
         _run("add", "joan", "--by", "test", "--restricted", "--district", "lake")

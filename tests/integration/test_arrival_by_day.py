@@ -18,7 +18,7 @@ from rollcall.airflow.triggers.arrival_watch import ArrivalWatch, arrival_asset
 from rollcall.airflow.triggers.night import NightTrigger
 from rollcall.arrival.night import Ending, NightRun, Wait, begin, end
 from rollcall.ledger import open_delivery, record_district, record_night
-from rollcall.settings import settings
+from rollcall.settings import settings, working_on
 from rollcall.steps import receive
 from rollcall.warehouse import connect
 
@@ -66,12 +66,8 @@ def world(server: Server, warehouse_url: str, tmp_path: Path, monkeypatch: pytes
     }
     monkeypatch.setenv("AIRFLOW_HOME", str(tmp_path / "airflow"))
     monkeypatch.setenv("AIRFLOW_CONN_SFTP_MAPLE", json.dumps({**value, "extra": {"host_key": server.host_key}}))
-    monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE", warehouse_url)
-    monkeypatch.setenv("ROLLCALL_DISTRICTS_DIR", str(folder))
-    monkeypatch.setenv("ROLLCALL_ARCHIVE_URL", (tmp_path / "archive").as_uri())
-    settings.cache_clear()
-    yield folder
-    settings.cache_clear()
+    with working_on(districts_dir=folder, archive_url=(tmp_path / "archive").as_uri()):
+        yield folder
 
 
 class Store:

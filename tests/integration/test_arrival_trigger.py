@@ -17,7 +17,7 @@ from helpers.inbox import PASSWORD, Server, district, everything_in, put, sftp_s
 
 from rollcall.airflow.triggers import delivery as trigger_module
 from rollcall.airflow.triggers.delivery import DeliveryTrigger
-from rollcall.settings import settings
+from rollcall.settings import working_on
 from rollcall.steps import receive
 
 FILES = {"orgs.csv": b"sourcedId\n1\n", "users.csv": b"sourcedId\n7\n"}
@@ -184,15 +184,10 @@ def test_files_of_another_format_are_taken_at_the_deadline(inbox: Path) -> None:
     assert seconds >= 1.5
 
 
-def test_in_a_kept_inbox_only_what_is_new_fires(
-    server: Server, inbox: Path, warehouse_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE", warehouse_url)
-    monkeypatch.setenv("ROLLCALL_ARCHIVE_URL", (tmp_path / "archive").as_uri())
-    settings.cache_clear()
+@pytest.mark.usefixtures("ledger")
+def test_in_a_kept_inbox_only_what_is_new_fires(server: Server, inbox: Path) -> None:
     put(inbox, FILES)
     receive(district(inbox="keep"), server.account(), service_date=date(2026, 11, 23), run_id="run_1")
-    settings.cache_clear()
     assert everything_in(inbox) == FILES
     event, _ = fires(1.5, kept_inbox_of="maple")
     assert event == {"status": "deadline", "found": [], "missing": ["orgs", "users"], "strays": [], "trouble": None}
@@ -202,12 +197,9 @@ def test_in_a_kept_inbox_only_what_is_new_fires(
 
 
 @pytest.fixture
-def ledger(warehouse_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE", warehouse_url)
-    monkeypatch.setenv("ROLLCALL_ARCHIVE_URL", (tmp_path / "archive").as_uri())
-    settings.cache_clear()
-    yield
-    settings.cache_clear()
+def ledger(warehouse_url: str, tmp_path: Path) -> Iterator[None]:
+    with working_on(archive_url=(tmp_path / "archive").as_uri()):
+        yield
 
 
 WITHOUT_USERS = b"propertyName,value\nmanifest.version,1.0\nfile.orgs,bulk\nfile.users,absent\n"

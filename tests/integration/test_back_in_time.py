@@ -31,6 +31,7 @@ from rollcall.conform.history import HISTORY_TABLES
 from rollcall.conform.session import CONFORM_LOCK
 from rollcall.decision.acceptance import accept as accept_received
 from rollcall.pointer import move_effective_date
+from rollcall.settings import working_on
 from rollcall.states import DeliveryState
 from rollcall.warehouse import connect
 from rollcall.who import Person
@@ -104,11 +105,11 @@ def story(postgres: Any, warehouse_template: str) -> Iterator[Story]:
 
 
 @pytest.fixture
-def url(postgres: Any, story: Story, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+def url(postgres: Any, story: Story) -> Iterator[str]:
     """The warehouse after the six nights."""
     warehouse = postgres.create(DATABASE, KEPT)
-    monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE", warehouse)
-    yield warehouse
+    with working_on(warehouse=warehouse):
+        yield warehouse
     postgres.drop(DATABASE)
 
 

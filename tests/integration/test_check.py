@@ -30,7 +30,7 @@ from rollcall.conform import conform
 from rollcall.districts import load_district
 from rollcall.ledger import DeliveryFile
 from rollcall.oneroster import FILE_NAMES, FILES
-from rollcall.settings import PROJECT_ROOT, settings
+from rollcall.settings import PROJECT_ROOT, settings, working_on
 from simulator.night import Delivery, write_night
 from simulator.profile import Profile
 from simulator.spoil import header_only, remove, truncate
@@ -216,10 +216,9 @@ def test_against_an_earlier_delivery_what_is_gone_is_seen(folder: Path, night: D
 
 
 def test_against_what_a_warehouse_publishes_which_is_only_read(
-    folder: Path, night: Delivery, warehouse_url: str, districts: Path, monkeypatch: pytest.MonkeyPatch
+    folder: Path, night: Delivery, warehouse_url: str, districts: Path
 ) -> None:
     publish(warehouse_url, "maple", night.folder)
-    monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE", warehouse_url)
     before = warehouse_counts(warehouse_url)
     assert check(folder, "--against", "maple")[1]["verdict"] == "accept"
     truncate(folder, "enrollments", 0.5)
@@ -234,27 +233,23 @@ def test_against_what_a_warehouse_publishes_which_is_only_read(
 
 
 def test_law_5_a_cut_between_two_records_is_seen_where_the_earlier_files_can_be_read(
-    folder: Path, night: Delivery, warehouse_url: str, districts: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    folder: Path, night: Delivery, warehouse_url: str, districts: Path, tmp_path: Path
 ) -> None:
-    monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE", warehouse_url)
-    monkeypatch.setenv("ROLLCALL_ARCHIVE_URL", (tmp_path / "archive").as_uri())
-    settings.cache_clear()
-    maple = load_district(districts / "maple.yaml").model_copy(update={"first_delivery": "accept"})
-    EarlierDelivery(night.folder).publish(maple, Archive(settings().archive_root, "maple"), night.service_date)
-    lines = (folder / "enrollments.csv").read_bytes().splitlines(keepends=True)
-    (folder / "enrollments.csv").write_bytes(b"".join(lines[:-15]))
-
     def told(against: str) -> str:
         verdict = check(folder, "--against", against)[1]
         (finding,) = [each for each in verdict["findings"] if each["severity"] == "critical"]
         assert (verdict["verdict"], finding["code"], finding["file"]) == ("hold", "hold_tail_missing", "enrollments")
         return str(finding["message"])
 
-    assert "15 records" in told(str(night.folder))
-    assert "15 records" in told("maple")
-    monkeypatch.setenv("ROLLCALL_ARCHIVE_URL", (tmp_path / "elsewhere").as_uri())
-    settings.cache_clear()
-    assert "the archive does not hold that file" in told("maple")
+    lines = (folder / "enrollments.csv").read_bytes().splitlines(keepends=True)
+    (folder / "enrollments.csv").write_bytes(b"".join(lines[:-15]))
+    with working_on(archive_url=(tmp_path / "archive").as_uri()):
+        maple = load_district(districts / "maple.yaml").model_copy(update={"first_delivery": "accept"})
+        EarlierDelivery(night.folder).publish(maple, Archive(settings().archive_root, "maple"), night.service_date)
+        assert "15 records" in told(str(night.folder))
+        assert "15 records" in told("maple")
+    with working_on(archive_url=(tmp_path / "elsewhere").as_uri()):
+        assert "the archive does not hold that file" in told("maple")
 
 
 def publish(url: str, district_id: str, folder: Path) -> None:
@@ -300,15 +295,12 @@ def warehouse_counts(url: str) -> list[object]:
 
 
 @pytest.fixture
-def districts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def districts(tmp_path: Path) -> Iterator[Path]:
     """A folder of district files, with one for maple."""
     folder = Path(shutil.copytree(PROJECT_ROOT / "dags" / "districts", tmp_path / "districts"))
     (folder / "maple.yaml").write_text("name: Maple\nfirst_delivery: hold\n")
-    monkeypatch.setenv("ROLLCALL_DISTRICTS_DIR", str(folder))
-    settings.cache_clear()
-    yield folder
-    monkeypatch.undo()
-    settings.cache_clear()
+    with working_on(districts_dir=folder):
+        yield folder
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from helpers.logged import heard_by
 
 from rollcall.archive.receive import put_claims_back
 from rollcall.ledger import has_broken_off
-from rollcall.settings import settings
+from rollcall.settings import working_on
 from rollcall.steps import Receipt, receive
 from rollcall.warehouse import connect
 
@@ -36,12 +36,9 @@ def inbox(server: Server) -> Path:
 
 
 @pytest.fixture(autouse=True)
-def archive(warehouse_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE", warehouse_url)
-    monkeypatch.setenv("ROLLCALL_ARCHIVE_URL", (tmp_path / "archive").as_uri())
-    settings.cache_clear()
-    yield tmp_path / "archive"
-    settings.cache_clear()
+def archive(warehouse_url: str, tmp_path: Path) -> Iterator[Path]:
+    with working_on(archive_url=(tmp_path / "archive").as_uri()):
+        yield tmp_path / "archive"
 
 
 @pytest.fixture

@@ -16,6 +16,7 @@ import pytest
 from helpers.deliveries import FIRST_NIGHT, accept, execute, land, put_aside, query, reland_nothing
 from helpers.logged import heard_by
 from helpers.schools import Rows, record, school_district, without
+from helpers.threads import Thread
 
 from rollcall import ledger
 from rollcall.conform import (
@@ -355,7 +356,7 @@ def test_only_one_conform_works_at_a_time(warehouse_url: str) -> None:
     said: list[str] = []
     with psycopg.connect(warehouse_url, autocommit=True) as other:
         other.execute("select pg_advisory_lock(%s)", [CONFORM_LOCK])
-        waiter = threading.Thread(target=lambda: conform(warehouse_url, reland=reland_nothing), daemon=True)
+        waiter = Thread(target=lambda: conform(warehouse_url, reland=reland_nothing), daemon=True)
         with heard_by(said.append):
             waiter.start()
             time.sleep(1)

@@ -20,7 +20,6 @@ from rollcall.decision.holds import Answer
 from rollcall.decision.settle import settle
 from rollcall.ledger import files_behind_publication
 from rollcall.oneroster import FILE_NAMES
-from rollcall.settings import settings
 from rollcall.warehouse import connect
 from rollcall.who import Person
 from simulator.night import write_night
@@ -132,10 +131,7 @@ STUDENTS = [user["sourcedId"] for user in read(SENT, "users") if user["role"] ==
 def built(postgres: Any, warehouse_template: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SmallWorld]:
     """Every district's first night, published; that of one taken back to after a second one."""
     world = SmallWorld(postgres, warehouse_template, tmp_path_factory.mktemp("archive"))
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("AIRFLOW_CONN_WAREHOUSE", world.url)
-        patch.setenv("ROLLCALL_ARCHIVE_URL", world.archive.as_uri())
-        settings.cache_clear()
+    with world.worked_on():
         world.begin()
         for name, layout in LAYOUTS.items():
             outcome = deliver(world, name, layout(SENT), FIRST_NIGHT)
@@ -149,7 +145,6 @@ def built(postgres: Any, warehouse_template: str, tmp_path_factory: pytest.TempP
         roll_back(world.url, "taken-back", to=1, by=Person("Jo", "jo"), why="a mistake")
         world.keep(KEPT)
         yield world
-    settings.cache_clear()
 
 
 @pytest.fixture

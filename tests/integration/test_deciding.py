@@ -17,7 +17,7 @@ from rollcall.cli import app
 from rollcall.decision.acceptance import accept_approved
 from rollcall.decision.holds import open_hold
 from rollcall.decision.reasons import Reason
-from rollcall.settings import settings
+from rollcall.settings import working_on
 from rollcall.ui import pressing
 from rollcall.warehouse import connect
 
@@ -26,12 +26,9 @@ LOGIN = pwd.getpwuid(os.getuid()).pw_name
 
 
 @pytest.fixture(autouse=True)
-def world(warehouse_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE", warehouse_url)
-    monkeypatch.setenv("ROLLCALL_AIRFLOW_URL", "http://127.0.0.1:9")  # nothing listens there
-    settings.cache_clear()
-    yield
-    settings.cache_clear()
+def world(warehouse_url: str) -> Iterator[None]:
+    with working_on(airflow_url="http://127.0.0.1:9"):
+        yield
 
 
 @pytest.fixture

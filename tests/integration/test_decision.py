@@ -11,6 +11,7 @@ import pytest
 from helpers.deliveries import ENDED, execute, hash_versions, land, land_file, put_aside, query
 from helpers.inbox import district
 from helpers.logged import heard_by
+from helpers.threads import Thread
 
 from rollcall import ledger
 from rollcall.decision.acceptance import Acceptance, accept, accept_approved
@@ -25,9 +26,7 @@ APPROVED = Answer("approved", "Jo", "Checked with the district.", "cli", "jo-log
 SCHOOLS = {"994": 150, "995": 50}
 
 
-@pytest.fixture(autouse=True)
-def world(warehouse_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE", warehouse_url)
+pytestmark = pytest.mark.usefixtures("warehouse_url")
 
 
 @pytest.fixture
@@ -401,7 +400,7 @@ def test_a_hold_is_settled_once_by_whoever_comes_first(url: str) -> None:
         together.wait()
         seen.append(approve(url, delivery_id, "approved" if number % 2 else "discarded", by=f"person {number}"))
 
-    threads = [threading.Thread(target=act, args=[number]) for number in range(6)]
+    threads = [Thread(target=act, args=[number]) for number in range(6)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -418,7 +417,7 @@ def test_who_comes_second_changes_nothing(url: str) -> None:
     seen: list[Ruling] = []
     with psycopg.connect(url) as approval:
         approval.execute("update rollcall.hold set settlement = 'approved', settled_by = 'Al', settled_at = now()")
-        second = threading.Thread(target=lambda: seen.append(approve(url, delivery_id, "discarded")))
+        second = Thread(target=lambda: seen.append(approve(url, delivery_id, "discarded")))
         second.start()
         second.join(timeout=1)
         assert second.is_alive()
@@ -469,7 +468,7 @@ def test_a_hold_that_is_approved_while_a_newer_delivery_is_decided_on_keeps_its_
         approval.execute(
             "update rollcall.delivery set state = 'accepted', accepted_sequence = 1 where delivery_id = %s", [older]
         )
-        decider = threading.Thread(target=decide, args=[district(), newer])
+        decider = Thread(target=decide, args=[district(), newer])
         decider.start()
         decider.join(timeout=1)
         assert decider.is_alive()
@@ -506,10 +505,10 @@ def test_an_approval_and_a_newer_delivery_at_the_same_moment_leave_one_outcome(u
     with connect(url) as first:
         if faster == "approval":
             settle(first, older, APPROVED)
-            other = threading.Thread(target=decide, args=[district(first_delivery="hold"), newer])
+            other = Thread(target=decide, args=[district(first_delivery="hold"), newer])
         else:
             supersede_holds(first, ledger.delivery(first, newer))
-            other = threading.Thread(target=approve, args=[url, older])
+            other = Thread(target=approve, args=[url, older])
         other.start()
         other.join(timeout=1)
         assert other.is_alive(), "it waits for the first"
@@ -562,7 +561,7 @@ def test_deliveries_accepted_at_the_same_time_get_sequences_of_their_own(url: st
     deliveries = [deliver(url) for _ in range(4)]
     for delivery_id in deliveries:
         decide(district(), delivery_id)
-    threads = [threading.Thread(target=accept, args=[delivery_id]) for delivery_id in deliveries]
+    threads = [Thread(target=accept, args=[delivery_id]) for delivery_id in deliveries]
     for thread in threads:
         thread.start()
     for thread in threads:

@@ -1,6 +1,5 @@
 """A deploy and the readers who are at work: neither stops the other."""
 
-import threading
 from collections.abc import Iterator
 
 import psycopg
@@ -8,12 +7,13 @@ import pytest
 from helpers.deliveries import execute, query
 from helpers.logged import heard_by
 from helpers.postgres import Postgres, migrate_to
+from helpers.threads import Thread
 from psycopg.conninfo import make_conninfo
 
 from rollcall.conform import deploy, deployment
 from rollcall.conform.outcomes import BuildImpossibleError
 from rollcall.readers import add_reader, limit_readers
-from rollcall.settings import settings
+from rollcall.settings import working_on
 from rollcall.warehouse import connect
 from rollcall.who import Person
 
@@ -39,22 +39,15 @@ def reader_url(warehouse_url: str) -> Iterator[str]:
     execute(warehouse_url, "drop role sitter")
 
 
-@pytest.fixture
-def configure(monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
-    """Settings of the test's own."""
+@pytest.fixture(autouse=True)
+def tries_often(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(deployment, "TRY_AGAIN_SECONDS", 0.2)
-    settings.cache_clear()
-    yield monkeypatch
-    monkeypatch.undo()
-    settings.cache_clear()
 
 
-def test_law_06_a_reader_in_a_transaction_delays_no_other_reader_and_no_deploy_for_good(
-    outdated_url: str, configure: pytest.MonkeyPatch
-) -> None:
+def test_law_06_a_reader_in_a_transaction_delays_no_other_reader_and_no_deploy_for_good(outdated_url: str) -> None:
     told: list[str] = []
     other_reader = make_conninfo(outdated_url, options="-c lock_timeout=0")  # dbt's own stands in our environment
-    deploying = threading.Thread(target=deploy, args=(outdated_url,))
+    deploying = Thread(target=deploy, args=(outdated_url,))
     with psycopg.connect(outdated_url) as sitting, heard_by(told.append):
         sitting.execute("select from roster.dim_course")
         deploying.start()
@@ -67,19 +60,17 @@ def test_law_06_a_reader_in_a_transaction_delays_no_other_reader_and_no_deploy_f
     assert query(outdated_url, "select district_id from roster.dim_course") == []
 
 
-def test_a_deploy_that_has_waited_long_enough_says_for_whom(outdated_url: str, configure: pytest.MonkeyPatch) -> None:
-    configure.setenv("ROLLCALL_DEPLOY_PATIENCE_SECONDS", "0")
-    with psycopg.connect(outdated_url) as sitting:
+def test_a_deploy_that_has_waited_long_enough_says_for_whom(outdated_url: str) -> None:
+    with working_on(deploy_patience_seconds=0), psycopg.connect(outdated_url) as sitting:
         sitting.execute("select from roster.dim_course")
         with pytest.raises(BuildImpossibleError, match=rf"process {sitting.info.backend_pid}.*deploy again"):
             deploy(outdated_url)
 
 
-def test_migrations_do_not_wait_behind_a_reader_either(postgres: Postgres, configure: pytest.MonkeyPatch) -> None:
-    configure.setenv("ROLLCALL_DEPLOY_PATIENCE_SECONDS", "0")
+def test_migrations_do_not_wait_behind_a_reader_either(postgres: Postgres) -> None:
     older = postgres.create("rollcall_older")
     migrate_to(older, "0011")
-    with psycopg.connect(older) as sitting:
+    with working_on(deploy_patience_seconds=0), psycopg.connect(older) as sitting:
         sitting.execute("select from rollcall.published")
         with pytest.raises(BuildImpossibleError, match=f"process {sitting.info.backend_pid}"):
             deploy(older)
@@ -87,16 +78,13 @@ def test_migrations_do_not_wait_behind_a_reader_either(postgres: Postgres, confi
     postgres.drop("rollcall_older")
 
 
-def test_readers_begin_with_the_limits_of_the_settings(
-    warehouse_url: str, reader_url: str, configure: pytest.MonkeyPatch
-) -> None:
+def test_readers_begin_with_the_limits_of_the_settings(warehouse_url: str, reader_url: str) -> None:
     def limits() -> list[str]:
         return [query(reader_url, f"show {limit}")[0][0] for limit in LIMITS]
 
     assert limits() == ["15min", "5min", "30s"]
-    configure.setenv("ROLLCALL_READER_STATEMENT_TIMEOUT_SECONDS", "0")
-    configure.setenv("ROLLCALL_READER_IDLE_IN_TRANSACTION_SECONDS", "1")
-    deploy(warehouse_url)
+    with working_on(reader_statement_timeout_seconds=0, reader_idle_in_transaction_seconds=1):
+        deploy(warehouse_url)
     assert limits() == ["0", "1s", "30s"]
     with psycopg.connect(reader_url) as session:
         session.execute("select from roster.dim_course")
@@ -106,9 +94,7 @@ def test_readers_begin_with_the_limits_of_the_settings(
             session.execute("select 1")
 
 
-def test_a_reader_that_another_role_made_is_named_and_left_alone(
-    warehouse_url: str, reader_url: str, configure: pytest.MonkeyPatch
-) -> None:
+def test_a_reader_that_another_role_made_is_named_and_left_alone(warehouse_url: str, reader_url: str) -> None:
     execute(
         warehouse_url,
         "create role keeper login createrole; create role of_keeper login in role roster_reader;"

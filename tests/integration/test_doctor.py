@@ -14,18 +14,14 @@ from typer.testing import CliRunner
 from rollcall import doctor
 from rollcall.archive.store import Archive
 from rollcall.cli import app
-from rollcall.settings import settings
+from rollcall.settings import settings, working_on
 
 
 @pytest.fixture(autouse=True)
-def world(warehouse_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE", warehouse_url)
-    monkeypatch.setenv("ROLLCALL_STATE_DIR", str(tmp_path / "state"))
-    monkeypatch.setenv("ROLLCALL_ARCHIVE_KEEP_FREE_MIB", "0")
-    settings.cache_clear()
-    Archive(settings().archive_root, "maple").write_index("receipts/x.html", "x")
-    yield tmp_path / "state"
-    settings.cache_clear()
+def world(warehouse_url: str, tmp_path: Path) -> Iterator[Path]:
+    with working_on(state_dir=tmp_path / "state", archive_keep_free_mib=0):
+        Archive(settings().archive_root, "maple").write_index("receipts/x.html", "x")
+        yield tmp_path / "state"
 
 
 def bad() -> dict[str, dict[str, Any]]:
@@ -74,26 +70,24 @@ def test_postgresqls_own_folder_and_its_way_there_are_not_open(world: Path) -> N
     assert set(bad()) == {"state_private"}
 
 
-def test_a_full_disk_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("ROLLCALL_ARCHIVE_KEEP_FREE_MIB", str(2**40))
-    settings.cache_clear()
-    assert bad()["archive_room"]["to_do"] == "Make room, or move the archive."
+def test_a_full_disk_is_told() -> None:
+    with working_on(archive_keep_free_mib=2**40):
+        assert bad()["archive_room"]["to_do"] == "Make room, or move the archive."
 
 
-def test_an_archive_that_takes_no_files_is_told(world: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_archive_that_takes_no_files_is_told(world: Path) -> None:
     (world / "file").touch(0o600)
-    monkeypatch.setenv("ROLLCALL_ARCHIVE_URL", (world / "file").as_uri())
-    settings.cache_clear()
-    assert set(bad()) == {"archive"}
+    with working_on(archive_url=(world / "file").as_uri()):
+        assert set(bad()) == {"archive"}
 
 
-def test_a_warehouse_that_is_away_is_told_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE", "postgresql://rollcall:secret@127.0.0.1:1/warehouse")
-    found = bad()
-    assert set(found) == {"warehouse", "migrations", "roles", "marts"}
-    assert "cannot be reached" in found["warehouse"]["what"]
-    assert "secret" not in json.dumps(found)
-    assert found["roles"]["what"] == "Not looked at: the warehouse does not answer."
+def test_a_warehouse_that_is_away_is_told_once() -> None:
+    with working_on(warehouse="postgresql://rollcall:secret@127.0.0.1:1/warehouse"):
+        found = bad()
+        assert set(found) == {"warehouse", "migrations", "roles", "marts"}
+        assert "cannot be reached" in found["warehouse"]["what"]
+        assert "secret" not in json.dumps(found)
+        assert found["roles"]["what"] == "Not looked at: the warehouse does not answer."
 
 
 @pytest.mark.parametrize(
@@ -112,12 +106,12 @@ def test_a_warehouse_of_another_version_is_told(warehouse_url: str, statement: s
     assert "rollcall deploy" in found["migrations"]["to_do"]
 
 
-def test_a_login_that_may_not_act_as_the_loader_is_told(warehouse_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_login_that_may_not_act_as_the_loader_is_told(warehouse_url: str) -> None:
     execute(warehouse_url, "create role stranger login")
     try:
         execute(warehouse_url, "grant select on public.migration to stranger")
-        monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE", warehouse_url.replace("postgres:@", "stranger:@", 1))
-        found = bad()
+        with working_on(warehouse=warehouse_url.replace("postgres:@", "stranger:@", 1)):
+            found = bad()
     finally:
         execute(warehouse_url, "drop owned by stranger; drop role stranger")
     assert set(found) == {"roles", "marts"}

@@ -26,7 +26,7 @@ from rollcall.cli import app
 from rollcall.cli.errors import exit_code, sentence
 from rollcall.districts import District, district_files, load_district
 from rollcall.oneroster import FILE_NAMES, FILES
-from rollcall.settings import PROJECT_ROOT, settings
+from rollcall.settings import PROJECT_ROOT, working_on
 from simulator.night import write_night
 from simulator.profile import Profile, Rates
 
@@ -92,8 +92,7 @@ def built(
 ) -> Iterator[SmallWorld]:
     """Two nights of both districts are published."""
     world = SmallWorld(postgres, warehouse_template, tmp_path_factory.mktemp("archive"))
-    with pytest.MonkeyPatch.context() as patch:
-        _point_at(patch, world)
+    with world.worked_on():
         world.begin()
         for night in NIGHTS:
             for district_id in ("hill", "lake"):
@@ -101,25 +100,17 @@ def built(
                 assert outcome.state == "accepted", outcome
             world.conform()
         world.keep("rollcall_exported")
-    settings.cache_clear()
     yield world
     for name in ("rollcall_exported", "rollcall_test"):
         postgres.drop(name)
 
 
-def _point_at(patch: pytest.MonkeyPatch, world: SmallWorld) -> None:
-    patch.setenv("AIRFLOW_CONN_WAREHOUSE", world.url)
-    patch.setenv("ROLLCALL_ARCHIVE_URL", world.archive.as_uri())
-    settings.cache_clear()
-
-
 @pytest.fixture
-def world(built: SmallWorld, districts_dir: Path, monkeypatch: pytest.MonkeyPatch) -> SmallWorld:
+def world(built: SmallWorld, districts_dir: Path) -> Iterator[SmallWorld]:
     """The warehouse as the two nights left it."""
-    monkeypatch.setenv("ROLLCALL_DISTRICTS_DIR", str(districts_dir))
-    _point_at(monkeypatch, built)
-    built.begin("rollcall_exported")
-    return built
+    with built.worked_on(), working_on(districts_dir=districts_dir):
+        built.begin("rollcall_exported")
+        yield built
 
 
 def run(*arguments: object, code: int = 0) -> str:
@@ -226,8 +217,7 @@ def test_demographics_are_for_those_who_may(world: SmallWorld, districts: dict[s
             query(make_conninfo(world.url, options="-c role=roster_exporter"), f"select * from {hidden}")
     execute(world.url, "create role clerk login in role roster_exporter")
     try:
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setenv("AIRFLOW_CONN_WAREHOUSE", _as_login(world.url, "clerk"))
+        with working_on(warehouse=_as_login(world.url, "clerk")):
             assert len(exported(tmp_path, "--all")) == 2
             assert "may not take on the role roster_restricted_exporter" in run("lake", "--restricted", code=1)
     finally:

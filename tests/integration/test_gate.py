@@ -29,7 +29,7 @@ from rollcall.gate import GateError, LandedRowsGoneError, gate_delivery, gate_fi
 from rollcall.gate.progress import files_not_gated
 from rollcall.gate.rules import all_rules, suite_rules
 from rollcall.oneroster import FILE_NAMES
-from rollcall.settings import settings
+from rollcall.settings import settings, working_on
 from rollcall.suites import suite_path
 from rollcall.warehouse import connect
 
@@ -37,17 +37,14 @@ MARKER = "Zyxwvut"
 
 
 @pytest.fixture
-def suites(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def suites(tmp_path: Path) -> Iterator[Path]:
     """A copy of the suites that a test may change."""
     folder = tmp_path / "expectations"
     folder.mkdir()
     for path in settings().expectations_dir.glob("*.json"):
         (folder / path.name).write_bytes(path.read_bytes())
-    monkeypatch.setenv("ROLLCALL_HOME", str(tmp_path))
-    settings.cache_clear()
-    yield folder
-    monkeypatch.undo()
-    settings.cache_clear()
+    with working_on(home=tmp_path):
+        yield folder
 
 
 def add_rule(suite: str, type_: str, severity: str, code: str, **kwargs: Any) -> None:

@@ -23,7 +23,7 @@ from rollcall.gate import gate_file
 from rollcall.landing import land
 from rollcall.landing.encoding import BLOCK_BYTES
 from rollcall.oneroster import FILE_BY_NAME, FILE_NAMES
-from rollcall.settings import settings
+from rollcall.settings import settings, working_on
 from rollcall.warehouse import WarehouseError, connect
 from simulator.night import write_night
 from simulator.profile import Profile
@@ -34,12 +34,9 @@ LANDED = [(2, "1", "Maple", None), (3, "2", "Zoë's", "1")]
 
 
 @pytest.fixture(autouse=True)
-def world(warehouse_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE", warehouse_url)
-    monkeypatch.setenv("ROLLCALL_ARCHIVE_URL", (tmp_path / "archive").as_uri())
-    settings.cache_clear()
-    yield
-    settings.cache_clear()
+def world(warehouse_url: str, tmp_path: Path) -> Iterator[None]:
+    with working_on(archive_url=(tmp_path / "archive").as_uri()):
+        yield
 
 
 def deliver(files: dict[str, bytes]) -> int:

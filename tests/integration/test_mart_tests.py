@@ -3,7 +3,6 @@
 from datetime import timedelta
 
 import psycopg
-import pytest
 from helpers.deliveries import FIRST_NIGHT, accept, execute, query, reland_nothing
 from helpers.logged import heard_by
 from helpers.schools import record, school_district
@@ -58,10 +57,7 @@ def test_law_02_what_was_published_is_tested_once_and_only_told(warehouse_url: s
     assert short(check_marts(warehouse_url)) == of_an_unknown_course("hill"), "of hill alone"
 
 
-def test_a_key_that_stands_there_twice_is_found_and_the_doctor_says_so(
-    warehouse_url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE", warehouse_url)
+def test_a_key_that_stands_there_twice_is_found_and_the_doctor_says_so(warehouse_url: str) -> None:
     publish(warehouse_url, "hill", 1)
     publish(warehouse_url, "lake", 1)
     columns = "district_id, source_id, valid_to_seq, row_hash, role, family_name, org_source_ids"

@@ -6,7 +6,6 @@ import io
 import os
 import signal
 import sys
-import threading
 import zipfile
 from collections.abc import Callable, Iterator
 from datetime import date, timedelta
@@ -19,6 +18,7 @@ import pytest
 from helpers.deliveries import execute, query
 from helpers.inbox import Server, district, everything_in, put, sftp_server
 from helpers.logged import heard_by
+from helpers.threads import Thread
 
 from rollcall import sftp as sftp_module
 from rollcall.archive import inbox as inbox_module
@@ -31,7 +31,7 @@ from rollcall.arrival.listing import InboxFile
 from rollcall.arrival.look import list_folder
 from rollcall.codes import catalog
 from rollcall.ledger import UnknownDeliveryError
-from rollcall.settings import settings
+from rollcall.settings import settings, working_on
 from rollcall.sftp import SftpError, SftpRefusedError
 from rollcall.stack import sftp_server as server_module
 from rollcall.steps import Receipt, receive
@@ -57,12 +57,9 @@ def inbox(server: Server) -> Iterator[Path]:
 
 
 @pytest.fixture
-def archive(warehouse_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE", warehouse_url)
-    monkeypatch.setenv("ROLLCALL_ARCHIVE_URL", (tmp_path / "archive").as_uri())
-    settings.cache_clear()
-    yield tmp_path / "archive"
-    settings.cache_clear()
+def archive(warehouse_url: str, tmp_path: Path) -> Iterator[Path]:
+    with working_on(archive_url=(tmp_path / "archive").as_uri()):
+        yield tmp_path / "archive"
 
 
 @pytest.fixture
@@ -602,17 +599,14 @@ def test_law_6_no_more_is_read_than_the_server_said(
 
 
 def test_law_1_without_room_in_the_archive_nothing_is_touched(
-    take_in: TakeIn, inbox: Path, archive: Path, warehouse_url: str, monkeypatch: pytest.MonkeyPatch
+    take_in: TakeIn, inbox: Path, archive: Path, warehouse_url: str
 ) -> None:
     put(inbox, FILES)
-    monkeypatch.setenv("ROLLCALL_ARCHIVE_KEEP_FREE_MIB", str(10**9))
-    settings.cache_clear()
-    with pytest.raises(ArchiveError, match=r"MiB left; this delivery needs 0 MiB, and 1,000,000,000 MiB have to stay"):
+    too_little = r"MiB left; this delivery needs 0 MiB, and 1,000,000,000 MiB have to stay"
+    with working_on(archive_keep_free_mib=10**9), pytest.raises(ArchiveError, match=too_little):
         take_in()
     assert everything_in(inbox) == FILES
     assert query(warehouse_url, "select state from rollcall.delivery") == [("receiving",)]
-    monkeypatch.delenv("ROLLCALL_ARCHIVE_KEEP_FREE_MIB")
-    settings.cache_clear()
     assert take_in().delivery.state == "received"
 
 
@@ -1031,7 +1025,7 @@ def test_two_runs_of_a_district_wait_for_each_other(take_in: TakeIn, inbox: Path
     put(inbox, FILES)
     with psycopg.connect(warehouse_url, autocommit=True) as other:
         other.execute("select pg_advisory_lock(hashtextextended('rollcall.receive.maple', 0))")
-        runner = threading.Thread(target=take_in)
+        runner = Thread(target=take_in)
         runner.start()
         runner.join(timeout=1)
         assert runner.is_alive()

@@ -24,7 +24,7 @@ from rollcall.report.receipt import Receipt, receipt_of
 from rollcall.report.receipt_csv import findings_csv, summary_csv
 from rollcall.report.receipt_page import receipt_html
 from rollcall.report.report import report
-from rollcall.settings import PROJECT_ROOT, settings
+from rollcall.settings import PROJECT_ROOT, working_on
 from rollcall.states import DeliveryState
 from rollcall.warehouse import connect
 
@@ -38,12 +38,9 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 
 @pytest.fixture(autouse=True)
-def world(warehouse_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE", warehouse_url)
-    monkeypatch.setenv("ROLLCALL_ARCHIVE_URL", (tmp_path / "archive").as_uri())
-    settings.cache_clear()
-    yield
-    settings.cache_clear()
+def world(warehouse_url: str, tmp_path: Path) -> Iterator[None]:
+    with working_on(archive_url=(tmp_path / "archive").as_uri()):
+        yield
 
 
 @pytest.fixture
@@ -347,12 +344,11 @@ def test_law_7_a_notice_goes_to_the_log_when_no_mail_server_is_configured(
     tmp_path: Path,
 ) -> None:
     monkeypatch.setenv("AIRFLOW_HOME", str(tmp_path / "airflow"))
-    monkeypatch.setenv("ROLLCALL_OPERATORS_EMAIL", "operators@example.org")
-    settings.cache_clear()
-    execute(warehouse_url, "update rollcall.delivery set state = 'rejected'")
-    close_night()
-    assert any("rejected" in line for line in log)
-    assert "The e-mail could not be sent" not in " ".join(log)
+    with working_on(operators_email="operators@example.org"):
+        execute(warehouse_url, "update rollcall.delivery set state = 'rejected'")
+        close_night()
+        assert any("rejected" in line for line in log)
+        assert "The e-mail could not be sent" not in " ".join(log)
 
 
 def test_a_held_delivery_has_its_receipt_while_it_waits(
@@ -371,10 +367,9 @@ def test_a_held_delivery_has_its_receipt_while_it_waits(
     (districts / "maple.yaml").write_text("name: Maple\n")
     monkeypatch.setenv("AIRFLOW_HOME", str(tmp_path / "airflow"))
     monkeypatch.setenv("AIRFLOW_CONN_SFTP_MAPLE", json.dumps(connection))
-    monkeypatch.setenv("ROLLCALL_DISTRICTS_DIR", str(districts))
-    settings.cache_clear()
-    hold(warehouse_url, delivery, Reason("hold_first_delivery", "This is the first delivery."))
-    with pytest.raises(KeyError, match="task_instance"):  # the question itself needs a running task
-        HoldOperator(task_id="hold", district_id="maple").execute({"run_id": "run_1"})
-    page = server.receipts() / f"2026-11-23-{delivery.delivery_id}-receipt.html"
-    assert "This is the first delivery." in page.read_text()
+    with working_on(districts_dir=districts):
+        hold(warehouse_url, delivery, Reason("hold_first_delivery", "This is the first delivery."))
+        with pytest.raises(KeyError, match="task_instance"):  # the question itself needs a running task
+            HoldOperator(task_id="hold", district_id="maple").execute({"run_id": "run_1"})
+        page = server.receipts() / f"2026-11-23-{delivery.delivery_id}-receipt.html"
+        assert "This is the first delivery." in page.read_text()

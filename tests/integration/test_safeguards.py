@@ -21,7 +21,7 @@ from rollcall.decision.decide import Decision, decide
 from rollcall.decision.holds import hold_of
 from rollcall.escaping import csv_cell, csv_cell_in_sql
 from rollcall.oneroster import FILE_BY_NAME
-from rollcall.settings import settings
+from rollcall.settings import settings, working_on
 from rollcall.warehouse import connect
 
 NIGHT = date(2024, 11, 23)
@@ -29,12 +29,9 @@ Row = Mapping[str, Any]
 
 
 @pytest.fixture(autouse=True)
-def world(warehouse_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE", warehouse_url)
-    monkeypatch.setenv("ROLLCALL_ARCHIVE_URL", tmp_path.as_uri())
-    settings.cache_clear()
-    yield
-    settings.cache_clear()
+def world(warehouse_url: str, tmp_path: Path) -> Iterator[None]:
+    with working_on(archive_url=tmp_path.as_uri()):
+        yield
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 from rollcall import ledger
 from rollcall.cli import app
 from rollcall.report.status import DistrictState, district_states
-from rollcall.settings import PROJECT_ROOT, settings
+from rollcall.settings import PROJECT_ROOT, working_on
 from rollcall.states import DeliveryState
 from rollcall.warehouse import connect
 
@@ -25,14 +25,11 @@ DEFAULTS = PROJECT_ROOT / "dags" / "districts" / "_defaults.yaml"
 
 
 @pytest.fixture(autouse=True)
-def world(warehouse_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE", warehouse_url)
-    monkeypatch.setenv("ROLLCALL_DISTRICTS_DIR", str(tmp_path))
-    settings.cache_clear()
-    with connect() as connection:
-        ledger.record_district(connection, district())
-    yield
-    settings.cache_clear()
+def world(warehouse_url: str, tmp_path: Path) -> Iterator[None]:
+    with working_on(districts_dir=tmp_path):
+        with connect() as connection:
+            ledger.record_district(connection, district())
+        yield
 
 
 @pytest.fixture
@@ -267,14 +264,11 @@ def test_a_district_without_a_night_yet_is_new(file: Callable[..., None], wareho
     assert maple_at(30, 12).state == "new"
 
 
-def test_airflow_that_does_not_answer_is_said_and_keeps_nothing_back(
-    nights: Callable[..., None], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_airflow_that_does_not_answer_is_said_and_keeps_nothing_back(nights: Callable[..., None]) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:  # takes connections, and never says a word
-        monkeypatch.setenv("ROLLCALL_AIRFLOW_URL", f"http://127.0.0.1:{silent.getsockname()[1]}")
-        settings.cache_clear()
         nights("published")
-        result = CliRunner().invoke(app, ["status", "--json"])
+        with working_on(airflow_url=f"http://127.0.0.1:{silent.getsockname()[1]}"):
+            result = CliRunner().invoke(app, ["status", "--json"])
     assert result.exit_code == 1
     assert json.loads(result.stdout)[0]["state"] == "published"
     assert result.stderr.startswith("api-server is dead: Airflow at http://127.0.0.1:")

@@ -3,7 +3,7 @@
 The districts live in one warehouse, so that their nights share the builds.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from copy import deepcopy
 from datetime import date, timedelta
 from pathlib import Path
@@ -19,7 +19,6 @@ from helpers.small_world import Outcome, SmallWorld
 
 from rollcall.conform import drop_landed
 from rollcall.oneroster import FILE_NAMES, FILES
-from rollcall.settings import settings
 
 FIRST_NIGHT = date(2026, 11, 16)
 CLASS, STUDENT = "994_1000", "994_1000_S0"
@@ -115,13 +114,11 @@ def nights(story: tuple[list[Edit], ...]) -> list[dict[str, bytes]]:
 
 
 @pytest.fixture
-def world(postgres: Any, warehouse_template: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SmallWorld:
+def world(postgres: Any, warehouse_template: str, tmp_path: Path) -> Iterator[SmallWorld]:
     world = SmallWorld(postgres, warehouse_template, tmp_path)
-    monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE", world.url)
-    monkeypatch.setenv("ROLLCALL_ARCHIVE_URL", world.archive.as_uri())
-    settings.cache_clear()
-    world.begin()
-    return world
+    with world.worked_on():
+        world.begin()
+        yield world
 
 
 def test_a_delivery_compared_by_what_changed_changes_what_it_changes_in_full(world: SmallWorld) -> None:

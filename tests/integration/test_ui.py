@@ -15,7 +15,7 @@ from rollcall.decision.holds import Answer, open_hold
 from rollcall.decision.reasons import Reason
 from rollcall.ledger import DeliveryFile
 from rollcall.report.status import BAD_NEWS, states_of_night
-from rollcall.settings import settings
+from rollcall.settings import settings, working_on
 from rollcall.states import DeliveryState, NightOutcome
 from rollcall.ui import district as district_page
 from rollcall.ui import overview
@@ -29,12 +29,9 @@ HOSTILE = "<script>alert(1)</script>'\"><img src=x onerror=alert(2)>"
 
 
 @pytest.fixture(autouse=True)
-def world(warehouse_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE", warehouse_url)
-    monkeypatch.setenv("ROLLCALL_DISTRICTS_DIR", str(tmp_path))
-    settings.cache_clear()
-    yield
-    settings.cache_clear()
+def world(warehouse_url: str, tmp_path: Path) -> Iterator[None]:
+    with working_on(districts_dir=tmp_path):
+        yield
 
 
 def request() -> Request:

@@ -1,8 +1,6 @@
 """Which nights there can be: what each way in refuses, the ledger's last fence, and what a correction refuses."""
 
-import os
 import sys
-import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -13,6 +11,7 @@ from airflow.sdk.exceptions import ParamValidationError
 from helpers.deliveries import execute, query
 from helpers.inbox import Server, district, everything_in, put, sftp_server
 from helpers.logged import heard_by
+from helpers.threads import Thread
 
 from rollcall import ledger
 from rollcall.archive.receive import NightServedError
@@ -23,10 +22,10 @@ from rollcall.conform.ledger import waiting_deliveries
 from rollcall.nights import ImpossibleNightError, impossible_because
 from rollcall.pointer import publish as publish_delivery
 from rollcall.report.report import report
-from rollcall.settings import PROJECT_ROOT, settings
+from rollcall.settings import PROJECT_ROOT, working_on
 from rollcall.states import DeliveryState
 from rollcall.steps import receive
-from rollcall.warehouse import WarehouseError, connect
+from rollcall.warehouse import WarehouseError, connect, warehouse_url
 from rollcall.who import Person
 
 FILES = {"orgs.csv": b"sourcedId\n1\n", "users.csv": b"sourcedId\n7\n"}
@@ -37,17 +36,13 @@ END_OF_TIME = date(9999, 12, 31)
 
 
 @pytest.fixture(autouse=True)
-def world(warehouse_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def world(warehouse_url: str, tmp_path: Path) -> Iterator[None]:
     folder = tmp_path / "districts"
     folder.mkdir()
     (folder / "_defaults.yaml").write_bytes((PROJECT_ROOT / "dags" / "districts" / "_defaults.yaml").read_bytes())
     (folder / "maple.yaml").write_text("name: Maple\nfiles: [orgs, users]\n")
-    monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE", warehouse_url)
-    monkeypatch.setenv("ROLLCALL_DISTRICTS_DIR", str(folder))
-    monkeypatch.setenv("ROLLCALL_ARCHIVE_URL", (tmp_path / "archive").as_uri())
-    settings.cache_clear()
-    yield
-    settings.cache_clear()
+    with working_on(districts_dir=folder, archive_url=(tmp_path / "archive").as_uri()):
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -241,8 +236,7 @@ def test_law_10_the_ledger_takes_no_night_that_has_come_nowhere_on_earth(
 
 
 def correct(to: date, wrong: date | None = None) -> Any:
-    url = os.environ["AIRFLOW_CONN_WAREHOUSE"]
-    return correct_night(url, district(), to=to, wrong=wrong, by=Person("Jo", "jo"), why="a slip")
+    return correct_night(warehouse_url(), district(), to=to, wrong=wrong, by=Person("Jo", "jo"), why="a slip")
 
 
 def refused(to: date, wrong: date | None = None) -> str:
@@ -364,7 +358,7 @@ def test_of_several_runs_at_once_one_receives_and_the_others_wait_and_say_so(
 
     with connect(role=None) as other:  # all three are there before the first may begin
         other.execute("select pg_advisory_xact_lock(hashtextextended('rollcall.receive.maple', 0))")
-        threads = [threading.Thread(target=run(name)) for name in ("one", "two", "three")]
+        threads = [Thread(target=run(name)) for name in ("one", "two", "three")]
         for thread in threads:
             thread.start()
         threads[0].join(timeout=2)

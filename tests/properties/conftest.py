@@ -6,8 +6,6 @@ from typing import Any
 import pytest
 from helpers.small_world import SmallWorld
 
-from rollcall.settings import settings
-
 
 @pytest.fixture(scope="session")
 def small_world(postgres: Any, warehouse_template: str, tmp_path_factory: pytest.TempPathFactory) -> SmallWorld:
@@ -18,11 +16,8 @@ def small_world(postgres: Any, warehouse_template: str, tmp_path_factory: pytest
 
 
 @pytest.fixture
-def world(small_world: SmallWorld, monkeypatch: pytest.MonkeyPatch) -> Iterator[SmallWorld]:
-    """An empty warehouse, with the environment of this process pointing at it."""
-    monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE", small_world.url)
-    monkeypatch.setenv("ROLLCALL_ARCHIVE_URL", small_world.archive.as_uri())
-    settings.cache_clear()
-    small_world.begin()
-    yield small_world
-    settings.cache_clear()
+def world(small_world: SmallWorld) -> Iterator[SmallWorld]:
+    """An empty warehouse, worked on."""
+    with small_world.worked_on():
+        small_world.begin()
+        yield small_world

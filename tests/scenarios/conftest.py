@@ -3,14 +3,13 @@
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg
 import pytest
 from nights import World
 
-from rollcall.settings import PROJECT_ROOT, settings
+from rollcall.settings import PROJECT_ROOT, working_on
 from rollcall.stack import StackState, down, up
 
 
@@ -29,7 +28,7 @@ def world() -> Iterator[World]:
     def make_ready(state: StackState) -> None:
         # For speed. A server that is killed loses nothing by it: the machine's memory holds what was written.
         execute_each(state.superuser_url, "alter system set fsync = off", "select pg_reload_conf()")
-        with environment(state_dir, districts_dir, state.warehouse_url):
+        with working_on(warehouse=state.warehouse_url, state_dir=state_dir, districts_dir=districts_dir):
             deploy(state.warehouse_url)
 
     state = up(state_dir, districts_dir=districts_dir, with_airflow=False, after_postgres=make_ready)
@@ -39,22 +38,11 @@ def world() -> Iterator[World]:
 
 
 @pytest.fixture(scope="module", autouse=True)
-def the_environment(world: World) -> Iterator[None]:
-    """The environment of this process points at the world while a file's scenarios play, and not beyond them."""
-    with environment(world.state.state_dir, world.state.districts_dir, world.url):
+def worked_on(world: World) -> Iterator[None]:
+    """The world is worked on while a file's scenarios play, and not beyond them."""
+    state = world.state
+    with working_on(warehouse=world.url, state_dir=state.state_dir, districts_dir=state.districts_dir):
         yield
-
-
-@contextmanager
-def environment(state_dir: Path, districts_dir: Path, warehouse_url: str) -> Iterator[None]:
-    """What a process of the world finds in its environment."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("ROLLCALL_STATE_DIR", str(state_dir))
-        patch.setenv("ROLLCALL_DISTRICTS_DIR", str(districts_dir))
-        patch.setenv("AIRFLOW_CONN_WAREHOUSE", warehouse_url)
-        settings.cache_clear()
-        yield
-    settings.cache_clear()
 
 
 def execute_each(url: str, *statements: str) -> None:

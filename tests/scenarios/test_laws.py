@@ -6,7 +6,6 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from copy import deepcopy
 from datetime import date, timedelta
@@ -19,6 +18,7 @@ import pytest
 from helpers.counts import agree, counts_of
 from helpers.deliveries import accept as accepted_delivery
 from helpers.schools import Rows, school_district
+from helpers.threads import Pool
 from nights import FIRST_NIGHT, STEPS, Record, Run, World, records, rewrite, small_district, write
 from psycopg.conninfo import make_conninfo
 
@@ -130,7 +130,7 @@ def test_law_03_publication_is_atomic_per_district(world: World) -> None:
     _accept_for_all(world, 1)
     world.conform()
     stop = threading.Event()
-    with _reader(world) as url, ThreadPoolExecutor(3) as pool:
+    with _reader(world) as url, Pool(3) as pool:
         readers = [pool.submit(_look_on, url, stop, look) for look in (_at_once, _joined, _in_a_transaction)]
         try:
             for number in (2, 3):
@@ -375,7 +375,7 @@ def test_law_06_districts_are_isolated(world: World) -> None:
         " values ('added', 'nobody', 2027)"
     )
     world.send("law-6-good", nights[1].files)
-    with ThreadPoolExecutor(1) as pool, _stuck_in_the_middle_of_everything(world, "law-6-bad"):
+    with Pool(1) as pool, _stuck_in_the_middle_of_everything(world, "law-6-bad"):
         pool.submit(good.judge).result(timeout=LONGEST_WAIT)
     assert good.delivery_state == "accepted"
     world.conform()
@@ -396,7 +396,7 @@ def test_law_06_one_account_cannot_fill_everybodys_disk(world: World) -> None:
     os.truncate(users, 5 * 1024**4)
 
     vast = Run(world, "law-6-vast")
-    with ThreadPoolExecutor(1) as pool:
+    with Pool(1) as pool:
         pool.submit(vast.judge).result(timeout=LONGEST_WAIT)
     vast.report()
     assert vast.outcome == "rejected"

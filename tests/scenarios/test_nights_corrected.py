@@ -1,7 +1,6 @@
 """Nights that cannot be: refused on each way in, and undone where an older version let them in (law 10)."""
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
@@ -9,6 +8,7 @@ from typing import Any
 import psycopg
 import pytest
 from helpers.marts import marts_of
+from helpers.threads import Pool
 from nights import EVERY_NIGHT, FIRST_NIGHT, Run, World, small_district, write
 
 from rollcall.conform import NightCorrection, correct_night, roll_back
@@ -246,7 +246,7 @@ def test_of_several_runs_for_one_night_one_takes_the_delivery_and_the_others_say
     world.settle_in("thrice")
     world.send("thrice", sent(1))
     runs = [Run(world, "thrice", name=name) for name in ("one", "two", "three")]
-    with ThreadPoolExecutor(len(runs)) as pool:
+    with Pool(len(runs)) as pool:
         list(pool.map(Run.receive, runs))
     (taken,) = [run for run in runs if not run.left_to_another_run]
     others = [run for run in runs if run is not taken]

@@ -33,5 +33,5 @@ def test_a_page_that_is_no_longer_needed_goes(tmp_path: Path) -> None:
 
 def test_every_setting_has_its_row() -> None:
     architecture = (DOCS / "architecture.md").read_text(encoding="utf-8")
-    names = {f"ROLLCALL_{name.upper()}" for name in Settings.model_fields}
+    names = {field.validation_alias or f"ROLLCALL_{name.upper()}" for name, field in Settings.model_fields.items()}
     assert {name for name in names if f"`{name}`" not in architecture} == set()

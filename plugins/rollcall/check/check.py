@@ -1,7 +1,6 @@
 """The way of a delivery through archive, landing, gate and decision, in a world of its own that is thrown away."""
 
 import logging
-import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,7 +15,7 @@ from rollcall.decision.decide import decide
 from rollcall.districts import DEFAULTS_FILE, DISTRICT_ID, District, load_district
 from rollcall.gate import GateError
 from rollcall.oneroster import FILE_NAMES
-from rollcall.settings import settings
+from rollcall.settings import settings, working_on
 from rollcall.steps import check_all
 from rollcall.warehouse import WarehouseError, warehouse_url
 
@@ -99,29 +98,18 @@ def _district(district_id: str | None) -> District:
 
 @contextmanager
 def _own_world() -> Iterator[str]:
-    """A throw-away warehouse and archive; what the environment says of the real ones is out of sight meanwhile."""
+    """A throw-away warehouse and archive to work on, out of sight of the real ones."""
     from rollcall.stack.throwaway import throwaway_postgres
 
-    before = dict(os.environ)
-    try:
-        with throwaway_postgres(meanwhile=_import_what_takes_long) as (url, folder):
-            from rollcall.migrations import migrate
+    with throwaway_postgres(meanwhile=_import_what_takes_long) as (url, folder):
+        from rollcall.migrations import migrate
 
-            # Airflow's and Alembic's logging may write to standard output, where the verdict goes.
-            logging.getLogger("alembic").setLevel(logging.WARNING)
-            migrate(url)
-            archive_root = (folder / "archive").as_uri()
-            os.environ |= {
-                "AIRFLOW_CONN_WAREHOUSE": url,
-                "ROLLCALL_ARCHIVE_URL": archive_root,
-                "ROLLCALL_STATE_DIR": str(folder / "state"),
-            }
-            settings.cache_clear()
+        # Airflow's and Alembic's logging may write to standard output, where the verdict goes.
+        logging.getLogger("alembic").setLevel(logging.WARNING)
+        migrate(url)
+        archive_root = (folder / "archive").as_uri()
+        with working_on(warehouse=url, archive_url=archive_root, state_dir=folder / "state"):
             yield archive_root
-    finally:
-        os.environ.clear()
-        os.environ |= before
-        settings.cache_clear()
 
 
 def _import_what_takes_long() -> None:

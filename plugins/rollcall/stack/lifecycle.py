@@ -6,13 +6,14 @@ import os
 import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from pathlib import Path
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
 from rollcall.private import append, make_folder
-from rollcall.settings import Settings
+from rollcall.settings import Settings, settings
 from rollcall.stack import airflow, postgres, processes, sftp
 from rollcall.stack.errors import StackError
 from rollcall.stack.processes import STOP_SIGNALS, Record, StopSignals
@@ -43,6 +44,7 @@ def up(
     stable_after_seconds: float | None = None,
     poll_interval_seconds: float | None = None,
     publication_poll_seconds: float | None = None,
+    environment: Mapping[str, str] | None = None,
     extra_env: Mapping[str, str] | None = None,
     with_airflow: bool = True,
     progress: Progress = lambda _: None,
@@ -59,6 +61,7 @@ def up(
         stable_after_seconds: how long a file must rest before it counts as uploaded.
         poll_interval_seconds: how often an inbox is looked at.
         publication_poll_seconds: how often a run that waits for its publication asks.
+        environment: where settings and connections are looked for, in the place of this process's environment.
         extra_env: more variables for Airflow's processes, such as ``AIRFLOW__CORE__PARALLELISM``.
         with_airflow: False starts PostgreSQL and the SFTP server only.
         progress: is told, in a person's words, what goes on.
@@ -73,7 +76,7 @@ def up(
         "ROLLCALL_POLL_INTERVAL_SECONDS": poll_interval_seconds,
         "ROLLCALL_PUBLICATION_POLL_SECONDS": publication_poll_seconds,
     }
-    options = _kept_environment()
+    options = _kept_environment(os.environ if environment is None else environment)
     options |= {name: f"{value:g}" for name, value in given.items() if value is not None}
     options |= dict(extra_env or {})
     with _lock(config.state_dir.resolve()):
@@ -135,7 +138,7 @@ def locked(state_dir: Path | None) -> Iterator[StackState]:
 
 
 def _config(state_dir: Path | None, districts_dir: Path | None) -> Settings:
-    config = Settings()
+    config = settings()
     given = {"state_dir": state_dir, "districts_dir": districts_dir}
     return config.model_copy(update={name: path for name, path in given.items() if path is not None})
 
@@ -144,12 +147,12 @@ _OWN_CONNECTIONS = frozenset({"AIRFLOW_CONN_WAREHOUSE"})
 """The stack brings its own warehouse: another one in the caller's environment is not this stack's."""
 
 
-def _kept_environment() -> dict[str, str]:
-    settings = {f"ROLLCALL_{name.upper()}" for name in set(Settings.model_fields) - _OWN_SETTINGS}
+def _kept_environment(environment: Mapping[str, str]) -> dict[str, str]:
+    kept = {f"ROLLCALL_{name.upper()}" for name in set(Settings.model_fields) - _OWN_SETTINGS}
     return {
         name: value
-        for name, value in os.environ.items()
-        if value and (name in settings or (name.startswith("AIRFLOW_CONN_") and name not in _OWN_CONNECTIONS))
+        for name, value in environment.items()
+        if value and (name in kept or (name.startswith("AIRFLOW_CONN_") and name not in _OWN_CONNECTIONS))
     }
 
 
@@ -200,7 +203,7 @@ def _start_all(
             progress("Starting PostgreSQL and the SFTP server ...")
             sftp_record = sftp.ensure_running(state)
             database = postgres.ensure_running(state)
-            after = pool.submit(after_postgres, state) if after_postgres else None
+            after = pool.submit(copy_context().run, after_postgres, state) if after_postgres else None
             if initialisation:
                 progress("Preparing Airflow's database ...")
                 initialisation.finish()
