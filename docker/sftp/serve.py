@@ -13,7 +13,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-LOGINS = Path("/run/rollcall/accounts/logins.tsv")
+ACCOUNTS = Path("/run/rollcall/accounts")
+LOGINS = ACCOUNTS / "logins.tsv"
+KEYS = ACCOUNTS / "keys.tsv"
+AUTHORIZED = Path("/etc/ssh/districts")
 ROOT = Path("/srv/sftp")
 GROUP = ("districts", 19_998)
 RECEIPTS_GROUP = ("receipts", 19_999)
@@ -39,6 +42,26 @@ def read_logins(path: Path) -> list[Login]:
     """Every login that should exist."""
     rows = (line.split("\t") for line in path.read_text().splitlines() if line)
     return [Login(name, district, int(number), role, password) for name, district, number, role, password in rows]
+
+
+def read_keys(path: Path) -> dict[str, str]:
+    """The SSH keys of those who have one, by user name."""
+    if not path.exists():
+        return {}
+    return dict(line.split("\t", 1) for line in path.read_text().splitlines() if line)
+
+
+def authorize(keys: dict[str, str], folder: Path) -> None:
+    """Let exactly these keys in: a file per user name, as sshd reads it."""
+    folder.mkdir(mode=0o755, exist_ok=True)
+    for path in folder.iterdir():
+        if path.name not in keys:
+            path.unlink()
+    for username, key in keys.items():
+        draft = folder / f".{username}"
+        draft.write_text(key + "\n")
+        draft.chmod(0o644)
+        draft.replace(folder / username)
 
 
 def passwd_lines(logins: list[Login]) -> Iterator[str]:
@@ -80,6 +103,7 @@ def apply(logins: list[Login], base: dict[str, str]) -> None:
         draft.write_text(base[name] + "".join(line + "\n" for line in lines))
         draft.chmod(0o640 if name == "shadow" else 0o644)
         draft.replace(path)
+    authorize(read_keys(KEYS), AUTHORIZED)
     # Random passwords of 192 bits need no slow hash; a thousand accounts are done in a second.
     words = "".join(f"{login.username}:{login.password}\n" for login in logins)
     subprocess.run(["chpasswd", "--crypt-method", "SHA256", "--sha-rounds", "1000"], input=words, text=True, check=True)

@@ -10,7 +10,15 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import yaml
 from croniter import CroniterBadDateError, croniter
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from rollcall.oneroster import FILE_NAMES, LANDED_FILE_NAMES
 from rollcall.yaml_text import read_yaml
@@ -25,6 +33,7 @@ LONGEST_LOOK_BACK = timedelta(days=366)
 DEFAULTS_FILE = "_defaults.yaml"
 DISTRICT_ID = re.compile(r"^[a-z0-9]+(-[a-z0-9]+)*$")
 DAG_PREFIX = "roster__"
+CONNECTION_PREFIX = "sftp_"
 FILES_KEPT = 4096
 """How many districts a process keeps in mind."""
 Weekday = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
@@ -174,6 +183,7 @@ class District(_Strict):
     Attributes:
         district_id: The file's name without ``.yaml``; also the SFTP account's name.
         schedule: When the night's run starts, as a cron expression in ``timezone``.
+        local_timezone: Where the district's own clocks stand, in whose time its kit speaks; blank for ``timezone``.
         deadline: Until when, in ``timezone`` on the service date, a run waits for the delivery.
         files: The files that a complete delivery holds, by the standard's names.
         first_delivery: Whether the first delivery ever is accepted by itself or held for a person.
@@ -190,6 +200,7 @@ class District(_Strict):
     student_information_system: str = "unknown"
     schedule: str
     timezone: str
+    local_timezone: str = ""
     deadline: time
     expected_weekdays: tuple[Weekday, ...]
     pauses: tuple[Pause, ...] = ()
@@ -224,9 +235,11 @@ class District(_Strict):
             raise ValueError(f"{value!r} names a day that never comes") from None
         return value
 
-    @field_validator("timezone")
+    @field_validator("timezone", "local_timezone")
     @classmethod
-    def _is_zone(cls, value: str) -> str:
+    def _is_zone(cls, value: str, info: ValidationInfo) -> str:
+        if not value and info.field_name == "local_timezone":
+            return value
         try:
             ZoneInfo(value)
         except (ZoneInfoNotFoundError, ValueError):
@@ -261,6 +274,11 @@ class District(_Strict):
         return ZoneInfo(self.timezone)
 
     @property
+    def local_zone(self) -> ZoneInfo:
+        """The time zone of the district's own clocks."""
+        return ZoneInfo(self.local_timezone) if self.local_timezone else self.zone
+
+    @property
     def dag_id(self) -> str:
         """The district's DAG."""
         return dag_id_of(self.district_id)
@@ -268,7 +286,7 @@ class District(_Strict):
     @property
     def sftp_connection_id(self) -> str:
         """The Airflow connection of the district's SFTP account."""
-        return f"sftp_{self.district_id}"
+        return CONNECTION_PREFIX + self.district_id
 
     def service_date(self, moment: datetime) -> date:
         """The night that a run starting at ``moment`` serves: that day's date in the district's time zone."""
@@ -364,7 +382,20 @@ def _version(path: Path) -> tuple[int, ...]:
 @lru_cache(maxsize=FILES_KEPT)
 def _loaded(path: Path, *_: tuple[int, ...]) -> District:
     """The district of a file; of a thousand files that have not changed, none is read again."""
-    values = _merged(_read(path.with_name(DEFAULTS_FILE)), _read(path))
+    return district_saying(path, _read(path))
+
+
+def district_saying(path: Path, own: dict[str, Any]) -> District:
+    """What the district would be if its file said this.
+
+    Args:
+        path: ``…/<district_id>.yaml``; the defaults lie beside it, the file itself need not.
+        own: The file's keys and values.
+
+    Raises:
+        DistrictFileError: the defaults cannot be read, or a key is missing, unknown or wrong.
+    """
+    values = _merged(_read(path.with_name(DEFAULTS_FILE)), own)
     if "district_id" in values:
         raise DistrictFileError(f"{path.name}: district_id: comes from the file's name; leave it out")
     try:

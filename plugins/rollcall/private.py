@@ -3,11 +3,12 @@
 The archive and the state folder hold students' data and passwords: whatever the umask, nothing in them is for others.
 """
 
+import fcntl
 import os
 import stat
 import uuid
 from collections.abc import Collection, Iterable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
@@ -39,6 +40,18 @@ def create(path: Path) -> IO[bytes]:
 def append(path: Path) -> IO[bytes]:
     """Open a file for writing at its end; a new one is read by its owner only."""
     return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, FILE), "ab")
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Let one process at a time work; the lock ends with the process that holds it.
+
+    Args:
+        path: The file that is locked; it is made, and stays.
+    """
+    with append(path) as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def write_private(path: Path, text: str) -> None:

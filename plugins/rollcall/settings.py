@@ -70,6 +70,12 @@ class Settings(BaseSettings):
     deploy_patience_seconds: float = Field(
         default=1200, ge=0, description="How long a deploy keeps trying where readers' transactions are in its way."
     )
+    sftp_address: str = Field(
+        default="",
+        pattern=r"^([^:\s]+(:\d+)?)?$",
+        description="Where districts upload to, as HOST or HOST:PORT; blank means the local stack's server.",
+    )
+    vendor_name: str = Field(default="Rollcall", description="The name that districts know you by, for their kit.")
     operators_email: str = Field(
         default="", description="Who gets notices by e-mail, separated by commas; blank means the log only."
     )

@@ -38,7 +38,11 @@ def test_make_env_fills_every_secret_for_its_owner_only(tmp_path: Path) -> None:
     with target.open("w") as file:
         subprocess.run([sys.executable, PROJECT_ROOT / "docker" / "make_env.py"], stdout=file, check=True)
     filled = assignments(target.read_text())
-    assert {name for name, value in filled.items() if not value} == {"ROLLCALL_ARCHIVE_URL", "ROLLCALL_OPERATORS_EMAIL"}
+    assert {name for name, value in filled.items() if not value} == {
+        "ROLLCALL_ARCHIVE_URL",
+        "ROLLCALL_OPERATORS_EMAIL",
+        "ROLLCALL_SFTP_ADDRESS",
+    }
     assert len({value for name, value in filled.items() if name.endswith("_PASSWORD")}) == 5
     assert stat.S_IMODE(target.stat().st_mode) == 0o600
 

@@ -1,4 +1,4 @@
-"""``rollcall districts list|check``."""
+"""``rollcall districts …``."""
 
 import json
 from typing import Annotated
@@ -6,12 +6,14 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from rollcall.cli import onboarding
 from rollcall.cli.output import make_console, make_table
 from rollcall.districts import District, DistrictFileError, load_district, load_districts
 from rollcall.settings import settings
 
 app = typer.Typer(help="The districts and their files.", no_args_is_help=True)
 console = make_console()
+app.command()(onboarding.add)
 
 
 @app.command(name="list")

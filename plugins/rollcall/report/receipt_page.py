@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 from rollcall.findings import FIX_ORDER, Finding, Place
 from rollcall.report.receipt import Receipt
+from rollcall.templates import html_templates
+from rollcall.zones import zone_in_words
 
 if TYPE_CHECKING:
     from jinja2 import Template
@@ -87,21 +89,8 @@ def _article(same: list[Finding]) -> Article:
     )
 
 
-def timezone_in_words(name: str) -> str:
-    """A time zone as people write it; ``Etc/GMT+5``, whose sign is reversed, is the founding document's EST."""
-    return "EST" if name == "Etc/GMT+5" else name.replace("_", " ")
-
-
 @lru_cache(maxsize=1)
 def _template() -> "Template":
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["timezone_in_words"] = timezone_in_words
+    environment = html_templates(Path(__file__).parent)
+    environment.filters["zone_in_words"] = zone_in_words
     return environment.get_template("receipt.html.j2")

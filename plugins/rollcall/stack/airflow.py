@@ -12,6 +12,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from rollcall.districts import CONNECTION_PREFIX
 from rollcall.private import FILE, FOLDER, UMASK, append, make_folder, write_private
 from rollcall.stack import processes
 from rollcall.stack.airflow_plan import Plan, SftpConnection, User
@@ -153,7 +154,7 @@ def plan(state: StackState) -> Plan:
     """Users and connections of this stack."""
     connections = [
         SftpConnection(
-            conn_id=f"sftp_{district}",
+            conn_id=CONNECTION_PREFIX + district,
             host=state.sftp_host,
             port=state.sftp_port,
             login=account.username,

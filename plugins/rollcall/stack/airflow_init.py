@@ -8,11 +8,16 @@ import json
 import sys
 from typing import Any
 
+from rollcall.districts import CONNECTION_PREFIX
 from rollcall.stack.airflow_plan import Plan, SftpConnection, User
+from rollcall.stack.state import service_login
 
 
 def apply(plan: Plan) -> None:
-    """Create or upgrade the schema, then create or correct what the plan lists; nothing else is touched."""
+    """Create or upgrade the schema, then create or correct what the plan lists.
+
+    Of what it does not list, only connections to accounts of Rollcall's own are removed: their district is gone.
+    """
     from airflow.utils.db import initdb
     from airflow.utils.providers_configuration_loader import providers_configuration_loaded
 
@@ -34,6 +39,9 @@ def _apply_connections(wanted: list[SftpConnection]) -> None:
                 row = Connection(conn_id=entry.conn_id, conn_type="sftp")
                 session.add(row)
             _correct(row, entry)
+        for name in set(known) - {entry.conn_id for entry in wanted}:
+            if known[name].login == service_login(name.removeprefix(CONNECTION_PREFIX)):
+                session.delete(known[name])
 
 
 def _correct(row: Any, entry: SftpConnection) -> None:

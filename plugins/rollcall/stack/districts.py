@@ -1,11 +1,12 @@
-"""SFTP accounts of districts that come, change their password or go while the stack is running."""
+"""SFTP accounts of districts that come, change what they log in with or go while the local stack is running."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 from rollcall.stack import airflow, postgres, processes, sftp
 from rollcall.stack.errors import StackError
 from rollcall.stack.lifecycle import locked
-from rollcall.stack.state import Account, StackState, district_ids, new_password
+from rollcall.stack.state import Account, StackState, district_ids
 
 
 def sync_districts(state_dir: Path | None = None) -> StackState:
@@ -14,21 +15,39 @@ def sync_districts(state_dir: Path | None = None) -> StackState:
         return _apply(state.with_accounts(district_ids(state.districts_dir)))
 
 
-def rotate_account(district: str, state_dir: Path | None = None) -> Account:
-    """Give a district's own login a new password; the old one is refused from the next login on.
+def rotate_account(district: str, state_dir: Path | None = None, *, public_key: str = "") -> Account:
+    """Give a district's own login a new password or key; the old one is refused from the next login on.
+
+    Args:
+        district: The district.
+        state_dir: Where the stack lives; ``ROLLCALL_STATE_DIR`` by default.
+        public_key: The district's SSH key as ``<type> <base64>``; blank for a password.
+
+    Raises:
+        StackError: the district has no account.
+    """
+    return change_account(district, lambda account: account.renewed(public_key), state_dir)
+
+
+def change_account(district: str, change: Callable[[Account], Account], state_dir: Path | None = None) -> Account:
+    """Change a district's own login.
+
+    Args:
+        district: The district.
+        change: Makes the new login of the present one.
+        state_dir: Where the stack lives; ``ROLLCALL_STATE_DIR`` by default.
 
     Raises:
         StackError: the district has no account.
     """
     with locked(state_dir) as state:
-        old = _require(state, district)
-        new = old.model_copy(update={"password": new_password()})
-        _apply(state.model_copy(update={"accounts": {**state.accounts, district: new}}))
-        return new
+        changed = change(_require(state, district))
+        _apply(state.model_copy(update={"accounts": {**state.accounts, district: changed}}))
+        return changed
 
 
 def remove_account(district: str, state_dir: Path | None = None) -> None:
-    """Take away a district's logins; its files stay.
+    """Take away a district's logins and its Airflow connection; its files stay.
 
     Raises:
         StackError: the district has no account.

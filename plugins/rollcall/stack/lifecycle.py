@@ -1,7 +1,6 @@
 """Bring the local stack up and down."""
 
 import contextlib
-import fcntl
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -12,7 +11,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from rollcall.private import append, make_folder
+from rollcall import private
+from rollcall.private import make_folder
 from rollcall.settings import Settings, settings
 from rollcall.stack import airflow, postgres, processes, sftp
 from rollcall.stack.errors import StackError
@@ -160,8 +160,7 @@ def _kept_environment(environment: Mapping[str, str]) -> dict[str, str]:
 def _lock(state_dir: Path) -> Iterator[None]:
     """One `up` or `down` at a time for a stack; the lock ends with the process that holds it."""
     make_folder(state_dir / "run")
-    with append(state_dir / "run" / "lock") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+    with private.locked(state_dir / "run" / "lock"):
         yield
 
 

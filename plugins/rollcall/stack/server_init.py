@@ -10,13 +10,17 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from rollcall.private import write_private
+from rollcall.districts import CONNECTION_PREFIX
+from rollcall.private import locked, write_private
 from rollcall.settings import settings
 from rollcall.stack.airflow_init import apply
 from rollcall.stack.airflow_plan import Plan, SftpConnection, User
 from rollcall.stack.sftp import ensure_host_key
 from rollcall.stack.sftp_accounts import require_district_id
-from rollcall.stack.state import SERVICE_LOGIN_SUFFIX, district_ids, new_password
+from rollcall.stack.state import Account, district_ids, new_password, service_login
+
+LOGINS, HOST_KEY, LOCK = "districts.json", "host_key", ".lock"
+"""What lies in the folder of the accounts; the lists that the SFTP service reads lie beside it."""
 
 
 class ServerSettings(BaseSettings):
@@ -32,28 +36,54 @@ class ServerSettings(BaseSettings):
 
 
 class DistrictLogins(BaseModel):
-    """A district's two passwords, and the number from which the SFTP service makes its user id."""
+    """A district's two logins, and the number from which the SFTP service makes its user id.
+
+    Attributes:
+        public_key, is_handed_over, secret_link: As an `Account` has them.
+    """
 
     model_config = ConfigDict(frozen=True)
 
     number: int
     password: str = Field(default_factory=new_password, repr=False)
     service_password: str = Field(default_factory=new_password, repr=False)
+    public_key: str = ""
+    is_handed_over: bool = False
+    secret_link: str = Field(default="", repr=False)
+
+    def account(self, district: str) -> Account:
+        """The district's own login."""
+        own = self.model_dump(exclude={"number", "service_password"})
+        return Account(username=district, district=district, role="district", **own)
+
+    def with_account(self, account: Account) -> "DistrictLogins":
+        """The same logins, the district's own changed."""
+        return self.model_copy(update=account.model_dump(exclude={"username", "district", "role"}))
 
 
 def ensure_logins(path: Path, districts: list[str]) -> dict[str, DistrictLogins]:
     """The logins of these districts. Passwords and numbers are made once; a district that goes keeps its number."""
-    known = {}
-    if path.exists():
-        known = {name: DistrictLogins.model_validate(entry) for name, entry in json.loads(path.read_bytes()).items()}
+    known = read_logins(path)
     number = max((entry.number for entry in known.values()), default=-1)
     for district in districts:
         require_district_id(district)
         if district not in known:
             number += 1
             known[district] = DistrictLogins(number=number)
-    write_private(path, json.dumps({name: entry.model_dump() for name, entry in known.items()}, indent=1))
+    save_logins(path, known)
     return {district: known[district] for district in districts}
+
+
+def read_logins(path: Path) -> dict[str, DistrictLogins]:
+    """Every district's logins, of those that are gone, too."""
+    if not path.exists():
+        return {}
+    return {name: DistrictLogins.model_validate(entry) for name, entry in json.loads(path.read_bytes()).items()}
+
+
+def save_logins(path: Path, logins: dict[str, DistrictLogins]) -> None:
+    """Write what `read_logins` reads."""
+    write_private(path, json.dumps({name: entry.model_dump() for name, entry in logins.items()}, indent=1))
 
 
 def write_logins(path: Path, logins: dict[str, DistrictLogins]) -> None:
@@ -61,7 +91,16 @@ def write_logins(path: Path, logins: dict[str, DistrictLogins]) -> None:
     lines = []
     for district, entry in logins.items():
         lines.append([district, district, str(entry.number), "district", entry.password])
-        lines.append([district + SERVICE_LOGIN_SUFFIX, district, str(entry.number), "rollcall", entry.service_password])
+        lines.append([service_login(district), district, str(entry.number), "rollcall", entry.service_password])
+    _write_lines(path, lines)
+
+
+def write_keys(path: Path, logins: dict[str, DistrictLogins]) -> None:
+    """Write the SSH keys for the SFTP service: user name, key."""
+    _write_lines(path, [[district, entry.public_key] for district, entry in logins.items() if entry.public_key])
+
+
+def _write_lines(path: Path, lines: list[list[str]]) -> None:
     write_private(path, "".join("\t".join(line) + "\n" for line in lines))
 
 
@@ -69,10 +108,10 @@ def server_plan(server: ServerSettings, logins: dict[str, DistrictLogins], host_
     """Users and connections of the Docker stack."""
     connections = [
         SftpConnection(
-            conn_id=f"sftp_{district}",
+            conn_id=CONNECTION_PREFIX + district,
             host=server.sftp_host,
             port=server.sftp_port,
-            login=district + SERVICE_LOGIN_SUFFIX,
+            login=service_login(district),
             password=entry.service_password,
             host_key=host_key,
         )
@@ -87,15 +126,34 @@ def server_plan(server: ServerSettings, logins: dict[str, DistrictLogins], host_
     return Plan(users=users, connections=connections)
 
 
-def main() -> None:
+def write_accounts(folder: Path) -> tuple[dict[str, DistrictLogins], str]:
+    """Bring the SFTP service's lists in line with the district files.
+
+    Args:
+        folder: Shared with the SFTP service.
+
+    Returns:
+        The logins, and the server's public host key.
+    """
+    with locked(folder / LOCK):
+        logins = ensure_logins(folder / LOGINS, district_ids(settings().districts_dir))
+        host_key = ensure_host_key(folder / HOST_KEY)
+        write_keys(folder / "keys.tsv", logins)
+        write_logins(folder / "logins.tsv", logins)
+    return logins, host_key
+
+
+def bring_in_line(server: ServerSettings) -> None:
     """Bring accounts, host key and metadata database in line."""
+    apply(server_plan(server, *write_accounts(server.accounts_dir)))
+
+
+def main() -> None:
+    """Do so, once for this deploy."""
     server = ServerSettings()
     if not settings().airflow_user or not settings().airflow_password.get_secret_value():
         sys.exit("ROLLCALL_AIRFLOW_USER and ROLLCALL_AIRFLOW_PASSWORD must be set: Rollcall's own Airflow account.")
-    logins = ensure_logins(server.accounts_dir / "districts.json", district_ids(settings().districts_dir))
-    host_key = ensure_host_key(server.accounts_dir / "host_key")
-    write_logins(server.accounts_dir / "logins.tsv", logins)
-    apply(server_plan(server, logins, host_key))
+    bring_in_line(server)
 
 
 if __name__ == "__main__":

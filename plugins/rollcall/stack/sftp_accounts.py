@@ -31,6 +31,7 @@ class Login(BaseModel):
     salt: str
     hash: str
     cost: int = _COST
+    public_key: str = ""
 
     def accepts(self, password: str) -> bool:
         """Whether this is the account's password."""
@@ -86,10 +87,11 @@ def require_district_id(district: str) -> None:
 
 
 def _login(account: Account, known: Login | None) -> Login:
-    if known and (known.district, known.role) == (account.district, account.role) and known.accepts(account.password):
-        return known
+    who = {"district": account.district, "role": account.role, "public_key": account.public_key}
+    if known and known.accepts(account.password):
+        return known.model_copy(update=who)
     salt = secrets.token_hex(16)
-    return Login(district=account.district, role=account.role, salt=salt, hash=_hash(account.password, salt, _COST))
+    return Login(**who, salt=salt, hash=_hash(account.password, salt, _COST))
 
 
 def _hash(password: str, salt: str, cost: int) -> str:

@@ -5,6 +5,7 @@ Run as ``python -m rollcall.stack.sftp_server``; the accounts file is read at ea
 
 import argparse
 import asyncio
+import hmac
 import logging
 import os
 import posixpath
@@ -170,6 +171,7 @@ class _Connection(asyncssh.SSHServer):
         self._accounts = accounts
         self._guesses = guesses
         self._tries = 0
+        self._login = NOBODY
         self._connection: Any = None
 
     @override
@@ -179,6 +181,21 @@ class _Connection(asyncssh.SSHServer):
     @override
     def begin_auth(self, username: str) -> bool:
         return True
+
+    @override
+    def public_key_auth_supported(self) -> bool:
+        return True
+
+    @override
+    async def validate_public_key(self, username: str, key: asyncssh.SSHKey) -> bool:
+        login = (await asyncio.to_thread(read_accounts, self._accounts)).get(username, NOBODY)
+        offered = " ".join(key.export_public_key().decode().split()[:2])
+        self._login = login  # whether the client holds the private half, asyncssh finds out
+        return bool(login.public_key) and hmac.compare_digest(login.public_key, offered)
+
+    @override
+    def auth_completed(self) -> None:
+        self._connection.set_extra_info(rollcall_login=self._login)
 
     @override
     def password_auth_supported(self) -> bool:
@@ -193,7 +210,7 @@ class _Connection(asyncssh.SSHServer):
         login = accounts.get(username, NOBODY)
         if await self._is_right(login, username, password):
             self._guesses.forget(username)
-            self._connection.set_extra_info(rollcall_login=login)
+            self._login = login
             return True
         log.warning("Login refused for %s from %s", shown(username), self._connection.get_extra_info("peername"))
         return False

@@ -33,7 +33,13 @@ def _fernet_key() -> str:
 
 
 class Account(BaseModel):
-    """An SFTP login. ``district`` may upload; ``rollcall`` may also write receipts."""
+    """An SFTP login. ``district`` may upload; ``rollcall`` may also write receipts.
+
+    Attributes:
+        public_key: The district's SSH key as ``<type> <base64>``; whoever has one is never told the password.
+        is_handed_over: Whether the district, or whoever sends it on, was given what it logs in with.
+        secret_link: Where the district reads its password, if it was handed over as a link.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -41,6 +47,18 @@ class Account(BaseModel):
     password: str = Field(repr=False)
     district: str
     role: Literal["district", "rollcall"]
+    public_key: str = ""
+    is_handed_over: bool = False
+    secret_link: str = Field(default="", repr=False)
+
+    def handed_over(self, secret_link: str = "") -> "Account":
+        """The same login, once the district or whoever sends it on has what it logs in with."""
+        return self.model_copy(update={"is_handed_over": True, "secret_link": secret_link})
+
+    def renewed(self, public_key: str = "") -> "Account":
+        """The same login with a new password, and with this key if one is given."""
+        fresh = {"password": new_password(), "public_key": public_key, "is_handed_over": bool(public_key)}
+        return self.model_copy(update={**fresh, "secret_link": ""})
 
 
 class StackState(BaseModel):
@@ -162,8 +180,13 @@ class StackState(BaseModel):
         return self.model_copy(update={"accounts": accounts, "service_accounts": service})
 
 
+def service_login(district: str) -> str:
+    """The name of Rollcall's own login to a district's folder."""
+    return district + SERVICE_LOGIN_SUFFIX
+
+
 def _account(district: str, role: Literal["district", "rollcall"]) -> Account:
-    username = district if role == "district" else district + SERVICE_LOGIN_SUFFIX
+    username = district if role == "district" else service_login(district)
     return Account(username=username, password=new_password(), district=district, role=role)
 
 

@@ -8,6 +8,7 @@ from urllib.parse import quote
 from fastapi import Request
 
 from rollcall.districts import dag_id_of
+from rollcall.templates import html_templates
 from rollcall.ui.district import NIGHTS_LISTED, ROWS_SHOWN
 from rollcall.ui.next_steps import NEXT_STEPS
 from rollcall.ui.sparkline import HEIGHT, WIDTH
@@ -59,15 +60,7 @@ def number(value: int | None) -> str:
 
 @lru_cache(maxsize=1)
 def _environment() -> "Environment":
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent / "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = html_templates(Path(__file__).parent / "templates")
     environment.filters |= {"number": number, "duration": duration, "dag_id": dag_id_of, "in_url": in_url}
     environment.globals |= {
         "NEXT_STEPS": NEXT_STEPS,

@@ -1,0 +1,40 @@
+"""The kit as files: a page for a browser, and one for a printer."""
+
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rollcall.onboarding.kit import Kit
+from rollcall.private import make_folder, write_private
+from rollcall.settings import settings
+from rollcall.templates import html_templates
+
+if TYPE_CHECKING:
+    from jinja2 import Template
+
+
+def write_kit(kit: Kit, folder: Path | None = None) -> tuple[Path, ...]:
+    """Write the kit's files, in place of earlier ones.
+
+    Args:
+        kit: What they say.
+        folder: Where to; ``<state_dir>/kits`` by default.
+
+    Returns:
+        The files.
+    """
+    place = folder or settings().state_dir / "kits"
+    make_folder(place)
+    page = place / f"{kit.name}.html"
+    write_private(page, kit_html(kit))
+    return (page,)
+
+
+def kit_html(kit: Kit) -> str:
+    """The page: one file without scripts or anything to load."""
+    return _template().render(kit=kit)
+
+
+@lru_cache(maxsize=1)
+def _template() -> "Template":
+    return html_templates(Path(__file__).parent).get_template("kit.html.j2")

@@ -1,0 +1,198 @@
+"""Bringing districts in on a running SFTP server: file, account, password or key, kit; killed anywhere, run again."""
+
+import io
+import os
+import shlex
+import signal
+import socket
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import asyncssh
+import paramiko
+import pytest
+import yaml
+from typer.testing import CliRunner, Result
+
+from rollcall import stack
+from rollcall.cli import app
+from rollcall.districts import load_district
+from rollcall.onboarding.add import HandOver, add
+from rollcall.onboarding.district_file import OnboardingError
+from rollcall.onboarding.secret import link_from
+from rollcall.settings import PROJECT_ROOT, working_on
+from rollcall.stack import Account, StackState
+from rollcall.stack.accounts import LocalAccounts
+
+LINK = "https://share.example.org/once"
+NAMED = ("--name", "Maple Unified", "--sis", "Aeries", "--time-zone", "Pacific", "--contact", "it@maple.example")
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StackState]:
+    root = tmp_path_factory.mktemp("onboarding")
+    folder = root / "districts"
+    folder.mkdir()
+    (folder / "_defaults.yaml").write_bytes((PROJECT_ROOT / "dags" / "districts" / "_defaults.yaml").read_bytes())
+    with working_on(state_dir=root / "state", districts_dir=folder):
+        yield stack.up(root / "state", districts_dir=folder, with_airflow=False)
+        stack.down(root / "state")
+
+
+@pytest.fixture(autouse=True)
+def here(running: StackState) -> Iterator[None]:
+    """The stack's context, in each test."""
+    with working_on(state_dir=running.state_dir, districts_dir=running.districts_dir):
+        yield
+
+
+def run(*arguments: str) -> Result:
+    return CliRunner().invoke(app, ["districts", *arguments])
+
+
+def logs_in(state: StackState, username: str, password: str = "", key: asyncssh.SSHKey | None = None) -> bool:
+    transport = paramiko.Transport(socket.create_connection((state.sftp_host, state.sftp_port)))
+    private = paramiko.Ed25519Key.from_private_key(_file(key)) if key else None
+    try:
+        transport.connect(username=username, password=password, pkey=private)
+    except paramiko.AuthenticationException:
+        return False
+    finally:
+        transport.close()
+    return True
+
+
+def _file(key: asyncssh.SSHKey) -> io.StringIO:
+    return io.StringIO(key.export_private_key().decode())
+
+
+def account_of(district: str) -> Account:
+    account = LocalAccounts().of(district)
+    assert account is not None
+    return account
+
+
+def secret_command(folder: Path, *, code: int = 0, says: str = LINK) -> str:
+    """A command that keeps what it reads, as a password manager does, and prints a link."""
+    script = folder / "share.py"
+    script.write_text(
+        "import pathlib, sys\n"
+        f"pathlib.Path({str(folder / 'kept')!r}).write_text(sys.stdin.read())\n"
+        f"print({says!r})\nsys.exit({code})\n"
+    )
+    return shlex.join([sys.executable, str(script)])
+
+
+def test_a_district_is_brought_in_by_one_command_and_again_without_harm(running: StackState, tmp_path: Path) -> None:
+    command = ("add", "maple", *NAMED, "--secret-command", secret_command(tmp_path))
+    first = run(*command)
+    assert first.exit_code == 0, first.output
+    account = account_of("maple")
+    kit = running.state_dir / "kits" / "maple.html"
+    assert logs_in(running, "maple", (tmp_path / "kept").read_text())
+    assert LINK in kit.read_text()
+    for text in (first.output, kit.read_text(), (running.districts_dir / "maple.yaml").read_text()):
+        assert account.password not in text
+    assert yaml.safe_load((running.districts_dir / "maple.yaml").read_text()) == {
+        "name": "Maple Unified",
+        "student_information_system": "Aeries",
+        "local_timezone": "America/Los_Angeles",
+        "contacts": ["it@maple.example"],
+    }
+    assert load_district(running.districts_dir / "maple.yaml").first_delivery == "hold"
+
+    (tmp_path / "kept").unlink()
+    again = run(*command)
+    assert (again.exit_code, again.output) == (0, first.output)
+    assert account_of("maple") == account
+    assert not (tmp_path / "kept").exists(), "handed over once"
+
+
+def test_the_same_id_for_another_district_is_refused(running: StackState) -> None:
+    assert run("add", "oak", "--name", "Oak").exit_code == 0
+    before = (running.districts_dir / "oak.yaml").read_text()
+    with pytest.raises(OnboardingError, match="says something else of name"):
+        add(LocalAccounts(), "oak", {"name": "Another Oak"}, HandOver(lambda _: True), print)
+    assert (running.districts_dir / "oak.yaml").read_text() == before
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (("add", "Elm", "--name", "Elm"), "lower-case"),
+        (("add", "elm", "--name", "Elm", "--time-zone", "Middle Earth"), "time zone"),
+        (("add", "elm", "--name", "Elm", "--contact", "nobody"), "e-mail address"),
+        (("add", "elm", "--name", "Elm", "--deadline", "late"), "deadline"),
+    ],
+)
+def test_what_makes_no_district_writes_nothing(running: StackState, arguments: tuple[str, ...], named: str) -> None:
+    said = run(*arguments)
+    assert said.exit_code != 0
+    assert named in str(said.exception)
+    assert not list(running.districts_dir.glob("[Ee]lm.yaml"))
+    assert LocalAccounts().of("elm") is None
+
+
+def test_without_a_terminal_no_password_is_printed_and_it_can_still_be_handed_over(tmp_path: Path) -> None:
+    said = run("add", "pine", "--name", "Pine")
+    assert said.exit_code == 0
+    assert "still to be handed over" in said.output
+    assert account_of("pine").password not in said.output
+    later = run("add", "pine", "--name", "Pine", "--secret-command", secret_command(tmp_path))
+    assert "link to the password" in later.output
+    assert (tmp_path / "kept").read_text() == account_of("pine").password
+
+
+def test_an_ssh_key_logs_in_in_the_place_of_a_password(running: StackState, tmp_path: Path) -> None:
+    mine, other = asyncssh.generate_private_key("ssh-ed25519"), asyncssh.generate_private_key("ssh-ed25519")
+    (tmp_path / "id.pub").write_bytes(mine.export_public_key())
+    said = run("add", "cedar", "--name", "Cedar", "--public-key", str(tmp_path / "id.pub"))
+    assert said.exit_code == 0, said.output
+    assert logs_in(running, "cedar", key=mine)
+    assert not logs_in(running, "cedar", key=other)
+    assert not logs_in(running, "oak", key=mine), "nobody else's account"
+    assert mine.get_fingerprint() in (running.state_dir / "kits" / "cedar.html").read_text()
+
+
+@pytest.mark.parametrize(
+    ("code", "says", "told"),
+    [(1, LINK, "ended with 1"), (0, "the password is {}", "no link|begin"), (0, "http://plain.example", "https")],
+)
+def test_a_command_that_makes_no_link_hands_nothing_over(tmp_path: Path, code: int, says: str, told: str) -> None:
+    with pytest.raises(OnboardingError, match=told):
+        link_from(secret_command(tmp_path, code=code, says=says), "secret")
+
+
+def test_a_command_that_prints_the_password_is_refused_without_quoting_it() -> None:
+    with pytest.raises(OnboardingError, match="printed the password itself") as caught:
+        link_from(shlex.join([sys.executable, "-c", "print('https://x/' + input())"]), "secret")
+    assert "secret" not in str(caught.value)
+
+
+def add_and_die(district: str, share: str, after: int) -> int:
+    """Bring a district in, in a process that is killed after a step; the signal that ended it."""
+    child = os.fork()
+    if child == 0:
+        told: list[str] = []
+
+        def tell(sentence: str) -> None:
+            told.append(sentence)
+            if len(told) == after:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+        add(LocalAccounts(), district, {"name": "Fir"}, HandOver(lambda _: False, share), tell)
+        os._exit(0)
+    return os.WTERMSIG(os.waitpid(child, 0)[1])
+
+
+@pytest.mark.parametrize("step", [1, 2, 3, 4])
+def test_law_4_killed_after_any_step_the_same_command_finishes_it(
+    running: StackState, tmp_path: Path, step: int
+) -> None:
+    district, share = f"fir-{step}", secret_command(tmp_path)
+    assert add_and_die(district, share, step) == signal.SIGKILL
+    finished = run("add", district, "--name", "Fir", "--secret-command", share)
+    assert finished.exit_code == 0, finished.output
+    assert logs_in(running, district, (tmp_path / "kept").read_text())
+    assert LINK in (running.state_dir / "kits" / f"{district}.html").read_text()
