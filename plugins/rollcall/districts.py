@@ -31,6 +31,8 @@ QUIET_BEFORE_THE_NIGHT = timedelta(hours=6)
 LONGEST_LOOK_BACK = timedelta(days=366)
 """Nights that lie further back are not asked after any more."""
 DEFAULTS_FILE = "_defaults.yaml"
+REMOVED = ".removed"
+"""How the name of a file ends whose district was taken out."""
 DISTRICT_ID = re.compile(r"^[a-z0-9]+(-[a-z0-9]+)*$")
 DAG_PREFIX = "roster__"
 CONNECTION_PREFIX = "sftp_"
@@ -408,6 +410,17 @@ def district_saying(path: Path, own: dict[str, Any]) -> District:
 def district_files(folder: Path) -> list[Path]:
     """The district files of a folder, by name; ``_defaults.yaml`` and its like are not districts."""
     return sorted(path for path in folder.glob("*.yaml") if not path.name.startswith("_"))
+
+
+def removed_file(path: Path) -> Path:
+    """What a district's file is called once a person took the district out: a file that nobody reads."""
+    return path.with_name(path.name + REMOVED)
+
+
+def removed_districts(folder: Path) -> frozenset[str]:
+    """The districts that a person took out of a folder, and that did not come back."""
+    gone = {path.name.removesuffix(f".yaml{REMOVED}") for path in folder.glob(f"*.yaml{REMOVED}")}
+    return frozenset(gone - {path.stem for path in district_files(folder)})
 
 
 def load_districts(folder: Path) -> Iterator[District | DistrictFileError]:

@@ -1,12 +1,14 @@
 """Bringing districts in on a running SFTP server: file, account, password or key, kit; killed anywhere, run again."""
 
 import io
+import json
 import os
 import shlex
 import signal
 import socket
 import sys
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import asyncssh
@@ -17,13 +19,14 @@ from typer.testing import CliRunner, Result
 
 from rollcall import stack
 from rollcall.cli import app
-from rollcall.districts import load_district
+from rollcall.districts import load_district, removed_districts
 from rollcall.onboarding.add import HandOver, add
 from rollcall.onboarding.district_file import OnboardingError
 from rollcall.onboarding.secret import link_from
 from rollcall.settings import PROJECT_ROOT, working_on
 from rollcall.stack import Account, StackState
 from rollcall.stack.accounts import LocalAccounts
+from rollcall.stack.airflow import plan
 
 LINK = "https://share.example.org/once"
 NAMED = ("--name", "Maple Unified", "--sis", "Aeries", "--time-zone", "Pacific", "--contact", "it@maple.example")
@@ -196,3 +199,107 @@ def test_law_4_killed_after_any_step_the_same_command_finishes_it(
     assert finished.exit_code == 0, finished.output
     assert logs_in(running, district, (tmp_path / "kept").read_text())
     assert LINK in (running.state_dir / "kits" / f"{district}.html").read_text()
+
+
+def test_a_rotated_password_is_the_only_one_that_logs_in_and_a_key_can_take_its_place(
+    running: StackState, tmp_path: Path
+) -> None:
+    run("add", "ash", "--name", "Ash", "--secret-command", secret_command(tmp_path))
+    old = (tmp_path / "kept").read_text()
+    said = run("rotate", "ash", "--secret-command", secret_command(tmp_path, says="https://share.example.org/second"))
+    new = (tmp_path / "kept").read_text()
+    assert said.exit_code == 0, said.output
+    assert (logs_in(running, "ash", old), logs_in(running, "ash", new)) == (False, True)
+    assert "https://share.example.org/second" in (running.state_dir / "kits" / "ash.html").read_text()
+    assert {old, new} & set(said.output.split()) == set()
+
+    key = asyncssh.generate_private_key("ssh-ed25519")
+    (tmp_path / "id.pub").write_bytes(key.export_public_key())
+    assert run("rotate", "ash", "--public-key", str(tmp_path / "id.pub")).exit_code == 0
+    assert (logs_in(running, "ash", new), logs_in(running, "ash", key=key)) == (False, True)
+    assert json.loads(run("show", "ash", "--json").output)["logs_in_with"] == "its SSH key"
+
+
+def test_show_tells_what_is_set_up_and_no_password(running: StackState, tmp_path: Path) -> None:
+    run("add", "beech", *NAMED[:-2], "--contact", "[b]data[/b]@beech.example", "--deadline", "05:30")
+    said = run("show", "beech")
+    for words in ("10:30 PM Pacific time, every day", "waits until 05:30", "[b]data[/b]@beech.example", "handed over"):
+        assert words in said.output
+    assert account_of("beech").password not in said.output + run("show", "beech", "--json").output
+
+
+def test_a_pause_is_written_once_beside_a_persons_comments_and_ends_by_itself(running: StackState) -> None:
+    run("add", "lime", "--name", "Lime")
+    file = running.districts_dir / "lime.yaml"
+    file.write_text(file.read_text() + "# A person wrote this.\nlimits: {removed: {percent: 15}}  # and this\n")
+    tonight = load_district(file).service_date(datetime.now(UTC))
+    until = tonight + timedelta(days=30)
+    for _ in range(2):
+        assert run("pause", "lime", "--until", str(until), "--why", "summer").exit_code == 0
+    (pause,) = load_district(file).pauses
+    assert (pause.first_night, pause.last_night, pause.reason) == (tonight, until, "summer")
+    assert load_district(file).paused_because(until + timedelta(days=1)) is None
+    assert "# A person wrote this." in file.read_text()
+    assert "{percent: 15}}  # and this" in file.read_text()
+
+    assert run("resume", "lime").exit_code == 0
+    assert load_district(file).pauses == ()
+    assert "pauses" not in file.read_text()
+
+
+def test_resuming_keeps_the_nights_that_were_paused(running: StackState) -> None:
+    run("add", "teak", "--name", "Teak")
+    file = running.districts_dir / "teak.yaml"
+    tonight = load_district(file).service_date(datetime.now(UTC))
+    past, last_year = tonight - timedelta(days=9), tonight - timedelta(days=365)
+    for first, last in ((last_year, last_year), (past, tonight + timedelta(days=9))):
+        run("pause", "teak", "--from", str(first), "--until", str(last))
+    run("resume", "teak")
+    kept = [(pause.first_night, pause.last_night) for pause in load_district(file).pauses]
+    assert kept == [(last_year, last_year), (past, tonight - timedelta(days=1))]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("pause", "yew", "--until", "2027-01-01"), ("resume", "yew"), ("show", "yew"), ("kit", "yew"), ("rotate", "yew")],
+)
+def test_what_there_is_not_is_said(arguments: tuple[str, ...]) -> None:
+    said = run(*arguments)
+    assert said.exit_code != 0
+    assert "There is no district 'yew'" in str(said.exception)
+
+
+def test_a_pause_that_ends_before_it_begins_writes_nothing(running: StackState) -> None:
+    run("add", "gum", "--name", "Gum")
+    before = (running.districts_dir / "gum.yaml").read_text()
+    said = run("pause", "gum", "--until", "2020-01-01")
+    assert "last_night lies before first_night" in str(said.exception)
+    assert (running.districts_dir / "gum.yaml").read_text() == before
+
+
+def test_a_removed_district_cannot_log_in_and_comes_back_with_another_password(
+    running: StackState, tmp_path: Path
+) -> None:
+    add_it = ("add", "holly", "--name", "Holly", "--secret-command", secret_command(tmp_path))
+    run(*add_it)
+    old = (tmp_path / "kept").read_text()
+    (running.sftp_root / "holly" / "inbox" / "users.csv").write_text("sourcedId\n1\n")
+    for _ in range(2):
+        said = run("remove", "holly", "--yes")
+        assert said.exit_code == 0, said.output
+    assert "stays for readers" in said.output
+    assert not logs_in(running, "holly", old)
+    assert removed_districts(running.districts_dir) == {"holly"}
+    assert "holly" not in {entry.conn_id.removeprefix("sftp_") for entry in plan(state_now(running)).connections}
+    assert (running.sftp_root / "holly" / "inbox" / "users.csv").exists()
+
+    run(*add_it)
+    assert removed_districts(running.districts_dir) == set()
+    assert not logs_in(running, "holly", old)
+    assert logs_in(running, "holly", (tmp_path / "kept").read_text())
+
+
+def state_now(running: StackState) -> StackState:
+    found = StackState.load(running.state_dir)
+    assert found is not None
+    return found

@@ -125,6 +125,22 @@ def test_a_district_that_was_never_good_says_so(nights: Callable[..., None]) -> 
     assert "never, 1 night without" in status()[1]
 
 
+def test_a_district_that_was_removed_waits_for_nobody_and_keeps_its_history(
+    nights: Callable[..., None], tmp_path: Path
+) -> None:
+    nights("published", "missing", "held")
+    assert maple()["state"] == "held"
+    (tmp_path / "maple.yaml.removed").touch()
+    assert status()[0] == 0
+    found = maple()
+    assert (found["state"], found["last_good"], found["nights_since"]) == ("removed", str(FIRST_NIGHT), 0)
+    told = CliRunner().invoke(app, ["history", "maple"])
+    assert [line.split()[0] for line in told.stdout.splitlines()[1:]] == ["2026-11-22", "2026-11-21", "2026-11-20"]
+    before = CliRunner().invoke(app, ["history", "maple", "--before", "2026-11-21", "--json"])
+    assert [night["outcome"] for night in json.loads(before.stdout)] == ["published"]
+    assert CliRunner().invoke(app, ["history", "nobody"]).exit_code == 1
+
+
 def test_a_paused_district_is_paused_whatever_its_last_night_was(
     nights: Callable[..., None], file: Callable[..., None], warehouse_url: str
 ) -> None:

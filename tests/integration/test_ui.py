@@ -81,7 +81,9 @@ def test_every_state_has_words_a_color_and_who_acts_next() -> None:
     """And those that need a person come first, and say what the person does."""
     of_the_ledger = {state.value for state in DeliveryState} | {outcome.value for outcome in NightOutcome}
     in_progress = {"receiving", "received", "accepted", "waiting"}
-    assert of_the_ledger - in_progress | BAD_NEWS | {"late", "paused", "new", "rolled_back"} == set(NEXT_STEPS)
+    assert of_the_ledger - in_progress | BAD_NEWS | {"late", "paused", "new", "removed", "rolled_back"} == set(
+        NEXT_STEPS
+    )
     assert all(NEXT_STEPS[state].what for state in BAD_NEWS)
     assert {NEXT_STEPS[state].mood for state in BAD_NEWS} == {"bad", "wait"}
 

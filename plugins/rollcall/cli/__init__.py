@@ -12,6 +12,7 @@ from rollcall.cli import (
     districts,
     doctor,
     export,
+    history,
     inject,
     readers,
     rollback,
@@ -44,6 +45,7 @@ app.command()(stack.deploy)
 app.command()(doctor.doctor)
 app.command()(deliveries.status)
 app.command()(deliveries.check)
+app.command()(history.history)
 app.command()(inject.inject)
 app.command()(decisions.approve)
 app.command()(decisions.discard)

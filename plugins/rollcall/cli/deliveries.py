@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from rollcall.cli.errors import USED_WRONGLY, kind, say, sentence
-from rollcall.cli.output import make_console, make_table
+from rollcall.cli.output import AsJson, make_console, make_table
 from rollcall.escaping import one_line
 
 if TYPE_CHECKING:
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from rollcall.report.status import DistrictState
 
 console = make_console()
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 def status(as_json: AsJson = False) -> None:

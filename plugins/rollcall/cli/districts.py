@@ -13,7 +13,16 @@ from rollcall.settings import settings
 
 app = typer.Typer(help="The districts and their files.", no_args_is_help=True)
 console = make_console()
-app.command()(onboarding.add)
+for command in (
+    onboarding.add,
+    onboarding.show,
+    onboarding.kit,
+    onboarding.rotate,
+    onboarding.pause,
+    onboarding.resume,
+    onboarding.remove,
+):
+    app.command()(command)
 
 
 @app.command(name="list")

@@ -1,17 +1,19 @@
-"""``rollcall districts add``: a district from nothing to its kit, asked for or given by options."""
+"""``rollcall districts add``, and what follows it: ``show``, ``kit``, ``rotate``, ``pause``, ``resume``, ``remove``."""
 
+import json
 import os
 import re
 import sys
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from rollcall.cli.output import make_console
+from rollcall.cli.output import AsJson, make_console, make_table
 from rollcall.escaping import one_line
 from rollcall.private import UMASK
-from rollcall.zones import ZONES, zone_named
+from rollcall.zones import ZONES, zone_in_words, zone_named
 
 if TYPE_CHECKING:
     from rollcall.onboarding.add import HandOver
@@ -111,3 +113,119 @@ def _show(account: "Account") -> bool:
 
 def _tell(sentence: str) -> None:
     console.print(one_line(sentence), soft_wrap=True)
+
+
+def show(district: DistrictId, as_json: AsJson = False) -> None:
+    """What is set up for a district: its file, its account, when it sends. Never its password."""
+    from rollcall.onboarding.clocks import send_by
+    from rollcall.onboarding.district_file import require_district
+    from rollcall.stack.accounts import accounts_here
+
+    known = require_district(district)
+    account = accounts_here().of(district)
+    logs_in_with = _logs_in_with(account)
+    if as_json:
+        told = {"account": account.username if account else None, "logs_in_with": logs_in_with}
+        console.print_json(json.dumps(known.model_dump(mode="json") | told))
+        return
+    when = send_by(known, datetime.now(UTC).date())
+    facts = {
+        "Name": known.name,
+        "System": known.student_information_system,
+        "Sends by": f"{when.clock} {zone_in_words(known.local_zone.key)}, {when.days}",
+        "Runs": f"{known.schedule} {zone_in_words(known.timezone)}, waits until {known.deadline:%H:%M}",
+        "Pauses": "; ".join(f"{each.first_night} to {each.last_night} {each.reason}".strip() for each in known.pauses),
+        "Contacts": ", ".join(known.contacts),
+        "Account": account.username if account else "",
+        "Logs in with": logs_in_with,
+    }
+    table = make_table("", "", wraps=("",))
+    for fact, value in facts.items():
+        table.add_row(fact, one_line(value) or "-")
+    console.print(table)
+
+
+def kit(district: DistrictId, to: KitFolder = None) -> None:
+    """Write a district's kit anew, as its file and its account are now."""
+    from rollcall.onboarding.add import require_account, write_kit_of
+    from rollcall.onboarding.district_file import require_district
+    from rollcall.stack.accounts import accounts_here
+
+    os.umask(UMASK)
+    accounts = accounts_here()
+    write_kit_of(accounts, require_district(district), require_account(accounts, district), _tell, to)
+
+
+def rotate(
+    district: DistrictId,
+    public_key: PublicKey = None,
+    secret_command: SecretCommand = "",
+    to: KitFolder = None,
+) -> None:
+    """Give a district a new password, or an SSH key in its place; the old one is refused from now on.
+
+    rollcall districts rotate lakeside-usd --secret-command 'op item share ...'
+    """
+    from rollcall.onboarding.add import rotate as renew
+    from rollcall.onboarding.district_file import require_district
+    from rollcall.stack.accounts import accounts_here
+
+    os.umask(UMASK)
+    renew(accounts_here(), require_district(district), how_of(secret_command, public_key), _tell, to)
+
+
+def pause(
+    district: DistrictId,
+    until: Annotated[datetime, typer.Option(formats=["%Y-%m-%d"], help="The last night without a delivery.")],
+    since: Annotated[
+        datetime | None, typer.Option("--from", formats=["%Y-%m-%d"], help="The first one; tonight if not given.")
+    ] = None,
+    why: Annotated[str, typer.Option(help="Why, for the status and the page.")] = "",
+) -> None:
+    """Expect nothing from a district for a while; it resumes by itself.
+
+    rollcall districts pause lakeside-usd --until 2027-08-10 --why summer
+    """
+    from rollcall.onboarding import district_file
+
+    first = since.date() if since else _tonight(district)
+    known = district_file.pause(district, first, until.date(), why)
+    _tell(f"{known.district_id} is paused from {first} to {until.date()}; the night after that is expected again.")
+
+
+def resume(district: DistrictId) -> None:
+    """Expect a district's deliveries again, from tonight on."""
+    from rollcall.onboarding import district_file
+
+    tonight = _tonight(district)
+    district_file.resume(district, tonight)
+    _tell(f"{district} is expected again from the night of {tonight} on.")
+
+
+def remove(
+    district: DistrictId, yes: Annotated[bool, typer.Option("--yes", help="Do not ask whether it is meant.")] = False
+) -> None:
+    """Take a district out: its account, its connection, its file. What it published and sent stays."""
+    from rollcall.onboarding.add import remove as take_out
+    from rollcall.stack.accounts import accounts_here
+
+    os.umask(UMASK)
+    if not yes:
+        typer.confirm(f"Take {district} out, and refuse what it sends from now on?", abort=True)
+    take_out(accounts_here(), district, _tell)
+
+
+def _tonight(district_id: str) -> date:
+    """The night that a run of today serves."""
+    from rollcall.onboarding.district_file import require_district
+
+    return require_district(district_id).service_date(datetime.now(UTC))
+
+
+def _logs_in_with(account: "Account | None") -> str:
+    """What a district's account takes, in words."""
+    if account is None:
+        return "nothing: it has no account"
+    if account.public_key:
+        return "its SSH key"
+    return "a password" if account.is_handed_over else "a password that is still to be handed over"

@@ -12,6 +12,7 @@ from rich.table import Table
 from rollcall.escaping import one_line
 
 WIDTH_WITHOUT_TERMINAL = 140
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 By = Annotated[
     str, typer.Option("--by", help="Who you are, for the record; your login, if blank, is kept in any case.")
 ]

@@ -1,12 +1,12 @@
-"""Bringing a district in, step by step. Each step looks first whether it is done: killed anywhere, run it again."""
+"""Bringing a district in and out. Each step looks first whether it is done: killed anywhere, run it again."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rollcall.districts import District
-from rollcall.onboarding.district_file import OnboardingError, ensure_file
+from rollcall.districts import District, removed_file
+from rollcall.onboarding.district_file import OnboardingError, ensure_file, file_of, remove_file, require_district
 from rollcall.onboarding.kit import kit_of
 from rollcall.onboarding.kit_page import write_kit
 from rollcall.onboarding.secret import link_from
@@ -78,9 +78,68 @@ def finish(
     """Hand over what the district logs in with, if that is still to be done, and write its kit."""
     account = hand_over(accounts, account, how)
     tell(_said_of(account))
+    return BroughtIn(district, account, write_kit_of(accounts, district, account, tell, folder))
+
+
+def write_kit_of(
+    accounts: Accounts, district: District, account: Account, tell: Tell, folder: Path | None = None
+) -> tuple[Path, ...]:
+    """Write a district's kit, as its file and its account are now."""
     kit = write_kit(kit_of(district, account, accounts.address()), folder)
     tell(f"The kit is {', '.join(map(str, kit))}.")
-    return BroughtIn(district, account, kit)
+    return kit
+
+
+def rotate(accounts: Accounts, district: District, how: HandOver, tell: Tell, folder: Path | None = None) -> BroughtIn:
+    """Give a district a new password or key, and a kit that says so; the old one is refused from the next login on.
+
+    Args:
+        accounts: Those of this installation.
+        district: The district.
+        how: How what it logs in with from now on is handed over.
+        tell: Told of each step once it is done.
+        folder: Where the kit goes; ``<state_dir>/kits`` by default.
+
+    Raises:
+        OnboardingError: the new password cannot be handed over like this.
+        StackError: the district has no account.
+    """
+    accounts.address()
+    account = accounts.change(district.district_id, lambda known: known.renewed(how.public_key))
+    tell(f"What {account.username} logged in with until now is refused.")
+    return finish(accounts, district, account, how, tell, folder)
+
+
+def remove(accounts: Accounts, district_id: str, tell: Tell) -> None:
+    """Take a district out: first its file, so that nothing gives it an account again, then the account.
+
+    Args:
+        accounts: Those of this installation.
+        district_id: The district; nothing happens to one that is gone already.
+        tell: Told of each step once it is done, and of what stays.
+
+    Raises:
+        OnboardingError: there never was such a district, or its file cannot be taken away.
+    """
+    if not file_of(district_id).is_file() and not removed_file(file_of(district_id)).is_file():
+        require_district(district_id)
+    gone = remove_file(district_id)
+    tell(f"Its file is {gone.name} now, which nobody reads; its DAG leaves Airflow within a minute.")
+    accounts.remove(district_id)
+    tell(f"The account {district_id} is gone: what the district sends is refused.")
+    tell("What it published stays for readers; its history, deliveries and receipts stay in warehouse and archive.")
+
+
+def require_account(accounts: Accounts, district_id: str) -> Account:
+    """A district's own login.
+
+    Raises:
+        OnboardingError: it has none.
+    """
+    account = accounts.of(district_id)
+    if account is None:
+        raise OnboardingError(f"{district_id} has no SFTP account yet. `rollcall districts add` makes it.")
+    return account
 
 
 def ensure_account(accounts: Accounts, district_id: str, public_key: str = "") -> Account:
@@ -95,9 +154,7 @@ def ensure_account(accounts: Accounts, district_id: str, public_key: str = "") -
             f"{district_id} has what it logs in with already. Give it the key with `rollcall districts rotate`."
         )
     accounts.sync()
-    account = accounts.of(district_id)
-    if account is None:
-        raise OnboardingError(f"{district_id} has a file and got no account.")
+    account = require_account(accounts, district_id)
     if public_key and account.public_key != public_key:
         return accounts.change(district_id, lambda known: known.renewed(public_key))
     return account

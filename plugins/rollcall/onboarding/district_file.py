@@ -1,11 +1,14 @@
-"""Writing a district's file: only what differs from the defaults, checked before a byte of it is written."""
+"""Writing a district's file: what differs from the defaults, checked before a byte of it is written."""
 
+from collections.abc import Callable
+from datetime import date, timedelta
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from rollcall.districts import District, district_saying, load_district
+from rollcall.districts import District, district_saying, load_district, removed_file
 from rollcall.private import replace
 from rollcall.settings import settings
 from rollcall.yaml_text import read_yaml
@@ -71,3 +74,85 @@ def _write(path: Path, text: str) -> None:
         raise OnboardingError(
             f"{path} cannot be written ({error.strerror}). Write it by hand and run the same command again:\n{text}"
         ) from None
+
+
+def pause(district_id: str, first_night: date, last_night: date, reason: str) -> District:
+    """Write a pause into a district's file; the same one is written once.
+
+    Args:
+        district_id: The district.
+        first_night: The first night without a delivery.
+        last_night: The last one; the night after it is expected again.
+        reason: Why; blank for no reason.
+
+    Raises:
+        DistrictFileError: the nights are no pause; nothing was written.
+        OnboardingError: there is no such district, or its file cannot be written.
+    """
+    new = {"first_night": first_night, "last_night": last_night} | ({"reason": reason} if reason else {})
+
+    def with_it(pauses: list[Any]) -> list[Any]:
+        return pauses if new in pauses else [*pauses, new]
+
+    return _with_pauses(district_id, with_it)
+
+
+def resume(district_id: str, night: date) -> District:
+    """End the pauses of a night: from it on, deliveries are expected again.
+
+    Args:
+        district_id: The district.
+        night: The first night that is expected again.
+
+    Raises:
+        OnboardingError: there is no such district, or its file cannot be written.
+    """
+
+    def ended(pauses: list[Any]) -> list[Any]:
+        for each in pauses:
+            if each["first_night"] < night <= each["last_night"]:
+                each["last_night"] = night - timedelta(days=1)
+        return [each for each in pauses if not each["first_night"] <= night <= each["last_night"]]
+
+    return _with_pauses(district_id, ended)
+
+
+def remove_file(district_id: str) -> Path:
+    """Take a district's file out of the folder's districts; its text stays beside them.
+
+    Returns:
+        The file that nobody reads any more.
+
+    Raises:
+        OnboardingError: the folder cannot be written.
+    """
+    path = file_of(district_id)
+    gone = removed_file(path)
+    try:
+        path.replace(gone)
+    except FileNotFoundError:
+        return gone
+    except OSError as error:
+        raise OnboardingError(f"{path} cannot be taken away ({error.strerror}).") from None
+    return gone
+
+
+def _with_pauses(district_id: str, change: Callable[[list[Any]], list[Any]]) -> District:
+    """Change the pauses in a district's file; its comments and the order of its keys stay."""
+    from ruamel.yaml import YAML
+
+    require_district(district_id)
+    path = file_of(district_id)
+    editor = YAML()
+    editor.width = 120
+    values = editor.load(path.read_text(encoding="utf-8"))
+    pauses = change(list(values.get("pauses", ())))
+    if pauses:
+        values["pauses"] = pauses
+    else:
+        values.pop("pauses", None)
+    district = district_saying(path, values)
+    text = StringIO()
+    editor.dump(values, text)
+    _write(path, text.getvalue())
+    return district

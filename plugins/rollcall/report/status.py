@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 
-from rollcall.districts import District, DistrictFileError, district_files, load_districts
+from rollcall.districts import District, DistrictFileError, district_files, load_districts, removed_districts
 from rollcall.ledger import ROLLBACK
 from rollcall.settings import settings
 from rollcall.states import DeliveryState, NightOutcome
@@ -33,7 +33,7 @@ class DistrictState:
     Attributes:
         state: ``published``, ``unchanged``, ``held``, ``rejected``, ``late``, ``missing``, ``paused``,
             ``rolled_back``, ``wrong_night``, ``in_progress`` and the like; ``new`` before its first night,
-            ``misconfigured`` while its file cannot be used.
+            ``misconfigured`` while its file cannot be used, ``removed`` once a person took it out.
         night: The night that the state is about.
         delivery: The night's delivery.
         last_good: The night whose roster readers see.
@@ -83,8 +83,11 @@ def district_states(connection: Connection, now: datetime | None = None) -> list
     moment = now or datetime.now(UTC)
     configured = _configured()
     known = {state.district: (state, nights) for state, nights in _from_ledger(connection, moment)}
+    removed = removed_districts(settings().districts_dir)
     return [
-        _as_of(moment, *known.get(name, (_new(name), _Nights())), configured.get(name))
+        _removed(known[name][0])
+        if name in removed and name in known
+        else _as_of(moment, *known.get(name, (_new(name), _Nights())), configured.get(name))
         for name in sorted({*configured, *known})
     ]
 
@@ -225,6 +228,11 @@ def state_of(outcome: str | None, delivery_state: str | None) -> str:
 
 def _new(district_id: str) -> DistrictState:
     return DistrictState(district_id, "new", None, None, None, None, 0, None)
+
+
+def _removed(state: DistrictState) -> DistrictState:
+    """A district that a person took out: nobody waits for it, and what it published stays."""
+    return replace(state, state="removed", nights_since=0, message="Removed. What it published stays.")
 
 
 def _as_of(

@@ -48,6 +48,7 @@ NEXT_STEPS = {
     "superseded": NextStep("Superseded", "quiet"),
     "not_expected": NextStep("Not expected", "quiet"),
     "paused": NextStep("Paused", "quiet"),
+    "removed": NextStep("Removed", "quiet"),
     "new": NextStep("No night yet", "quiet"),
 }
 """Every state that a district can have, what needs somebody soonest first: the order of the page."""
