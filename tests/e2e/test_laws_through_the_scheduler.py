@@ -17,7 +17,7 @@ def test_law_07_no_personal_data_in_logs_xcom_ledger_or_receipts(desk: Desk, tmp
     run = desk.start("juniper", NIGHT_1)
     assert desk.ended("juniper", run) == "success"
     planted = desk.sql("select count(*) from roster.dim_student where family_name = 'Zzyzxworth'")[0][0]
-    assert planted >= 1, "the planted pupils are published, so they were everywhere that they may be"
+    assert planted >= 1, "the planted students are published, so they were everywhere that they may be"
 
     state_dir = desk.state.state_dir
     found = leaks(texts_of_files(desk.state.logs_dir, state_dir / "dbt", state_dir / "sftp" / "juniper" / "receipts"))

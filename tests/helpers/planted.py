@@ -37,19 +37,19 @@ MARKERS = (*GOOD, *BAD, PASSWORD, "1903, 7, 19", "19030719", "planted")
 
 
 def plant(folder: Path, *, torn: bool = True) -> None:
-    """Plant good and bad values in the first five pupils of a delivery of loose files.
+    """Plant good and bad values in the first five students of a delivery of loose files.
 
     Args:
         folder: The delivery.
         torn: Whether users.csv also gets a record with cells too many, whose first cell is a name.
     """
     users = _Table(folder / "users.csv")
-    pupils = [row for row in users.rows if row["role"] == "student"][:5]
-    for row in pupils:
+    students = [row for row in users.rows if row["role"] == "student"][:5]
+    for row in students:
         row |= {"familyName": FAMILY_NAME, "givenName": GIVEN_NAME, "middleName": MIDDLE_NAME, "email": E_MAIL}
         row |= {"username": USERNAME, "phone": PHONE, "sms": PHONE, "password": PASSWORD}
-    pupils[1]["role"] = BAD_ROLE
-    pupils[2]["enabledUser"] = BAD_FLAG
+    students[1]["role"] = BAD_ROLE
+    students[2]["enabledUser"] = BAD_FLAG
     users.header.append(FURTHER_COLUMN)
     for row in users.rows:
         row[FURTHER_COLUMN] = GIVEN_NAME
@@ -58,7 +58,7 @@ def plant(folder: Path, *, torn: bool = True) -> None:
         with (folder / "users.csv").open("a", encoding="utf-8", newline="") as stream:
             stream.write(f"{TORN_CELL},{FAMILY_NAME},{BIRTH_DATE}\r\n")
     people = _Table(folder / "demographics.csv")
-    ids = [row["sourcedId"] for row in pupils]
+    ids = [row["sourcedId"] for row in students]
     for row in people.rows:
         if row["sourcedId"] in ids:
             row |= {"birthDate": BIRTH_DATE, "cityOfBirth": BIRTH_PLACE}

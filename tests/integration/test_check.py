@@ -181,8 +181,8 @@ def test_the_path_is_only_read(night: Delivery) -> None:
 
 
 def test_findings_come_in_the_order_in_which_they_are_best_mended(folder: Path) -> None:
-    spoil_column(folder / "enrollments.csv", "role", "pupil", rows=3)
-    spoil_column(folder / "users.csv", "role", "pupil", rows=2)
+    spoil_column(folder / "enrollments.csv", "role", "wizard", rows=3)
+    spoil_column(folder / "users.csv", "role", "wizard", rows=2)
     spoil_column(folder / "orgs.csv", "type", "castle", rows=1)
     remove(folder, "courses")
     found = [finding["file"] for finding in check(folder)[1]["findings"] if finding["severity"] == "critical"]
@@ -190,7 +190,7 @@ def test_findings_come_in_the_order_in_which_they_are_best_mended(folder: Path) 
 
 
 def test_people_see_each_code_once_with_its_first_rows(folder: Path) -> None:
-    spoil_column(folder / "enrollments.csv", "role", "pupil", rows=300)
+    spoil_column(folder / "enrollments.csv", "role", "wizard", rows=300)
     result = CliRunner().invoke(app, ["check", str(folder)])
     assert result.exit_code == 1
     assert "and 290 more" in result.stdout

@@ -268,7 +268,7 @@ def test_everything_is_judged_in_full_after_the_rules_changed(
 ) -> None:
     first = publish(warehouse_url, judge(warehouse_url, TWO_FILES))
     copy = tmp_path / "users.json"
-    copy.write_text(suite_path("users").read_text().replace("Student", "Pupil") + "\n")
+    copy.write_text(suite_path("users").read_text().replace("Student", "Learner") + "\n")
     monkeypatch.setattr(
         "rollcall.gate.judged.suite_path", lambda suite: copy if suite == "users" else suite_path(suite)
     )

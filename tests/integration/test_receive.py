@@ -217,8 +217,8 @@ def test_what_lies_beside_the_roster_is_said_and_changes_nothing(
 ) -> None:
     put(inbox, FILES)
     plain = take_in("run_1").delivery
-    put(inbox, {"Orgs.csv": FILES["orgs.csv"], "USERS.CSV": FILES["users.csv"], "results.csv": b"", "pupils.csv": b""})
-    put(inbox, {"readme.txt": b"x"})
+    put(inbox, {"Orgs.csv": FILES["orgs.csv"], "USERS.CSV": FILES["users.csv"]})
+    put(inbox, {"results.csv": b"", "students.csv": b"", "readme.txt": b"x"})
     receipt = take_in("run_2")
     assert noted(warehouse_url, receipt) == NO_MANIFEST | {
         "delivery": {"file_not_used": "info", "file_unknown": "info"},
@@ -229,7 +229,7 @@ def test_what_lies_beside_the_roster_is_said_and_changes_nothing(
     details = "select detail from rollcall.check_result where delivery_id = %s and file = 'delivery' order by code"
     assert query(warehouse_url, details, receipt.delivery.delivery_id) == [
         ("Found: results.csv.",),
-        ("Left in the inbox: readme.txt. Found: pupils.csv.",),
+        ("Left in the inbox: readme.txt. Found: students.csv.",),
     ]
     assert everything_in(inbox) == {"readme.txt": b"x"}
 
@@ -451,7 +451,7 @@ def test_law_1_a_name_that_is_not_utf_8_is_left_and_told_and_the_rest_is_taken(
 ) -> None:
     for name in HOSTILE:
         (inbox / os.fsdecode(name)).write_bytes(b"x")
-    forging = "pupils\n2026-11-24 INFO all is well\u202e.csv"
+    forging = "students\n2026-11-24 INFO all is well\u202e.csv"
     put(inbox, FILES | {forging: b"y"})
     receipt = take_in(inbox=inbox_is)
     assert receipt.files == ("orgs", "users")
@@ -468,18 +468,18 @@ def test_law_1_a_name_that_is_not_utf_8_is_left_and_told_and_the_rest_is_taken(
         "file_unknown": (
             "info",
             r"Left in the inbox: \x1b[31m\u202e.txt, a\n2026-11-24 INFO all is well.txt, " + "x" * 99 + "…. "
-            r"Found: pupils\n2026-11-24 INFO all is well\u202e.csv.",
+            r"Found: students\n2026-11-24 INFO all is well\u202e.csv.",
         ),
     }
 
 
 def test_a_name_that_forges_lines_does_not_reach_the_log(server: Server, inbox: Path, archive: Path) -> None:
-    put(inbox, FILES | {"pupils\n2026-11-24 INFO all is well\x1b[31m.csv": b"y"})
+    put(inbox, FILES | {"students\n2026-11-24 INFO all is well\x1b[31m.csv": b"y"})
     lines: list[str] = []
     with heard_by(lines.append):
         receive(district(), server.account(), service_date=NIGHT, run_id="run_1")
     assert all(line.isprintable() for line in lines)
-    assert any(r"pupils\n2026-11-24 INFO all is well\x1b[31m.csv" in line for line in lines)
+    assert any(r"students\n2026-11-24 INFO all is well\x1b[31m.csv" in line for line in lines)
 
 
 GIB = 1024**3

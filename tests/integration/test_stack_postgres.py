@@ -155,12 +155,12 @@ def test_law_7_failed_statements_leave_no_value_in_the_log(state: StackState) ->
         "select 1/0",
     ]
     with psycopg.connect(state.warehouse_url, autocommit=True) as connection:
-        connection.execute("create temp table pupil (id int primary key, name text, born date)")
-        connection.execute("insert into pupil values (1, %s, '2011-04-05')", [SECRET])
-        for statement in [*statements, f"insert into pupil values (1, '{SECRET}', null)"]:
+        connection.execute("create temp table student (id int primary key, name text, born date)")
+        connection.execute("insert into student values (1, %s, '2011-04-05')", [SECRET])
+        for statement in [*statements, f"insert into student values (1, '{SECRET}', null)"]:
             with pytest.raises(psycopg.Error):
                 connection.execute(statement)
-        with pytest.raises(psycopg.Error, match="Wexler"), connection.cursor().copy("copy pupil from stdin") as copy:
+        with pytest.raises(psycopg.Error, match="Wexler"), connection.cursor().copy("copy student from stdin") as copy:
             copy.write(f"2\tx\t{SECRET}\n".encode())
     assert "Wexler" not in (state.logs_dir / "postgres.log").read_text()
 

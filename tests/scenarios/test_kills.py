@@ -18,10 +18,10 @@ KILLS = {"receive": 12, "check": 12, "decide": 20, "report": 6}
 
 
 def with_rows_to_set_aside(folder: Path) -> None:
-    pupil = next(user["sourcedId"] for user in records(folder, "users") if user["role"] == "student")
-    rewrite(folder, "users", lambda user: user | ({"role": "wizard"} if user["sourcedId"] == pupil else {}))
+    student = next(user["sourcedId"] for user in records(folder, "users") if user["role"] == "student")
+    rewrite(folder, "users", lambda user: user | ({"role": "wizard"} if user["sourcedId"] == student else {}))
     with (folder / "demographics.csv").open("a") as stream:
-        stream.write(f"{pupil},torn\r\n")
+        stream.write(f"{student},torn\r\n")
 
 
 class Twins:

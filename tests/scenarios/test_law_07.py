@@ -144,7 +144,7 @@ def _whole_warehouse(world: World) -> Iterator[tuple[str, str]]:
 
 
 def _without_a_header(folder: Path) -> None:
-    """The first line is a pupil's."""
+    """The first line is a student's."""
     path = folder / "users.csv"
     path.write_bytes(b"".join(path.read_bytes().splitlines(keepends=True)[-3:]))
 
@@ -186,7 +186,7 @@ def _break_a_rule(world: World, patch: pytest.MonkeyPatch) -> None:
 
 @contextmanager
 def _no_name_twice(world: World, district_id: str) -> Iterator[None]:
-    """A unique index that the planted pupils, who share a name, violate."""
+    """A unique index that the planted students, who share a name, violate."""
     world.execute(
         "create unique index law_7 on history.hist_users (family_name)"
         f" where district_id = '{district_id}' and given_name = 'Qwirlanda'"

@@ -178,7 +178,7 @@ def _accept_for_all(world: World, number: int, sequence: int | None = None) -> N
 
 
 def _delivery_that_says(number: int) -> Rows:
-    """A delivery whose every record says which it is, and which has so many pupils fewer."""
+    """A delivery whose every record says which it is, and which has so many students fewer."""
     rows = deepcopy(school_district())
     gone = {f"994_1000_S{place}" for place in range(number - 1)}
     rows["users"] = [user | {"given_name": f"N{number}"} for user in rows["users"] if user["sourced_id"] not in gone]
@@ -189,9 +189,9 @@ def _delivery_that_says(number: int) -> Rows:
 
 
 def _content(number: int) -> str:
-    """What a reader sees of a whole delivery: its mark, and how many pupils and places it has."""
-    pupils = 13 - number
-    return f"N{number} with {pupils} pupils in {pupils} places, {pupils} counted"
+    """What a reader sees of a whole delivery: its mark, and how many students and places it has."""
+    students = 13 - number
+    return f"N{number} with {students} students in {students} places, {students} counted"
 
 
 def _content_joined(number: int) -> str:
@@ -202,12 +202,12 @@ SIGHT = """
     select
         district_id,
         string_agg(distinct mark, '+' order by mark)
-        || ' with ' || count(*) filter (where mart = 'pupil') || ' pupils'
+        || ' with ' || count(*) filter (where mart = 'student') || ' students'
         || ' in ' || count(*) filter (where mart = 'place') || ' places, '
         || (select sum(students) from roster.agg_school_daily as daily where daily.district_id = everything.district_id)
         || ' counted'
     from (
-        select district_id, 'pupil' as mart, given_name as mark from roster.dim_student
+        select district_id, 'student' as mart, given_name as mark from roster.dim_student
         union all select district_id, 'class', class_name from roster.dim_class
         union all select district_id, 'school', school_name from roster.dim_school
         union all select district_id, 'place', class_name from roster.roster
@@ -472,8 +472,8 @@ def test_law_08_every_decision_is_a_row(world: World) -> None:
 
 
 def _a_wizard(folder: Path) -> None:
-    pupil = next(user["sourcedId"] for user in records(folder, "users") if user["role"] == "student")
-    rewrite(folder, "users", lambda user: user | ({"role": "wizard"} if user["sourcedId"] == pupil else {}))
+    student = next(user["sourcedId"] for user in records(folder, "users") if user["role"] == "student")
+    rewrite(folder, "users", lambda user: user | ({"role": "wizard"} if user["sourcedId"] == student else {}))
 
 
 def _hold(world: World, run: Run) -> tuple[Any, ...]:
@@ -519,8 +519,8 @@ def test_law_09_ids_are_opaque_text(world: World) -> None:
 
 
 def _with_peculiar_ids(folder: Path) -> None:
-    pupils = [user["sourcedId"] for user in records(folder, "users") if user["role"] == "student"]
-    new = dict(zip(pupils, PECULIAR, strict=False))
+    students = [user["sourcedId"] for user in records(folder, "users") if user["role"] == "student"]
+    new = dict(zip(students, PECULIAR, strict=False))
     for file, column in (("users", "sourcedId"), ("demographics", "sourcedId"), ("enrollments", "userSourcedId")):
         rewrite(folder, file, lambda row, at=column: row | {at: new.get(row[at], row[at])})  # type: ignore[misc]
     first = records(folder, "courses")[0]["sourcedId"]

@@ -38,17 +38,17 @@ def cut_between_lines(folder: Path) -> None:
     path.write_bytes(b"".join(lines[: len(lines) // 2]))
 
 
-def without_a_pupil(folder: Path) -> None:
+def without_a_student(folder: Path) -> None:
     """As Aeries tells that somebody left: not a word."""
-    pupil = a_pupil(folder)
+    student = a_student(folder)
     for file, column in (("users", "sourcedId"), ("demographics", "sourcedId"), ("enrollments", "userSourcedId")):
-        rewrite(folder, file, lambda record, at=column: None if record[at] == pupil else record)  # type: ignore[misc]
+        rewrite(folder, file, lambda record, at=column: None if record[at] == student else record)  # type: ignore[misc]
 
 
-def with_a_pupil_whose_role_is_nonsense(folder: Path) -> None:
+def with_a_student_whose_role_is_nonsense(folder: Path) -> None:
     """A row that the gate sets aside; its name is new, too."""
-    pupil, nonsense = a_pupil(folder), {"role": "wizard", "familyName": "Renamed"}
-    rewrite(folder, "users", lambda user: user | nonsense if user["sourcedId"] == pupil else user)
+    student, nonsense = a_student(folder), {"role": "wizard", "familyName": "Renamed"}
+    rewrite(folder, "users", lambda user: user | nonsense if user["sourcedId"] == student else user)
 
 
 def with_a_torn_record(folder: Path) -> None:
@@ -78,7 +78,7 @@ def in_the_form_of_1_2(folder: Path) -> None:
     write_csv(folder / "users.csv", header, (tuple(user[name] for name in header) for user in users))
 
 
-def a_pupil(folder: Path) -> str:
+def a_student(folder: Path) -> str:
     return min(user["sourcedId"] for user in records(folder, "users") if user["role"] == "student")
 
 
@@ -154,9 +154,9 @@ STORIES: dict[str, tuple[Night, ...]] = {
         Night(1, "published", shows=1),
         Night(2, "held", shows=1, spoiled=(rekey_users,)),
     ),
-    "a pupil who vanishes and returns": (
+    "a student who vanishes and returns": (
         Night(1, "published", shows=1),
-        Night(1, "published", shows=2, spoiled=(without_a_pupil,)),
+        Night(1, "published", shows=2, spoiled=(without_a_student,)),
         Night(1, "published", shows=3),
     ),
     "rows set aside": (
@@ -165,7 +165,7 @@ STORIES: dict[str, tuple[Night, ...]] = {
             1,
             "published",
             shows=1,
-            spoiled=(with_a_pupil_whose_role_is_nonsense, with_a_torn_record),
+            spoiled=(with_a_student_whose_role_is_nonsense, with_a_torn_record),
             stands_for=2,
         ),
     ),
@@ -177,7 +177,7 @@ STORIES: dict[str, tuple[Night, ...]] = {
     "an older night after a newer one": (
         Night(1, "published", shows=1),
         Night(2, "published", shows=2, serves=3),
-        Night(1, "superseded", shows=2, serves=2, spoiled=(without_a_pupil,)),
+        Night(1, "superseded", shows=2, serves=2, spoiled=(without_a_student,)),
     ),
     "a record under a wrong id": (
         Night(1, "published", shows=1),
@@ -435,15 +435,15 @@ def held_because(story: Story, night: int = 2) -> set[str]:
     return {code for (code,) in rows}
 
 
-@only("a pupil who vanishes and returns")
-def test_history_keeps_the_absence_of_a_pupil_who_returned(story: Story) -> None:
-    pupil = a_pupil(story.world.work / story.district_id / "1")
+@only("a student who vanishes and returns")
+def test_history_keeps_the_absence_of_a_student_who_returned(story: Story) -> None:
+    student = a_student(story.world.work / story.district_id / "1")
     for table in ("users", "demographics"):
         versions = story.world.query(
             f"select valid_from_seq, valid_to_seq, end_reason, ended_on from history.hist_{table}"
             " where district_id = %s and source_id = %s order by 1",
             story.district_id,
-            pupil,
+            student,
         )
         assert versions == [(1, 2, "missing", FIRST_NIGHT + timedelta(days=1)), (3, None, None, None)]
 
@@ -451,12 +451,12 @@ def test_history_keeps_the_absence_of_a_pupil_who_returned(story: Story) -> None
 @only("rows set aside")
 def test_a_row_set_aside_leaves_its_last_good_version(story: Story) -> None:
     folder = story.world.work / story.district_id
-    pupil = a_pupil(folder / "1")
-    (before,) = (user for user in records(folder / "1", "users") if user["sourcedId"] == pupil)
+    student = a_student(folder / "1")
+    (before,) = (user for user in records(folder / "1", "users") if user["sourcedId"] == student)
     assert story.world.query(
         "select family_name from roster.dim_student where district_id = %s and source_id = %s",
         story.district_id,
-        pupil,
+        student,
     ) == [(before["familyName"],)]
     run = story.runs[1]
     assert run
@@ -464,7 +464,7 @@ def test_a_row_set_aside_leaves_its_last_good_version(story: Story) -> None:
         "select code, sourced_id from rollcall.row_finding"
         " where delivery_id = %s and file = 'users' and severity = 'critical'",
         run.delivery_id,
-    ) == [("users_role_invalid", pupil)]
+    ) == [("users_role_invalid", student)]
 
 
 @only("a record under a wrong id")
@@ -505,18 +505,18 @@ def test_the_files_of_an_incomplete_set_stay_in_the_inbox_until_the_rest_comes(s
     assert story.world.waiting(story.district_id) == []
 
 
-@only("a pupil who vanishes and returns")
+@only("a student who vanishes and returns")
 def test_a_help_desk_can_say_why_she_is_gone(story: Story) -> None:
     """Asked on the second night and, of that night, on the third."""
     first = story.seen[0].delivery
     assert first
-    pupil = min(user["sourcedId"] for user in records(first.files[0].parent, "users") if user["role"] == "student")
-    user = next(user for user in records(first.files[0].parent, "users") if user["sourcedId"] == pupil)
+    student = min(user["sourcedId"] for user in records(first.files[0].parent, "users") if user["role"] == "student")
+    user = next(user for user in records(first.files[0].parent, "users") if user["sourcedId"] == student)
     nights = [FIRST_NIGHT + timedelta(days=number) for number in range(3)]
 
     def asked(statement: str, *, as_of: date | None = None) -> list[tuple[object, ...]]:
         with psycopg.connect(story.world.url, options=f"-c roster.as_of={as_of or ''}") as reader:
-            return reader.execute(statement, [story.district_id, pupil]).fetchall()
+            return reader.execute(statement, [story.district_id, student]).fetchall()
 
     changed = (
         "select change, reason, family_name, from_school_source_id, compared_with, effective_date"
