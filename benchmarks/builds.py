@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from datetime import timedelta
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -66,12 +65,12 @@ def measure(districts: int, students: int, work: Path, say: Callable[[str], None
 def _warm_up(stack: BenchStack, profile: Profile, folder: Path) -> None:
     """Another district's first load: the tables have their indexes, and dbt has parsed the project."""
     accept_folder(stack, stack.settle_in("earlier"), folder, profile.first_night)
-    run([Task("build", partial(conform, stack.url))], stack.watch())
+    run([Task("build", conform)], stack.watch())
 
 
 def _build(stack: BenchStack, what: str, say: Callable[[str], None]) -> dict[str, Any]:
     """One run of the task ``build``."""
-    ran = run([Task("build", partial(conform, stack.url))], stack.watch())
+    ran = run([Task("build", conform)], stack.watch())
     say(f"{what} {ran.seconds:.2f} s")
     publish_seconds, nodes = ran.results["build"]
     longest = sorted(nodes, key=lambda node: node[1], reverse=True)[:8]

@@ -104,7 +104,7 @@ class Player:
         self._run(night, "decide", Task("accept", partial(accept, delivery_id)))
 
     def _conform(self, night: Night) -> None:
-        ran = self._run(night, "conform", Task("build", partial(conform, self._stack.url)))
+        ran = self._run(night, "conform", Task("build", conform))
         publish_seconds, nodes = ran.results["build"]
         night.seconds["publish"] = publish_seconds
         night.seconds["conform"] -= publish_seconds
@@ -199,7 +199,7 @@ def accept(delivery_id: int) -> int | None:
     return accept_delivery(delivery_id).sequence
 
 
-def conform(url: str) -> tuple[float, list[tuple[str, float]]]:
+def conform() -> tuple[float, list[tuple[str, float]]]:
     """The task ``build`` of the DAG ``conform``: the seconds of publishing, and of each dbt model and audit."""
     from rollcall.conform import conform as build
     from rollcall.steps import check_again
@@ -216,7 +216,7 @@ def conform(url: str) -> tuple[float, list[tuple[str, float]]]:
             seconds += time.perf_counter() - begun
 
     loop.publish = timed  # this process is ours alone
-    outcomes = build(url, reland=check_again)
+    outcomes = build(reland=check_again)
     failed = {district: reason for outcome in outcomes for district, reason in outcome.failed.items()}
     if failed:
         raise ValueError(f"Not published: {failed}")

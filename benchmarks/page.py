@@ -71,7 +71,7 @@ def measure(districts: int, nights: int, work: Path, say: Callable[[str], None])
     districts_dir = _write_files(work / "districts", districts)
     with throwaway_postgres() as (url, _), working_on(warehouse=url, districts_dir=districts_dir):
         before = machine()
-        migrate(url)
+        migrate()
         _fill(url, districts, nights, last)
         first = [_list(None)]
         now = [_list(None) for _ in range(RUNS)]

@@ -5,7 +5,6 @@ Beside the same questions to plain tables with the marts' rows, and as of an ear
 
 import re
 from collections.abc import Callable, Iterator
-from functools import partial
 from pathlib import Path
 from secrets import token_urlsafe
 from typing import Any
@@ -85,7 +84,7 @@ def _work_out(stack: BenchStack, work: Path) -> dict[str, float]:
     profile = Profile("tiny", "Tiny Unified", 100, seed=1)
     files = night_files(profile, 1, work)
     accept_folder(stack, stack.settle_in("tiny"), files.files[0].parent, profile.first_night)
-    _, nodes = run([Task("build", partial(conform, stack.url))], stack.watch()).results["build"]
+    _, nodes = run([Task("build", conform)], stack.watch()).results["build"]
     return {name: round(seconds, 1) for name, seconds in nodes if name in ("hist_class_details", "hist_doubles")}
 
 

@@ -92,7 +92,7 @@ def bench_stack(work: Path) -> Iterator[BenchStack]:
         with working_on(warehouse=state.warehouse_url, state_dir=state_dir, districts_dir=districts_dir):
             stack = BenchStack(state_dir)
             # dbt leaves threads behind: here, it would leave them, and locks that they hold, to every process forked.
-            run([Task("deploy", partial(deploy, state.warehouse_url))], stack.watch())
+            run([Task("deploy", deploy)], stack.watch())
             yield stack
     finally:
         _remove(state_dir, districts_dir)

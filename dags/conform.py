@@ -51,9 +51,8 @@ def build() -> list[dict[str, Any]]:
 
     from rollcall.conform import conform
     from rollcall.steps import check_again
-    from rollcall.warehouse import warehouse_url
 
-    outcomes = conform(warehouse_url(), reland=check_again)
+    outcomes = conform(reland=check_again)
     culprits = {district: reason for outcome in outcomes for district, reason in outcome.failed.items()}
     for outcome in outcomes:
         for node in outcome.nodes:

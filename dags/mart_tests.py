@@ -24,9 +24,8 @@ def check_published() -> list[dict[str, Any]]:
     from dataclasses import asdict
 
     from rollcall.conform import check_marts
-    from rollcall.warehouse import warehouse_url
 
-    findings = check_marts(warehouse_url())
+    findings = check_marts()
     for finding in findings:
         tell = log.error if finding.severity == "error" else log.warning
         tell("%s fails %s: %s times", finding.district_id, finding.test, finding.failures)

@@ -18,9 +18,8 @@ GRACE = timedelta(days=2)
 def drop_landed() -> list[str]:
     """Drop the schemas of deliveries that were settled more than the grace period ago."""
     from rollcall.conform import drop_landed as drop
-    from rollcall.warehouse import warehouse_url
 
-    dropped = drop(warehouse_url(), GRACE)
+    dropped = drop(GRACE)
     log.info("Dropped %s schemas.", len(dropped))
     return dropped
 
@@ -30,10 +29,9 @@ def remove_old_details() -> None:
     """Remove the rows of findings of old deliveries from the ledger; how many there were stays."""
     from rollcall.settings import settings
     from rollcall.upkeep import remove_old_details as remove
-    from rollcall.warehouse import warehouse_url
 
     days = settings().findings_kept_days
-    for removal in remove(warehouse_url(), timedelta(days=days)):
+    for removal in remove(timedelta(days=days)):
         log.info(
             "Removed %s rows of %s deliveries from rollcall.%s: they were settled more than %s days ago.",
             removal.rows_removed,

@@ -25,8 +25,6 @@ SCHEDULERS_TESTS = "tests/e2e"
 IN_BATCHES = "tests/properties/test_any_nights.py"
 
 TEMPLATE = "rollcall_template"
-# One name for every test's database: dbt's parsed project stays valid from test to test.
-DATABASE = "rollcall_test"
 
 
 class TogetherOrAlone(LoadScopeScheduling):
@@ -91,14 +89,13 @@ def warehouse_template(postgres: Postgres) -> str:
     """The name of a database to copy: migrated and deployed, and empty."""
     from rollcall.conform import deploy
 
-    deploy(postgres.create(TEMPLATE))
+    with working_on(warehouse=postgres.create(TEMPLATE)):
+        deploy()
     return TEMPLATE
 
 
 @pytest.fixture
 def warehouse_url(postgres: Postgres, warehouse_template: str) -> Iterator[str]:
     """The URL of a fresh, deployed warehouse, worked on; it is gone after the test."""
-    url = postgres.create(DATABASE, warehouse_template)
-    with working_on(warehouse=url):
+    with postgres.worked_on(warehouse_template) as url:
         yield url
-    postgres.drop(DATABASE)

@@ -18,6 +18,7 @@ from rollcall.airflow_api import airflow_api
 from rollcall.settings import PROJECT_ROOT, working_on
 from rollcall.stack import StackState, down, up
 from rollcall.stack.processes import read_record
+from rollcall.stack.warehouse import prepare_warehouse
 from simulator.upload import Account, upload
 
 SERVICES = ("postgres", "sftp", "api-server", "scheduler", "dag-processor", "triggerer")
@@ -128,8 +129,6 @@ def fleet_ground(work: Path, districts: Sequence[str], *, shapes: int = 0, **how
         shapes: How many DAGs of each shape that do nothing there are to be.
         how: Further arguments of ``up``.
     """
-    from rollcall.conform import deploy
-
     state_dir, districts_dir, dags = work / "fleet", work / "fleet-districts", work / "fleet-dags"
     _remove(state_dir, districts_dir, dags)
     districts_dir.mkdir(parents=True)
@@ -149,7 +148,7 @@ def fleet_ground(work: Path, districts: Sequence[str], *, shapes: int = 0, **how
                     districts_dir=districts_dir,
                     environment={},  # no other stack's settings
                     extra_env={"AIRFLOW__CORE__DAGS_FOLDER": str(dags), HOW_MANY: str(shapes)},
-                    after_postgres=lambda fresh: deploy(fresh.warehouse_url),
+                    after_postgres=prepare_warehouse,
                     **how,
                 )
             )

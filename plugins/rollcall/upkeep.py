@@ -32,13 +32,12 @@ class Removal:
     rows_removed: int
 
 
-def remove_old_details(warehouse_url: str, older_than: timedelta) -> list[Removal]:
+def remove_old_details(older_than: timedelta) -> list[Removal]:
     """Remove the details of deliveries that were decided long ago, and write into the ledger that it was done.
 
     A delivery that still waits, or that readers see, keeps its details.
 
     Args:
-        warehouse_url: The warehouse.
         older_than: How long ago a delivery's last decision must be.
 
     Returns:
@@ -47,7 +46,7 @@ def remove_old_details(warehouse_url: str, older_than: timedelta) -> list[Remova
     Raises:
         WarehouseError: the warehouse cannot be reached or refused a statement.
     """
-    with connect(warehouse_url) as connection:
+    with connect() as connection:
         return [removal for relation in DETAILS for removal in _remove(connection, relation, older_than)]
 
 

@@ -12,10 +12,10 @@ from typing import Any
 
 import psycopg
 
-from rollcall.conform import deploy
 from rollcall.settings import PROJECT_ROOT, working_on
 from rollcall.stack import StackState, down, up
 from rollcall.stack.processes import running
+from rollcall.stack.warehouse import prepare_warehouse
 from simulator.night import Delivery, write_night
 from simulator.profile import Profile, Rates
 from tests.e2e.operator_at_work import Desk
@@ -147,7 +147,7 @@ class Ground:
             publication_poll_seconds=0.5,
             environment={},  # no other stack's settings
             extra_env={"ROLLCALL_CONFORM_BACKSTOP": "* * * * *", "ROLLCALL_ARCHIVE_KEEP_FREE_MIB": KEPT_FREE_MEBIBYTES},
-            after_postgres=lambda fresh: deploy(fresh.warehouse_url),
+            after_postgres=prepare_warehouse,
         )
         self.desk = Desk(self.state)
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from rollcall.conform import deploy
 from rollcall.settings import working_on
 from rollcall.stack import StackState, down, up
+from rollcall.stack.warehouse import prepare_warehouse
 from simulator.night import Delivery, write_night
 from simulator.profile import Profile, Rates
 from tests.e2e.operator_at_work import Desk
@@ -79,7 +79,7 @@ def stack(districts_dir: Path, stack_dir: Path) -> Iterator[StackState]:
         publication_poll_seconds=0.5,
         environment={},  # what other tests left is not this stack's
         extra_env={"ROLLCALL_CONFORM_BACKSTOP": "* * * * *"},
-        after_postgres=lambda fresh: deploy(fresh.warehouse_url),
+        after_postgres=prepare_warehouse,
     )
     yield state
     down(stack_dir)

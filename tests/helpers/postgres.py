@@ -1,5 +1,7 @@
 """The PostgreSQL server of a test session."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg
@@ -8,6 +10,10 @@ from alembic.config import Config
 from sqlalchemy import create_engine
 
 import rollcall.migrations
+from rollcall.settings import working_on
+
+DATABASE = "rollcall_test"
+"""One name for every test's database: dbt's parsed project stays valid from test to test."""
 
 LOCALE = "locale_provider builtin builtin_locale 'C.UTF-8' locale 'C'"
 
@@ -54,6 +60,14 @@ class Postgres:
             # The one right that lies on the database itself, which a copy does not take over.
             self.execute(f"grant create on database {database} to rollcall_loader")
         return self.url(database)
+
+    @contextmanager
+    def worked_on(self, template: str, database: str = DATABASE) -> Iterator[str]:
+        """The URL of a fresh database, worked on; it is gone afterwards."""
+        url = self.create(database, template)
+        with working_on(warehouse=url):
+            yield url
+        self.drop(database)
 
     def drop(self, database: str) -> None:
         """Remove a database, whoever is still connected."""

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from helpers.deliveries import query
+from helpers.postgres import DATABASE
 
 from rollcall import ledger
 from rollcall.archive.inbox import TakenFile
@@ -37,7 +38,6 @@ PUBLISHED = """
     inner join rollcall.publication using (district_id)
     where district_id = %s and valid_from_seq <= sequence and (valid_to_seq is null or sequence < valid_to_seq)
 """
-DATABASE = "rollcall_test"
 BLOCK_BYTES = 1 << 20
 
 
@@ -123,7 +123,7 @@ class SmallWorld:
 
     def conform(self) -> list[BuildOutcome]:
         """Build and publish what was accepted of all districts."""
-        return conform(self.url, reland=check_again)
+        return conform(reland=check_again)
 
     def state_of(self, delivery_id: int) -> tuple[str, str | None]:
         """A delivery's state now, and the reason that the ledger gives."""

@@ -44,25 +44,23 @@ OWN_ROLES = (
 @pytest.fixture(scope="module")
 def url(postgres: Postgres, warehouse_template: str) -> Iterator[str]:
     """Two published districts, every person and class of which bears its district's name; readers of all sorts."""
-    url = postgres.create("rollcall_test", warehouse_template)
-    for sequence in (1, 2):
-        for district in DISTRICTS:
-            night = FIRST_NIGHT + timedelta(days=sequence - 1)
-            delivery_id = accept(url, district, sequence, _named_after(district, sequence), service_date=night)
-            execute(
-                url, "insert into rollcall.check_result values (%s, 'users', %s, 'info', 1, 1)", delivery_id, district
-            )
-        conform(url, reland=reland_nothing)
-    with working_on(warehouse=url):
+    with postgres.worked_on(warehouse_template) as url:
+        for sequence in (1, 2):
+            for district in DISTRICTS:
+                night = FIRST_NIGHT + timedelta(days=sequence - 1)
+                rows = _named_after(district, sequence)
+                delivery_id = accept(url, district, sequence, rows, service_date=night)
+                finding = "insert into rollcall.check_result values (%s, 'users', %s, 'info', 1, 1)"
+                execute(url, finding, delivery_id, district)
+            conform(reland=reland_nothing)
         _run("add", "ada", "--by", "test", "--district", "hill")
         _run("add", "grace", "--by", "test", "--restricted", "--all-districts")
         _run("add", "joan", "--by", "test", "--restricted", "--district", "lake")
         _run("add", "nobody", "--by", "test")
         yield url
-    execute(url, "drop owned by ada, joan")
-    for login in LOGINS:
-        execute(url, f"drop role {login}")
-    postgres.drop("rollcall_test")
+        execute(url, "drop owned by ada, joan")
+        for login in LOGINS:
+            execute(url, f"drop role {login}")
 
 
 def _named_after(district: str, sequence: int = 1) -> Rows:
@@ -433,8 +431,8 @@ def test_conform_needs_no_more_than_its_role_and_its_role_no_more_than_conform(u
     delivery_id = accept(url, "cove", 1, _named_after("cove"))
     with connect(url) as connection:  # as the decision leaves it
         write_changes(connection, ledger.delivery(connection, delivery_id))
-    with login_as(url, "rollcall_dbt") as own:
-        (outcome,) = conform(own, reland=reland_nothing)
+    with login_as(url, "rollcall_dbt") as own, working_on(warehouse=own):
+        (outcome,) = conform(reland=reland_nothing)
         assert outcome.published == ["cove"]
         for statement in (
             "delete from rollcall.delivery",
@@ -502,7 +500,8 @@ def test_an_older_warehouse_is_handed_over_to_the_roles(postgres: Postgres, ware
             "create schema delivery_1; create table delivery_1.orgs (n int);"
             "create view delivery_1.known_orgs as select * from delivery_1.orgs",
         )
-        migrate(own)
+        with working_on(warehouse=own):
+            migrate()
         owners = dict(
             query(
                 url,

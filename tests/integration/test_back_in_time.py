@@ -21,6 +21,7 @@ from helpers.deliveries import FIRST_NIGHT, accept, execute, query, reland_nothi
 from helpers.inbox import district as district_of
 from helpers.logged import heard_by
 from helpers.marts import marts_of
+from helpers.postgres import DATABASE
 from helpers.schools import Rows, record, school_district, without
 from typer.testing import CliRunner
 
@@ -31,12 +32,11 @@ from rollcall.conform.history import HISTORY_TABLES
 from rollcall.conform.session import CONFORM_LOCK
 from rollcall.decision.acceptance import accept as accept_received
 from rollcall.pointer import move_effective_date
-from rollcall.settings import working_on
 from rollcall.states import DeliveryState
 from rollcall.warehouse import connect
 from rollcall.who import Person
 
-DATABASE, KEPT = "rollcall_test", "rollcall_six_nights"
+KEPT = "rollcall_six_nights"
 OF_THE_PUBLICATION = (
     "roster.agg_school_daily",
     "roster.agg_grade_daily",
@@ -50,10 +50,9 @@ OF_THE_PUBLICATION = (
 )
 """Marts that show of which night and sequence the others are, or all nights."""
 CHILD = """
-import sys
 from rollcall.conform import roll_back
 from rollcall.who import Person
-roll_back(sys.argv[1], "lake", to=1, by=Person("Jo", "jo"), why="wrong files")
+roll_back("lake", to=1, by=Person("Jo", "jo"), why="wrong files")
 """
 
 Marts = dict[str, list[tuple[Any, ...]]]
@@ -81,25 +80,25 @@ def night(number: int) -> date:
 
 @pytest.fixture(scope="module")
 def story(postgres: Any, warehouse_template: str) -> Iterator[Story]:
-    url = postgres.create(DATABASE, warehouse_template)
-    accept(url, "hill", 1, school_district())
-    seen = {}
-    publish(url, 1, first_content())
-    seen[1] = marts_of(url, "lake")
-    with connect(url) as connection:
-        same = ledger.open_delivery(connection, district_of("lake"), night(2), "same")
-        assert move_effective_date(connection, "lake", same.delivery_id, night(2))
-        ledger.set_state(connection, same.delivery_id, DeliveryState.UNCHANGED)
-    seen[2] = marts_of(url, "lake")
-    publish(url, 2, second_content(), night(3))
-    seen[3] = marts_of(url, "lake")
-    failed = publish(url, 3, without(second_content(), "orgs", "994"), night(4))
-    seen[4] = marts_of(url, "lake")
-    publish(url, 4, third_content(), night(5))
-    seen[5] = marts_of(url, "lake")
-    publish(url, 5, third_content(), night(6))
-    seen[6] = marts_of(url, "lake")
-    postgres.create(KEPT, DATABASE)
+    with postgres.worked_on(warehouse_template) as url:
+        accept(url, "hill", 1, school_district())
+        seen = {}
+        publish(url, 1, first_content())
+        seen[1] = marts_of(url, "lake")
+        with connect(url) as connection:
+            same = ledger.open_delivery(connection, district_of("lake"), night(2), "same")
+            assert move_effective_date(connection, "lake", same.delivery_id, night(2))
+            ledger.set_state(connection, same.delivery_id, DeliveryState.UNCHANGED)
+        seen[2] = marts_of(url, "lake")
+        publish(url, 2, second_content(), night(3))
+        seen[3] = marts_of(url, "lake")
+        failed = publish(url, 3, without(second_content(), "orgs", "994"), night(4))
+        seen[4] = marts_of(url, "lake")
+        publish(url, 4, third_content(), night(5))
+        seen[5] = marts_of(url, "lake")
+        publish(url, 5, third_content(), night(6))
+        seen[6] = marts_of(url, "lake")
+        postgres.create(KEPT, DATABASE)
     yield Story(seen, failed)
     postgres.drop(KEPT)
 
@@ -107,10 +106,8 @@ def story(postgres: Any, warehouse_template: str) -> Iterator[Story]:
 @pytest.fixture
 def url(postgres: Any, story: Story) -> Iterator[str]:
     """The warehouse after the six nights."""
-    warehouse = postgres.create(DATABASE, KEPT)
-    with working_on(warehouse=warehouse):
-        yield warehouse
-    postgres.drop(DATABASE)
+    with postgres.worked_on(KEPT) as url:
+        yield url
 
 
 def publish(url: str, sequence: int, rows: Rows, service_date: date = FIRST_NIGHT, **how: Any) -> int:
@@ -119,12 +116,12 @@ def publish(url: str, sequence: int, rows: Rows, service_date: date = FIRST_NIGH
     execute(
         url, "update rollcall.delivery set content_hash = %s where delivery_id = %s", f"hash {sequence}", delivery_id
     )
-    conform(url, reland=reland_nothing)
+    conform(reland=reland_nothing)
     return delivery_id
 
 
-def go_back(url: str, to: int | None = None, district: str = "lake") -> Rollback:
-    return roll_back(url, district, to=to, by=Person("Jo", "jo"), why="wrong files")
+def go_back(to: int | None = None, district: str = "lake") -> Rollback:
+    return roll_back(district, to=to, by=Person("Jo", "jo"), why="wrong files")
 
 
 def first_content() -> Rows:
@@ -189,7 +186,7 @@ def test_readers_see_again_what_they_saw_and_only_what_differs_is_written(url: s
     before = query(url, f"select ctid::text, xmin::text from {ada} and valid_to_seq is null order by 1")
     others = physical_rows(url, "district_id = 'hill'")
 
-    first = go_back(url, to=1)
+    first = go_back(to=1)
 
     assert (first.sequence, first.from_sequence, first.to_sequence) == (6, 5, 1)
     assert {file: (each.added, each.changed, each.removed) for file, each in first.changes.items()} == {
@@ -218,7 +215,7 @@ def test_readers_see_again_what_they_saw_and_only_what_differs_is_written(url: s
     assert query(url, moves) == [(1,), (1,), (2,), (4,), (5,), (6,)]
 
     for to, expected, sequence in [(None, 4, 5), (2, 2, 2), (6, 1, 6), (2, 2, 2)]:
-        went = go_back(url, to)
+        went = go_back(to)
         assert (shown(url), went.to_sequence) == (contents[expected], sequence)
     with connect(url) as connection:
         of_the_night = ledger.delivery_of_night(connection, "lake", night(6))
@@ -228,7 +225,7 @@ def test_readers_see_again_what_they_saw_and_only_what_differs_is_written(url: s
 
 def test_later_deliveries_build_on_what_was_gone_back_to(url: str) -> None:
     """A row set aside keeps the restored version, a delta applies to it, a bulk file removes what only it has."""
-    go_back(url, to=2)
+    go_back(to=2)
     rows = second_content()
     broken = record(rows, "users", "994_1000_S1")
     broken["given_name"] = "Wrong"
@@ -264,7 +261,7 @@ def test_later_deliveries_build_on_what_was_gone_back_to(url: str) -> None:
         ("Art",),
         ("Mathematics II",),
     ]
-    assert go_back(url).to_sequence == 6
+    assert go_back().to_sequence == 6
 
 
 def test_a_rollback_that_is_killed_leaves_nothing_and_can_be_run_again(url: str) -> None:
@@ -272,7 +269,7 @@ def test_a_rollback_that_is_killed_leaves_nothing_and_can_be_run_again(url: str)
     before, seen = physical_rows(url), shown(url)
     with psycopg.connect(url) as blocker:
         blocker.execute("lock table rollcall.publication_event in share row exclusive mode")
-        child = subprocess.Popen([sys.executable, "-c", CHILD, url], env=dict(os.environ))
+        child = subprocess.Popen([sys.executable, "-c", CHILD], env=os.environ | {"AIRFLOW_CONN_WAREHOUSE": url})
         _wait_for(url, "select count(*) > 0 from pg_locks where not granted")
         assert shown(url) == seen, "nothing is seen of it before it is done"
         child.send_signal(signal.SIGKILL)
@@ -281,7 +278,7 @@ def test_a_rollback_that_is_killed_leaves_nothing_and_can_be_run_again(url: str)
 
     assert physical_rows(url) == before
     assert query(url, "select count(*) from rollcall.rollback") == [(0,)]
-    assert go_back(url, to=1).sequence == 6
+    assert go_back(to=1).sequence == 6
 
 
 def _wait_for(url: str, condition: str) -> None:
@@ -309,7 +306,7 @@ def test_what_cannot_be_gone_back_to_is_refused_in_words(
         ("lake", 4, "has the content that readers see already"),
     ]:
         with pytest.raises(CannotRollBackError, match=words):
-            go_back(url, to, district)
+            go_back(to, district)
     monkeypatch.setattr(sys, "argv", ["rollcall", "rollback", "lake", "--to", "3", "--by", "Jo", "--why", "so"])
     with pytest.raises(SystemExit) as exited:
         main()
@@ -318,7 +315,7 @@ def test_what_cannot_be_gone_back_to_is_refused_in_words(
 
     waiting = accept(url, "lake", 6, second_content(), service_date=night(7))
     with pytest.raises(CannotRollBackError, match="accepted and waits for its build"):
-        go_back(url)
+        go_back()
     execute(url, "update rollcall.delivery set state = 'discarded' where delivery_id = %s", waiting)
     assert physical_rows(url) == before
 
@@ -341,7 +338,7 @@ def test_what_was_published_while_the_rollback_waited_is_not_gone_back_from(url:
         other.execute("select pg_advisory_lock(%s)", [CONFORM_LOCK])
         meanwhile = "Sequence 4 of lake was published meanwhile"
         with heard_by(publish_meanwhile), pytest.raises(CannotRollBackError, match=meanwhile):
-            roll_back(url, "lake", to=None, by=Person("Jo", "jo"), why="so")
+            roll_back("lake", to=None, by=Person("Jo", "jo"), why="so")
 
 
 def test_content_that_was_taken_back_is_held_until_it_is_published_again(url: str) -> None:
@@ -362,15 +359,15 @@ def test_content_that_was_taken_back_is_held_until_it_is_published_again(url: st
         return acceptance.sequence is None
 
     assert not any(is_held(sequence) for sequence in (1, 2, 3, 4, 5))
-    go_back(url, to=1)
+    go_back(to=1)
     assert [is_held(sequence) for sequence in (1, 2, 3, 4, 5)] == [False, True, False, True, True]
-    go_back(url, to=4)
+    go_back(to=4)
     assert [is_held(sequence) for sequence in (1, 2, 3, 4, 5)] == [True, True, False, False, True]
 
 
 def test_with_a_night_set_every_mart_shows_what_it_showed_then(url: str, story: Story) -> None:
     """Sequences that stood for several nights, one that was held back, one of no change, and a rollback at the end."""
-    went = go_back(url, to=1)
+    went = go_back(to=1)
     present = marts_of(url, "lake")
     seen = {**story.seen, 6: present}
     assert len({repr(of_one_night(marts)) for marts in seen.values()}) == 4, "the first night differs by a last day"
@@ -407,7 +404,7 @@ def test_law_08_settings_that_change_today_rewrite_no_night_before(url: str, sto
         same = ledger.open_delivery(connection, district_of("lake"), night(7), "unchanged")
         assert move_effective_date(connection, "lake", same.delivery_id, night(7))
     assert "Renamed" in str(marts_of(url, "lake")["roster.dim_district"]), "from the next night on"
-    go_back(url, to=1)
+    go_back(to=1)
     assert query(
         url, "select district_name, enrollment_end_date from rollcall.publication where district_id = 'lake'"
     ) == [("District lake", "inclusive")], "a rollback shows what was shown"

@@ -14,7 +14,7 @@ from helpers.schools import school_district
 from psycopg.conninfo import make_conninfo
 
 from rollcall.conform import conform, deploy
-from rollcall.settings import PROJECT_ROOT
+from rollcall.settings import PROJECT_ROOT, working_on
 from rollcall.stack.programs import bin_dir
 
 RESTORED = "rollcall_restored"
@@ -36,7 +36,7 @@ def published_url(warehouse_url: str) -> Iterator[str]:
     for sequence in (1, 2):
         for district in ("hill", "lake"):
             accept(warehouse_url, district, sequence, school_district())
-        conform(warehouse_url, reland=reland_nothing)
+        conform(reland=reland_nothing)
     accept(warehouse_url, "hill", 3, school_district())
     execute(warehouse_url, "create role backups login in role rollcall_backup")
     yield warehouse_url
@@ -81,7 +81,8 @@ def test_what_is_dumped_and_restored_is_the_whole_warehouse(
         assert everything(restored_url) == before
         for district in ("hill", "lake"):
             assert marts_of(restored_url, district) == marts_of(published_url, district)
-        deploy(restored_url)
+        with working_on(warehouse=restored_url):
+            deploy()
         landed = query(restored_url, "select count(*) from delivery_5.users")
         assert landed == [(0,)], "unlogged: landed again from the archive"
         secured = "select count(*) from pg_class where relnamespace = 'history'::regnamespace and relforcerowsecurity"

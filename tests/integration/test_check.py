@@ -263,7 +263,7 @@ def publish(url: str, district_id: str, folder: Path) -> None:
                 for row in csv.DictReader(source)
             ]
     accept(url, district_id, 1, files)
-    conform(url, reland=lambda _: None)
+    conform(reland=lambda _: None)
 
 
 def take_back(url: str, district_id: str, folder: Path) -> None:

@@ -6,8 +6,10 @@ import subprocess
 import sys
 import threading
 import time
+from contextvars import copy_context
 from copy import deepcopy
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -39,14 +41,13 @@ from rollcall.warehouse import WarehouseError, connect
 SECOND_NIGHT = FIRST_NIGHT + timedelta(days=1)
 LEDGER = ("build_node", "audit_finding", "change_count", "publication", "publication_event", "row_finding")
 CHILD = """
-import sys
 from rollcall.conform import conform
-conform(sys.argv[1], reland=lambda _: None)
+conform(reland=lambda _: None)
 """
 
 
-def build(url: str) -> list[BuildOutcome]:
-    return conform(url, reland=reland_nothing)
+def build() -> list[BuildOutcome]:
+    return conform(reland=reland_nothing)
 
 
 def states(url: str) -> dict[str, str]:
@@ -71,7 +72,7 @@ def two_nights(url: str) -> None:
     """Three districts, published once, with a second night accepted for each."""
     for district in ("hill", "lake", "river"):
         accept(url, district, 1, school_district())
-    build(url)
+    build()
     for district in ("hill", "lake", "river"):
         accept(url, district, 2, _second_night(), service_date=SECOND_NIGHT)
 
@@ -93,7 +94,7 @@ def test_a_build_killed_at_any_moment_ends_as_if_it_had_not_been(warehouse_url: 
     ):
         _kill_when(warehouse_url, moment)
     running = query(warehouse_url, "select count(*) from rollcall.build where state = 'running'")
-    build(warehouse_url)
+    build()
     disturbed = content(warehouse_url)
     assert running == [(1,)], "the last kill left a build behind"
     assert set(states(warehouse_url).values()) == {"published"}
@@ -101,7 +102,7 @@ def test_a_build_killed_at_any_moment_ends_as_if_it_had_not_been(warehouse_url: 
 
     _empty(warehouse_url)
     two_nights(warehouse_url)
-    build(warehouse_url)
+    build()
     assert content(warehouse_url) == disturbed
 
 
@@ -109,7 +110,7 @@ def _kill_when(url: str, moment: str) -> None:
     """Start a conform, and kill it when a lock makes it wait at a certain table."""
     with psycopg.connect(url) as blocker:
         blocker.execute(f"lock table {moment} in share row exclusive mode")
-        child = subprocess.Popen([sys.executable, "-c", CHILD, url], env=dict(os.environ))
+        child = subprocess.Popen([sys.executable, "-c", CHILD], env=os.environ | {"AIRFLOW_CONN_WAREHOUSE": url})
         _wait_for(url, "select count(*) > 0 from pg_locks where not granted")
         child.send_signal(signal.SIGKILL)
         child.wait()
@@ -147,7 +148,7 @@ def test_what_postgresql_refuses_fails_its_district_alone_and_is_quoted_nowhere(
     )
     said: list[str] = []
     with heard_by(said.append):
-        outcomes = conform(warehouse_url, reland=reland_nothing)
+        outcomes = conform(reland=reland_nothing)
 
     assert sorted(district for outcome in outcomes for district in outcome.published) == [
         "elm",
@@ -173,7 +174,7 @@ def test_what_postgresql_refuses_fails_its_district_alone_and_is_quoted_nowhere(
 def test_a_finding_holds_one_district_back_and_rows_that_were_lost_are_landed_again(warehouse_url: str) -> None:
     for district in ("hill", "lake"):
         accept(warehouse_url, district, 1, school_district())
-    build(warehouse_url)
+    build()
     published = query(warehouse_url, "select t::text from roster.roster as t where district_id = 'hill' order by 1")
     # The gate would have seen that: a class without its school, enrollments without their class and person.
     night = without(_second_night(), "orgs", "995")
@@ -200,7 +201,7 @@ def test_a_finding_holds_one_district_back_and_rows_that_were_lost_are_landed_ag
             warehouse_url, "update rollcall.delivery_file set gated = 'together' where delivery_id = %s", delivery_id
         )
 
-    (outcome,) = conform(warehouse_url, reland=reland)
+    (outcome,) = conform(reland=reland)
 
     assert relanded == [lake, oak]
     assert outcome.published == ["lake", "oak"]
@@ -224,14 +225,14 @@ def test_a_finding_holds_one_district_back_and_rows_that_were_lost_are_landed_ag
 
     # A later good night builds on the last good one.
     accept(warehouse_url, "hill", 3, _second_night(), service_date=SECOND_NIGHT)
-    (outcome,) = build(warehouse_url)
+    (outcome,) = build()
     assert outcome.published == ["hill"]
 
 
 def test_law_5_what_the_ledger_does_not_list_stays_set_aside_all_the_same(warehouse_url: str) -> None:
     """The ledger lists the first rows of a rule only; the delivery's schema has them all, or is landed again."""
     accept(warehouse_url, "lake", 1, school_district())
-    build(warehouse_url)
+    build()
     renamed = deepcopy(school_district())
     renamed["users"] = [user | {"given_name": "Renamed"} for user in renamed["users"]]
     aside = {("users", 2), ("users", 3)}
@@ -247,7 +248,7 @@ def test_law_5_what_the_ledger_does_not_list_stays_set_aside_all_the_same(wareho
                 put_aside(connection, delivery_id, file, row, renamed[file][row - 2]["sourced_id"])
         execute(warehouse_url, "delete from rollcall.row_finding")
 
-    (outcome,) = conform(warehouse_url, reland=reland)
+    (outcome,) = conform(reland=reland)
 
     assert (relanded, outcome.published) == ([night], ["lake"])
     unchanged = "select count(*) from history.hist_users where given_name <> 'Renamed' and valid_to_seq is null"
@@ -259,7 +260,7 @@ def test_the_bookkeeping_audits_notice_what_they_are_for(warehouse_url: str) -> 
     rows = school_district()
     for district in ("dup", "ledger", "law5", "torn"):
         accept(warehouse_url, district, 1, rows)
-    build(warehouse_url)
+    build()
     twice = deepcopy(rows)
     twice["courses"].append({**rows["courses"][0], "title": "Mathematics again"})
     accept(warehouse_url, "dup", 2, twice)
@@ -291,7 +292,7 @@ def test_the_bookkeeping_audits_notice_what_they_are_for(warehouse_url: str) -> 
     torn["demographics"][0]["sourced_id"] = "what stood in the cell before"
     accept(warehouse_url, "torn", 2, torn, set_aside={("demographics", 2)})
 
-    (outcome,) = build(warehouse_url)
+    (outcome,) = build()
 
     assert outcome.failed == {
         "dup": "every_candidate_row_has_an_origin: 1",
@@ -311,7 +312,7 @@ def test_rows_that_cannot_be_landed_again_wait_while_the_others_are_built(wareho
         raise OSError("the archive is away")
 
     with pytest.raises(LandedRowsLostError) as raised:
-        conform(warehouse_url, reland=broken)
+        conform(reland=broken)
     assert raised.value.delivery_ids == [lost]
     assert states(warehouse_url) == {"hill": "accepted", "lake": "published"}
 
@@ -323,7 +324,7 @@ def test_law_4_what_is_landed_anew_is_compared_anew(warehouse_url: str) -> None:
         write_changes(connection, ledger.delivery(connection, delivery_id))
     with connect(warehouse_url) as connection:
         make_typed(connection, ledger.delivery(connection, delivery_id), FILE_BY_NAME["users"])
-    (outcome,) = build(warehouse_url)
+    (outcome,) = build()
     assert outcome.published == ["hill"]
 
 
@@ -337,12 +338,12 @@ def test_trouble_with_the_machine_condemns_no_district(warehouse_url: str) -> No
         killer = threading.Thread(target=_end_backends_that_wait, args=(warehouse_url, over))
         killer.start()
         with pytest.raises((BuildImpossibleError, WarehouseError)):
-            build(warehouse_url)
+            build()
         over.set()
         killer.join()
         saboteur.execute("rollback")
     assert states(warehouse_url) == {"hill": "accepted", "lake": "accepted"}
-    (outcome,) = build(warehouse_url)
+    (outcome,) = build()
     assert outcome.published == ["hill", "lake"]
 
 
@@ -356,7 +357,7 @@ def test_only_one_conform_works_at_a_time(warehouse_url: str) -> None:
     said: list[str] = []
     with psycopg.connect(warehouse_url, autocommit=True) as other:
         other.execute("select pg_advisory_lock(%s)", [CONFORM_LOCK])
-        waiter = Thread(target=lambda: conform(warehouse_url, reland=reland_nothing), daemon=True)
+        waiter = Thread(target=partial(copy_context().run, conform, reland=reland_nothing), daemon=True)
         with heard_by(said.append):
             waiter.start()
             time.sleep(1)
@@ -380,7 +381,7 @@ def test_what_is_accepted_while_a_build_runs_is_built_next(warehouse_url: str) -
             assert query(warehouse_url, "select district_id from rollcall.current_build") == frozen, line
 
     with heard_by(accept_more):
-        outcomes = conform(warehouse_url, reland=reland_nothing)
+        outcomes = conform(reland=reland_nothing)
 
     assert frozen == [("hill",)]
     assert [outcome.published for outcome in outcomes] == [["hill"], ["hill", "lake"]]
@@ -406,7 +407,7 @@ def test_the_marts_keep_their_promises(warehouse_url: str) -> None:
     rows = without(rows, "enrollments", teacherless)
     for district, habit in (("inc", "inclusive"), ("exc", "exclusive")):
         accept(warehouse_url, district, 1, rows, enrollment_end_date=habit)
-    build(warehouse_url)
+    build()
 
     def students(district: str, class_id: str) -> list[str]:
         found = query(
@@ -442,14 +443,14 @@ def test_the_marts_keep_their_promises(warehouse_url: str) -> None:
     assert students("exc", "994_1000") == ["S1", "S2"]
     assert query(warehouse_url, "select count(*) from rollcall.publication_event") == [(4,)]
 
-    tests = run_dbt(warehouse_url, ("test", "--select", "dim_class,test_type:data"))
+    tests = run_dbt(("test", "--select", "dim_class,test_type:data"))
     unhappy = [(node.name.partition("_district_id")[0], node.status) for node in tests if node.status == "warn"]
     assert unhappy == [("relationship_dim_class", "warn")], "the course that nobody knows"
 
 
 def test_a_deploy_disturbs_no_reader_and_drop_landed_takes_only_what_is_decided(warehouse_url: str) -> None:
     published = accept(warehouse_url, "hill", 1, school_district())
-    build(warehouse_url)
+    build()
     waiting = accept(warehouse_url, "hill", 2, _second_night())
     views = "select oid, relname from pg_class where relkind = 'v' and relnamespace::regnamespace::text like 'roster%%'"
     before = sorted(query(warehouse_url, views))
@@ -459,7 +460,7 @@ def test_a_deploy_disturbs_no_reader_and_drop_landed_takes_only_what_is_decided(
     )
     with psycopg.connect(warehouse_url) as reader:
         assert reader.execute("select count(*) from roster.roster").fetchone() == (12,)
-        deploy(warehouse_url)  # the reader's transaction is still open
+        deploy()  # the reader's transaction is still open
     after = sorted(query(warehouse_url, views))
     assert {name for _, name in after} == {name for _, name in before}
     assert len(set(before) - set(after)) == 1, "only the view that differed was made anew"
@@ -482,10 +483,10 @@ def test_a_deploy_disturbs_no_reader_and_drop_landed_takes_only_what_is_decided(
     assert tested
     assert all(name.startswith("audit_") for (name,) in tested), "a build looks at its own deliveries alone"
 
-    assert drop_landed(warehouse_url, timedelta(days=1)) == []
-    assert drop_landed(warehouse_url, timedelta(0)) == [], "the next night is compared with what readers see"
-    build(warehouse_url)
-    assert drop_landed(warehouse_url, timedelta(0)) == [published]
+    assert drop_landed(timedelta(days=1)) == []
+    assert drop_landed(timedelta(0)) == [], "the next night is compared with what readers see"
+    build()
+    assert drop_landed(timedelta(0)) == [published]
     assert query(warehouse_url, "select to_regnamespace(%s) is not null", f"delivery_{waiting}") == [(True,)]
 
 

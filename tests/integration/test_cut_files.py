@@ -142,7 +142,7 @@ def built(postgres: Any, warehouse_template: str, tmp_path_factory: pytest.TempP
         files = without_people(SENT, {STUDENTS[0], STUDENTS[-1]})
         deliver(world, "taken-back", files, FIRST_NIGHT + timedelta(days=1))
         world.conform()
-        roll_back(world.url, "taken-back", to=1, by=Person("Jo", "jo"), why="a mistake")
+        roll_back("taken-back", to=1, by=Person("Jo", "jo"), why="a mistake")
         world.keep(KEPT)
         yield world
 

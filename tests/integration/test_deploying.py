@@ -1,6 +1,7 @@
 """A deploy and the readers who are at work: neither stops the other."""
 
 from collections.abc import Iterator
+from contextvars import copy_context
 
 import psycopg
 import pytest
@@ -47,7 +48,7 @@ def tries_often(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_law_06_a_reader_in_a_transaction_delays_no_other_reader_and_no_deploy_for_good(outdated_url: str) -> None:
     told: list[str] = []
     other_reader = make_conninfo(outdated_url, options="-c lock_timeout=0")  # dbt's own stands in our environment
-    deploying = Thread(target=deploy, args=(outdated_url,))
+    deploying = Thread(target=copy_context().run, args=(deploy,))
     with psycopg.connect(outdated_url) as sitting, heard_by(told.append):
         sitting.execute("select from roster.dim_course")
         deploying.start()
@@ -64,18 +65,17 @@ def test_a_deploy_that_has_waited_long_enough_says_for_whom(outdated_url: str) -
     with working_on(deploy_patience_seconds=0), psycopg.connect(outdated_url) as sitting:
         sitting.execute("select from roster.dim_course")
         with pytest.raises(BuildImpossibleError, match=rf"process {sitting.info.backend_pid}.*deploy again"):
-            deploy(outdated_url)
+            deploy()
 
 
 def test_migrations_do_not_wait_behind_a_reader_either(postgres: Postgres) -> None:
-    older = postgres.create("rollcall_older")
-    migrate_to(older, "0011")
-    with working_on(deploy_patience_seconds=0), psycopg.connect(older) as sitting:
-        sitting.execute("select from rollcall.published")
-        with pytest.raises(BuildImpossibleError, match=f"process {sitting.info.backend_pid}"):
-            deploy(older)
-    deploy(older)
-    postgres.drop("rollcall_older")
+    with postgres.worked_on("template0", "rollcall_older") as older:
+        migrate_to(older, "0011")
+        with working_on(deploy_patience_seconds=0), psycopg.connect(older) as sitting:
+            sitting.execute("select from rollcall.published")
+            with pytest.raises(BuildImpossibleError, match=f"process {sitting.info.backend_pid}"):
+                deploy()
+        deploy()
 
 
 def test_readers_begin_with_the_limits_of_the_settings(warehouse_url: str, reader_url: str) -> None:
@@ -84,7 +84,7 @@ def test_readers_begin_with_the_limits_of_the_settings(warehouse_url: str, reade
 
     assert limits() == ["15min", "5min", "30s"]
     with working_on(reader_statement_timeout_seconds=0, reader_idle_in_transaction_seconds=1):
-        deploy(warehouse_url)
+        deploy()
     assert limits() == ["0", "1s", "30s"]
     with psycopg.connect(reader_url) as session:
         session.execute("select from roster.dim_course")

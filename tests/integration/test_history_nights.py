@@ -8,9 +8,8 @@ from typing import Any
 import psycopg
 import pytest
 from helpers.deliveries import FIRST_NIGHT, accept, execute, query, reland_nothing
-from helpers.postgres import Postgres
+from helpers.postgres import DATABASE, Postgres
 from helpers.schools import Rows, record, school_district, without
-from helpers.small_world import DATABASE
 
 from rollcall.conform import BuildOutcome, conform
 from rollcall.oneroster import FILES
@@ -20,8 +19,8 @@ SECOND_NIGHT = FIRST_NIGHT + timedelta(days=1)
 PUBLISHED = "rollcall_history_nights"
 
 
-def build(url: str) -> list[BuildOutcome]:
-    return conform(url, reland=reland_nothing)
+def build() -> list[BuildOutcome]:
+    return conform(reland=reland_nothing)
 
 
 def changes(url: str, delivery_id: int) -> dict[str, tuple[int, ...]]:
@@ -52,19 +51,19 @@ def physical_rows(url: str) -> list[Any]:
 @pytest.fixture(scope="module")
 def published(postgres: Postgres, warehouse_template: str) -> str:
     """A warehouse to copy, in which the district lake is published once."""
-    url = postgres.create(DATABASE, warehouse_template)
-    accept(url, "lake", 1, school_district())
-    (outcome,) = build(url)
-    assert outcome.published == ["lake"]
-    postgres.create(PUBLISHED, DATABASE)
+    with postgres.worked_on(warehouse_template) as url:
+        accept(url, "lake", 1, school_district())
+        (outcome,) = build()
+        assert outcome.published == ["lake"]
+        postgres.create(PUBLISHED, DATABASE)
     return PUBLISHED
 
 
 @pytest.fixture
 def lake(postgres: Postgres, published: str) -> Iterator[str]:
     """The URL of a warehouse in which the district lake is published once."""
-    yield postgres.create(DATABASE, published)
-    postgres.drop(DATABASE)
+    with postgres.worked_on(published) as url:
+        yield url
 
 
 @pytest.fixture
@@ -79,7 +78,7 @@ def test_the_first_night_adds_everything_and_the_same_night_again_writes_nothing
     before = physical_rows(lake)
 
     same = accept(lake, "lake", 2, first_night, service_date=SECOND_NIGHT)
-    (outcome,) = build(lake)
+    (outcome,) = build()
 
     assert outcome.published == ["lake"]
     assert changes(lake, same) == {}
@@ -87,7 +86,7 @@ def test_the_first_night_adds_everything_and_the_same_night_again_writes_nothing
     assert query(lake, "select sequence, delivery_id, effective_date from rollcall.publication") == [
         (2, same, SECOND_NIGHT)
     ]
-    assert build(lake) == [], "nothing waits, nothing is built"
+    assert build() == [], "nothing waits, nothing is built"
 
 
 def test_churn_is_counted_and_dated_exactly(lake: str, first_night: Rows) -> None:
@@ -103,7 +102,7 @@ def test_churn_is_counted_and_dated_exactly(lake: str, first_night: Rows) -> Non
     rows = "select ctid::text, xmin::text, xmax::text from {} where valid_from_seq = 1 and valid_to_seq is null"
     before = {table: set(query(lake, rows.format(table))) for table in HISTORY}
     second = accept(lake, "lake", 2, night, service_date=SECOND_NIGHT)
-    build(lake)
+    build()
 
     after = {table: set(query(lake, rows.format(table))) for table in HISTORY}
     assert all(after[table] <= before[table] for table in HISTORY), "what stays is not written again"
@@ -130,7 +129,7 @@ def test_what_was_removed_returns_as_a_new_version(lake: str, first_night: Rows)
     accept(lake, "lake", 2, without(first_night, "enrollments", gone), service_date=SECOND_NIGHT)
     third = accept(lake, "lake", 3, first_night, service_date=SECOND_NIGHT + timedelta(days=1))
 
-    outcomes = build(lake)
+    outcomes = build()
 
     assert [outcome.published for outcome in outcomes] == [["lake"], ["lake"]], "one delivery after the other"
     assert changes(lake, third) == {"enrollments": (1, 0, 0, 0)}
@@ -159,7 +158,7 @@ def test_absence_is_evidence_only_where_the_ledger_says_so(lake: str, first_nigh
         no_evidence={"demographics", "orgs"},
         set_aside={("users", 2 + night["users"].index(broken))},
     )
-    (outcome,) = build(lake)
+    (outcome,) = build()
 
     assert outcome.published == ["lake"]
     assert changes(lake, second) == {
@@ -178,9 +177,9 @@ def test_absence_is_evidence_only_where_the_ledger_says_so(lake: str, first_nigh
 def test_the_same_ids_next_year_are_other_classes(warehouse_url: str) -> None:
     """Law 9: Aeries uses term and section ids again every year."""
     accept(warehouse_url, "lake", 1, school_district(end_year=2026), service_date=date(2025, 10, 1))
-    build(warehouse_url)
+    build()
     accept(warehouse_url, "lake", 2, school_district(end_year=2027), service_date=date(2026, 8, 20))
-    build(warehouse_url)
+    build()
 
     years = (
         "select school_year, valid_from_seq, valid_to_seq, end_reason from history.hist_{}"
@@ -205,7 +204,7 @@ def test_a_school_year_is_found_however_little_is_known(warehouse_url: str) -> N
     night["academicSessions"].append({**night["academicSessions"][0], "sourced_id": "OLD", "school_year": "2025"})
     record(night, "classes", "994_1001")["term_sourced_ids"] = "994_Y"
     accept(warehouse_url, "lake", 1, night, service_date=date(2025, 10, 1))
-    build(warehouse_url)
+    build()
     year = "select school_year from roster.dim_class where source_id = %s"
     assert query(warehouse_url, year, "994_1000") == [(2025,)]
     assert query(warehouse_url, year, "994_1001") == [(2026,)], "the session that contains the night"
@@ -217,7 +216,7 @@ def test_a_school_year_is_found_however_little_is_known(warehouse_url: str) -> N
     del later["academicSessions"]
     later["classes"].append({**record(later, "classes", "994_1001"), "sourced_id": "NEW", "term_sourced_ids": None})
     accept(warehouse_url, "lake", 2, later, service_date=date(2026, 7, 1))
-    build(warehouse_url)
+    build()
     assert query(warehouse_url, year, "994_1000") == [(2025,)], "the published term"
     assert query(warehouse_url, year, "994_1001") == [(2026,)], "as first seen"
     assert query(warehouse_url, year, "NEW") == [(2027,)], "a school year begins on July 1"
@@ -226,15 +225,15 @@ def test_a_school_year_is_found_however_little_is_known(warehouse_url: str) -> N
 def test_law_9_a_record_that_is_to_be_deleted_ends_in_whatever_school_year(warehouse_url: str) -> None:
     """The id of its class is used again this year; the row cannot say that it means last year's enrollment."""
     accept(warehouse_url, "lake", 1, school_district(end_year=2026), service_date=date(2025, 10, 1))
-    build(warehouse_url)
+    build()
     sessions_and_classes = {
         name: rows for name, rows in school_district(end_year=2027).items() if name in ("academicSessions", "classes")
     }
     accept(warehouse_url, "lake", 2, sessions_and_classes, no_evidence=sessions_and_classes, service_date=FIRST_NIGHT)
-    build(warehouse_url)
+    build()
     gone = {**record(school_district(), "enrollments", "994_1000:994_1000_S0"), "status": "tobedeleted"}
     accept(warehouse_url, "lake", 3, {"enrollments": [gone]}, no_evidence=["enrollments"], service_date=SECOND_NIGHT)
-    build(warehouse_url)
+    build()
     ended = "select school_year, end_reason from history.hist_enrollments where source_id = %s"
     assert query(warehouse_url, ended, "994_1000:994_1000_S0") == [(2026, "tobedeleted")]
 
@@ -245,14 +244,14 @@ def test_columns_that_the_standard_does_not_know_are_kept_and_count_as_content(l
     school = later["orgs"][-1]
     school["_metadata"] = '{"metadata.city":   "Oak"}'
     delivery_id = accept(lake, "lake", 2, later, service_date=SECOND_NIGHT)
-    build(lake)
+    build()
     assert changes(lake, delivery_id) == {"orgs": (0, 1, 0, 0)}
     assert query(lake, "select source_id, metadata from history.hist_orgs where metadata is not null") == [
         (school["sourced_id"], {"metadata.city": "Oak"})
     ]
 
     same = accept(lake, "lake", 3, {**later, "orgs": [*later["orgs"][:-1], {**school, "_metadata": None}]})
-    build(lake)
+    build()
     assert changes(lake, same) == {"orgs": (0, 1, 0, 0)}
     open_ones = "select row_hash from history.hist_orgs where valid_to_seq is null order by source_id"
     assert query(lake, open_ones) == hashes, "without them a row is what it was before"
@@ -285,7 +284,7 @@ def test_a_build_that_fails_between_two_history_models_undoes_its_own_half(lake:
     record(night, "enrollments", "994_1000:994_1000_S1")["begin_date"] = "2026-09-01"
     accept(lake, "lake", 2, night, service_date=SECOND_NIGHT)
 
-    (outcome,) = build(lake)
+    (outcome,) = build()
 
     assert "hist_enrollments" in outcome.failed["lake"]
     assert "SQLSTATE 22000" in outcome.failed["lake"]
@@ -294,7 +293,7 @@ def test_a_build_that_fails_between_two_history_models_undoes_its_own_half(lake:
 
     execute(lake, "drop trigger refuse on history.hist_enrollments; drop function history.refuse")
     again = accept(lake, "lake", 3, night, service_date=SECOND_NIGHT)
-    build(lake)
+    build()
     assert changes(lake, again) == {
         "orgs": (0, 3, 0, 0),
         "users": (0, 0, 1, 0),
@@ -312,7 +311,7 @@ def test_a_reader_in_one_transaction_sees_one_delivery(lake: str, first_night: R
     with psycopg.connect(lake) as reader:
         reader.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
         assert reader.execute(seen).fetchone() == (12, "Ada", "Ada")
-        build(lake)
+        build()
         assert reader.execute(seen).fetchone() == (12, "Ada", "Ada")
         assert reader.execute("select count(*) from roster_restricted.dim_student_demographics").fetchone() == (12,)
     assert query(lake, seen) == [(12, "Grace", "Grace")]

@@ -60,7 +60,7 @@ def test_builds_wait_for_no_reader_and_the_keys_come_when_none_is_there(
     for sequence in (1, 2):
         record(rows, "orgs", "994")["name"] = f"School of name {sequence}"
         accept(warehouse_url, "hill", sequence, rows)
-        conform(warehouse_url, reland=reland_nothing)
+        conform(reland=reland_nothing)
 
         assert reader.execute("select count(*) from roster.dim_school").fetchone() == (0,), "the reader's own moment"
         assert query(warehouse_url, "select count(*) from roster.dim_school") == [(2,)]
@@ -69,7 +69,7 @@ def test_builds_wait_for_no_reader_and_the_keys_come_when_none_is_there(
 
     reader.rollback()
     accept(warehouse_url, "hill", 3, rows)
-    conform(warehouse_url, reland=reland_nothing)
+    conform(reland=reland_nothing)
 
     assert {name for (name,) in query(warehouse_url, PRIMARY_KEYS)} == TABLES
     for statement, error in IMPOSSIBLE.values():

@@ -311,7 +311,7 @@ def test_law_07_of_a_roster_that_stands_for_long_no_names_are_kept_to_compare_wi
     first = publish(warehouse_url, judge(warehouse_url, district(users=[*district()["users"], misspelt])))
 
     for _ in range(2):
-        assert drop_landed(warehouse_url, timedelta(0)) == []
+        assert drop_landed(timedelta(0)) == []
 
     columns = query(
         warehouse_url,

@@ -25,7 +25,7 @@ def publish(url: str, district: str, sequence: int, unknown_course: bool = False
     if unknown_course:
         record(rows, "classes", "994_1000")["course_sourced_id"] = "NO SUCH COURSE"
     accept(url, district, sequence, rows, service_date=FIRST_NIGHT + timedelta(days=sequence))
-    (outcome,) = conform(url, reland=reland_nothing)
+    (outcome,) = conform(reland=reland_nothing)
     assert outcome.published == [district]
 
 
@@ -36,13 +36,13 @@ def short(findings: list[MartFinding]) -> list[tuple[str, str, str, int]]:
 
 
 def test_law_02_what_was_published_is_tested_once_and_only_told(warehouse_url: str) -> None:
-    assert check_marts(warehouse_url) == [], "nothing published, nothing to do"
+    assert check_marts() == [], "nothing published, nothing to do"
     publish(warehouse_url, "hill", 1)
     publish(warehouse_url, "lake", 1, unknown_course=True)
     told: list[str] = []
 
     with heard_by(told.append):
-        found = check_marts(warehouse_url)
+        found = check_marts()
 
     assert short(found) == of_an_unknown_course("lake")
     recorded = [(row[0], row[1], row[3], row[4]) for row in query(warehouse_url, FINDINGS)]
@@ -51,10 +51,10 @@ def test_law_02_what_was_published_is_tested_once_and_only_told(warehouse_url: s
     assert query(warehouse_url, tested) == [("hill", 1, True), ("lake", 1, True)]
     assert query(warehouse_url, "select district_id from rollcall.publication order by 1") == [("hill",), ("lake",)]
     assert "of 2 districts" in told[-1]
-    assert check_marts(warehouse_url) == [], "once"
+    assert check_marts() == [], "once"
 
     publish(warehouse_url, "hill", 2, unknown_course=True)
-    assert short(check_marts(warehouse_url)) == of_an_unknown_course("hill"), "of hill alone"
+    assert short(check_marts()) == of_an_unknown_course("hill"), "of hill alone"
 
 
 def test_a_key_that_stands_there_twice_is_found_and_the_doctor_says_so(warehouse_url: str) -> None:
@@ -66,7 +66,7 @@ def test_a_key_that_stands_there_twice_is_found_and_the_doctor_says_so(warehouse
         f"insert into history.hist_users (valid_from_seq, {columns})"
         f" select 0, {columns} from history.hist_users where district_id = 'lake' and source_id = '994_1000_S1'",
     )
-    found = short(check_marts(warehouse_url))
+    found = short(check_marts())
     assert ("lake", "one_open_version_hist_users", "error", 1) in found
     assert ("lake", "unique_key_dim_student", "error", 1) in found
     assert {district for district, *_ in found} == {"lake"}
@@ -80,7 +80,7 @@ def test_a_test_that_cannot_be_asked_keeps_no_other_from_asking(warehouse_url: s
     execute(warehouse_url, "set role roster_owner; drop view roster.agg_school_daily")
     told: list[str] = []
     with heard_by(told.append):
-        assert short(check_marts(warehouse_url)) == of_an_unknown_course("lake")
+        assert short(check_marts()) == of_an_unknown_course("lake")
     assert any("agg_school_daily" in line and "was not asked" in line for line in told)
 
 
@@ -90,6 +90,6 @@ def test_two_do_not_test_at_once(warehouse_url: str) -> None:
         other.execute("select pg_advisory_lock(%s)", [MART_TESTS_LOCK])
         told: list[str] = []
         with heard_by(told.append):
-            assert check_marts(warehouse_url) == []
+            assert check_marts() == []
     assert told == ["Somebody else is testing."]
-    assert len(check_marts(warehouse_url)) == 2
+    assert len(check_marts()) == 2

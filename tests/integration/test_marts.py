@@ -47,28 +47,26 @@ def _nights() -> dict[date, Rows]:
 @pytest.fixture(scope="module")
 def published_url(postgres: Any, warehouse_template: str) -> Iterator[str]:
     """A warehouse with five nights of two districts that differ in what their end dates mean."""
-    url = postgres.create("rollcall_test", warehouse_template)
     nights = _nights()
     passing = without(nights[FOURTH], "users", "995_1001_S0")  # overtaken by another publication of the same date
     passing["enrollments"] = [row for row in passing["enrollments"] if row["user_sourced_id"] != "995_1001_S0"]
-    deliveries = [(FIRST_NIGHT, nights[FIRST_NIGHT]), (SECOND, nights[SECOND])]
-    for sequence, (night, rows) in enumerate(deliveries, start=1):
-        _publish(url, sequence, night, rows)
-    with psycopg.connect(url) as connection:
-        for district, delivery_id in query(url, "select district_id, delivery_id from rollcall.publication"):
-            assert move_effective_date(connection, district, delivery_id, THIRD)
-    for sequence, (night, rows) in enumerate(
-        [(FOURTH, passing), (FOURTH, nights[FOURTH]), (FIFTH, nights[FIFTH])], start=3
-    ):
-        _publish(url, sequence, night, rows)
-    yield url
-    postgres.drop("rollcall_test")
+    with postgres.worked_on(warehouse_template) as url:
+        for sequence, night in enumerate((FIRST_NIGHT, SECOND), start=1):
+            _publish(url, sequence, night, nights[night])
+        with psycopg.connect(url) as connection:
+            for district, delivery_id in query(url, "select district_id, delivery_id from rollcall.publication"):
+                assert move_effective_date(connection, district, delivery_id, THIRD)
+        for sequence, (night, rows) in enumerate(
+            [(FOURTH, passing), (FOURTH, nights[FOURTH]), (FIFTH, nights[FIFTH])], start=3
+        ):
+            _publish(url, sequence, night, rows)
+        yield url
 
 
 def _publish(url: str, sequence: int, night: date, rows: Rows) -> None:
     for district, habit in HABITS.items():
         accept(url, district, sequence, rows, service_date=night, enrollment_end_date=habit)
-    (outcome,) = conform(url, reland=reland_nothing)
+    (outcome,) = conform(reland=reland_nothing)
     assert outcome.published == sorted(HABITS)
     assert {node.kind for node in outcome.nodes if node.kind != "operation"} == {"model", "test"}, "no unit test"
 
@@ -318,10 +316,6 @@ def test_grades_and_subgroups_add_up_to_the_schools(published_url: str) -> None:
 
 
 def test_the_data_tests_of_the_marts_hold(published_url: str) -> None:
-    tests = [
-        node
-        for node in run_dbt(published_url, ("test", "--select", "path:models/marts,test_type:data"))
-        if node.kind == "test"
-    ]
+    tests = [node for node in run_dbt(("test", "--select", "path:models/marts,test_type:data")) if node.kind == "test"]
     assert len(tests) > 100
     assert {(node.name, node.message) for node in tests if node.status != "pass"} == set()

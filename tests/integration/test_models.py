@@ -62,7 +62,7 @@ def documented(kind: str) -> Iterator[dict[str, Any]]:
 
 
 def test_the_unit_tests_of_the_models_hold(warehouse_url: str) -> None:
-    nodes = run_dbt(warehouse_url, ("test", "--select", "test_type:unit"))
+    nodes = run_dbt(("test", "--select", "test_type:unit"))
     ran = {node.name for node in nodes if node.kind == "unit_test"}
     assert ran == {test["name"] for test in documented("unit_tests")}
     assert {node.name: node.message for node in nodes if node.failed} == {}
@@ -123,7 +123,7 @@ def reader(warehouse_url: str) -> Iterator[psycopg.Connection[Any]]:
     rows["users"].append({**student, "sourced_id": "mother", "role": "parent", "agent_sourced_ids": None})
     for sequence, night in ((1, rows), (2, _without_a_student(rows))):
         accept(warehouse_url, "lake", sequence, night, service_date=FIRST_NIGHT + timedelta(days=sequence))
-        conform(warehouse_url, reland=reland_nothing)
+        conform(reland=reland_nothing)
     with psycopg.connect(warehouse_url) as connection:
         for kind in ("name", "contact", "identifier", "birth", "demographics", "any"):
             _rewrite(connection, kind, FILLED)

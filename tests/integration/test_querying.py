@@ -61,19 +61,18 @@ class Published:
 def published(
     postgres: Postgres, warehouse_template: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Published]:
-    url = postgres.create("rollcall_test", warehouse_template)
     nights: Nights = defaultdict(list)
-    for number in (1, 2, 3):
-        for profile in PROFILES:
-            night = counted_night(profile, number, tmp_path_factory.mktemp(profile.district_id))
-            nights[night.date].append(night)
-            accept(url, night.district_id, number, night.rows, service_date=night.date)
-        assert all(outcome.published == ["hill", "lake"] for outcome in conform(url, reland=reland_nothing))
-    for login, role in (("querying_ada", "roster_reader"), ("querying_grace", "roster_restricted_reader")):
-        execute(url, f"create role {login} login in role {role}")
-        execute(url, "insert into rollcall.reader_district (reader, granted_by) values (%s, 'test')", login)
-    yield Published(url, _as_login(url, "querying_ada"), _as_login(url, "querying_grace"), nights)
-    postgres.drop("rollcall_test")
+    with postgres.worked_on(warehouse_template) as url:
+        for number in (1, 2, 3):
+            for profile in PROFILES:
+                night = counted_night(profile, number, tmp_path_factory.mktemp(profile.district_id))
+                nights[night.date].append(night)
+                accept(url, night.district_id, number, night.rows, service_date=night.date)
+            assert all(outcome.published == ["hill", "lake"] for outcome in conform(reland=reland_nothing))
+        for login, role in (("querying_ada", "roster_reader"), ("querying_grace", "roster_restricted_reader")):
+            execute(url, f"create role {login} login in role {role}")
+            execute(url, "insert into rollcall.reader_district (reader, granted_by) values (%s, 'test')", login)
+        yield Published(url, _as_login(url, "querying_ada"), _as_login(url, "querying_grace"), nights)
     for login in ("querying_ada", "querying_grace"):
         postgres.execute(f"drop role {login}")
 

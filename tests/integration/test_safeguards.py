@@ -486,7 +486,7 @@ def test_a_cell_is_read_as_conform_reads_it(url: str) -> None:
     before = school_district()
     record(before, "users", "994_1000_S1")["_metadata"] = '{"house": "Elm"}'
     accepted(url, "maple", 1, before, service_date=NIGHT - timedelta(days=1))
-    conform(url, reland=reland_nothing)
+    conform(reland=reland_nothing)
     after = spelled_otherwise()
     changes = {
         "orgs": ("994", {"name": "School of 994"}),
@@ -510,7 +510,7 @@ def test_a_cell_is_read_as_conform_reads_it(url: str) -> None:
         delivery_id,
     )
     execute(url, "update rollcall.delivery_file set absence_is_evidence = true where delivery_id = %s", delivery_id)
-    conform(url, reland=reland_nothing)
+    conform(reland=reland_nothing)
     done = query(
         url, "select entity, added, changed, removed from rollcall.change_count where delivery_id = %s", delivery_id
     )

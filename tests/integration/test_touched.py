@@ -133,7 +133,7 @@ def test_a_delivery_compared_by_what_changed_changes_what_it_changes_in_full(wor
                 found.setdefault(name, []).append(changes(world, outcome.delivery_id))
         (build,) = world.conform()
         assert len(build.published) == len(STORIES), build
-        drop_landed(world.url, timedelta(0))
+        drop_landed(timedelta(0))
     assert found == CHANGES
 
 

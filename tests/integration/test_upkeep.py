@@ -68,7 +68,7 @@ def test_old_details_go_counts_stay_and_the_ledger_says_so(warehouse_url: str) -
         shown,
     )
 
-    removed = remove_old_details(warehouse_url, timedelta(days=90))
+    removed = remove_old_details(timedelta(days=90))
 
     assert removed == [Removal("row_finding", 2, 4), Removal("expected_change", 2, 2)]
     gone, kept = (0, 2, 1), (2, 2, 2)
@@ -76,7 +76,7 @@ def test_old_details_go_counts_stay_and_the_ledger_says_so(warehouse_url: str) -
     said = "select relation, deliveries, rows_removed from rollcall.upkeep order by upkeep_id"
     assert query(warehouse_url, said) == [("row_finding", 2, 4), ("expected_change", 2, 2)]
 
-    assert remove_old_details(warehouse_url, timedelta(days=90)) == []
+    assert remove_old_details(timedelta(days=90)) == []
     assert len(query(warehouse_url, said)) == 2, "nothing was removed, nothing is said"
 
 

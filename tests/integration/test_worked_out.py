@@ -88,30 +88,29 @@ NIGHTS: tuple[tuple[Callable[[Rows], None], ...], ...] = (
 )
 
 
-def build(url: str) -> None:
-    (outcome,) = conform(url, reland=reland_nothing)
+def build() -> None:
+    (outcome,) = conform(reland=reland_nothing)
     assert outcome.published == sorted(DISTRICTS)
 
 
 @pytest.fixture(scope="module")
 def published_url(postgres: Any, warehouse_template: str) -> Iterator[str]:
     """Two districts with different habits; each night something is otherwise, and one goes back in the end."""
-    url = postgres.create("rollcall_test", warehouse_template)
-    rows = school_district()
-    for sequence, changes in enumerate(NIGHTS, start=1):
-        rows = deepcopy(rows)
-        for change in changes:
-            change(rows)
-        for district, habit in DISTRICTS.items():
-            night = FIRST_NIGHT + timedelta(days=sequence - 1)
-            accept(url, district, sequence, rows, service_date=night, enrollment_end_date=habit)
-        build(url)
-    roll_back(url, "lake", to=5, by=Person("Jo", "jo"), why="wrong files")
-    with psycopg.connect(url) as connection:
-        for district, delivery in query(url, "select district_id, delivery_id from rollcall.publication"):
-            assert move_effective_date(connection, district, delivery, date(2026, 11, 1))
-    yield url
-    postgres.drop("rollcall_test")
+    with postgres.worked_on(warehouse_template) as url:
+        rows = school_district()
+        for sequence, changes in enumerate(NIGHTS, start=1):
+            rows = deepcopy(rows)
+            for change in changes:
+                change(rows)
+            for district, habit in DISTRICTS.items():
+                night = FIRST_NIGHT + timedelta(days=sequence - 1)
+                accept(url, district, sequence, rows, service_date=night, enrollment_end_date=habit)
+            build()
+        roll_back("lake", to=5, by=Person("Jo", "jo"), why="wrong files")
+        with psycopg.connect(url) as connection:
+            for district, delivery in query(url, "select district_id, delivery_id from rollcall.publication"):
+                assert move_effective_date(connection, district, delivery, date(2026, 11, 1))
+        yield url
 
 
 def test_the_marts_show_on_every_night_what_their_definition_says(published_url: str) -> None:
@@ -140,7 +139,7 @@ def test_a_deploy_makes_up_for_what_an_older_version_published(published_url: st
             " select distinct %s, district_id, sequence from rollcall.publication_event",
             table.removeprefix("history."),
         )
-    deploy(published_url)
+    deploy()
     assert query(published_url, "select * from rollcall.history_to_fill") == []
     assert {table: _content(published_url, table) for table in WORKED_OUT_TABLES} == before
 

@@ -25,7 +25,7 @@ from rollcall.report.report import report
 from rollcall.settings import PROJECT_ROOT, working_on
 from rollcall.states import DeliveryState
 from rollcall.steps import receive
-from rollcall.warehouse import WarehouseError, connect, warehouse_url
+from rollcall.warehouse import WarehouseError, connect
 from rollcall.who import Person
 
 FILES = {"orgs.csv": b"sourcedId\n1\n", "users.csv": b"sourcedId\n7\n"}
@@ -236,7 +236,7 @@ def test_law_10_the_ledger_takes_no_night_that_has_come_nowhere_on_earth(
 
 
 def correct(to: date, wrong: date | None = None) -> Any:
-    return correct_night(warehouse_url(), district(), to=to, wrong=wrong, by=Person("Jo", "jo"), why="a slip")
+    return correct_night(district(), to=to, wrong=wrong, by=Person("Jo", "jo"), why="a slip")
 
 
 def refused(to: date, wrong: date | None = None) -> str:

@@ -29,7 +29,7 @@ def world() -> Iterator[World]:
         # For speed. A server that is killed loses nothing by it: the machine's memory holds what was written.
         execute_each(state.superuser_url, "alter system set fsync = off", "select pg_reload_conf()")
         with working_on(warehouse=state.warehouse_url, state_dir=state_dir, districts_dir=districts_dir):
-            deploy(state.warehouse_url)
+            deploy()
 
     state = up(state_dir, districts_dir=districts_dir, with_airflow=False, after_postgres=make_ready)
     yield World(state, root / "work")

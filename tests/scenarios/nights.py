@@ -123,7 +123,7 @@ class World:
         from rollcall.conform import conform
         from rollcall.steps import check_again
 
-        built = conform(self.url, reland=check_again)
+        built = conform(reland=check_again)
         assert self.query(WRONGLY_FORECAST) == [], "a forecast and what conform then did"
         return built
 

@@ -29,7 +29,7 @@ def with_neighbours(world: World, district_id: str, neighbours: int) -> tuple[Ru
 
 
 def build(world: World) -> list[BuildOutcome]:
-    return conform(world.url, reland=reland_nothing)
+    return conform(reland=reland_nothing)
 
 
 @contextmanager

@@ -108,7 +108,7 @@ def test_law_07_personal_data_stays_in_the_warehouse(
     assert "GateError" in said["law-7-gate judged"]
 
     assert _is_visible_to_readers(world)
-    write_docs(world.url, settings().warehouse_docs)
+    write_docs(settings().warehouse_docs)
     out, err = capfd.readouterr()
     everywhere = [
         *nights.told.texts,

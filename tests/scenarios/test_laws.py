@@ -137,11 +137,11 @@ def test_law_03_publication_is_atomic_per_district(world: World) -> None:
                 _accept_for_all(world, number)
                 world.conform()
             for district in LAW_3:
-                roll_back(world.url, district, to=1, by=Person("Jo", "jo"), why="a look back")
+                roll_back(district, to=1, by=Person("Jo", "jo"), why="a look back")
             _accept_for_all(world, 4, sequence=5)
             world.conform()
             for district in LAW_3:
-                roll_back(world.url, district, to=3, by=Person("Jo", "jo"), why="a look back")
+                roll_back(district, to=3, by=Person("Jo", "jo"), why="a look back")
         finally:
             stop.set()
         sights = [reader.result() for reader in readers]

@@ -61,7 +61,6 @@ def as_an_older_version_left_it(world: World, run: Run, wrong: date) -> None:
 
 def correct(world: World, district_id: str, to: date, wrong: date | None = None) -> NightCorrection:
     return correct_night(
-        world.url,
         world.district(district_id),
         to=to,
         wrong=wrong,
@@ -206,7 +205,7 @@ def test_law_10_going_back_gives_up_every_night_to_come(world: World, sent: File
         world.execute("delete from rollcall.night where service_date = %s", END_OF_TIME)
     assert world.play("given-up", sent(4), night=4).delivery_state == "superseded"
 
-    done = roll_back(world.url, "given-up", to=1, by=Person("Jo", "jo"), why="not theirs")
+    done = roll_back("given-up", to=1, by=Person("Jo", "jo"), why="not theirs")
 
     assert (done.effective_date, done.given_up) == (night(1), IN_36_YEARS + timedelta(days=1))
     assert of_one_night(world.shown("given-up")) == good

@@ -23,7 +23,7 @@ def test_law_10_what_was_taken_back_is_held_until_a_person_approves_it(world: Wo
     world.play("back", bad, night=2)
     shown_bad = _shown(world)
 
-    roll_back(world.url, "back", to=None, by=Person("Jo", "jo"), why="not theirs")
+    roll_back("back", to=None, by=Person("Jo", "jo"), why="not theirs")
 
     assert _shown(world) == shown_good
     noon = datetime.combine(Run(world, "back", night=2).service_date, time(12), UTC)

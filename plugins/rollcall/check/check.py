@@ -106,9 +106,9 @@ def _own_world() -> Iterator[str]:
 
         # Airflow's and Alembic's logging may write to standard output, where the verdict goes.
         logging.getLogger("alembic").setLevel(logging.WARNING)
-        migrate(url)
         archive_root = (folder / "archive").as_uri()
         with working_on(warehouse=url, archive_url=archive_root, state_dir=folder / "state"):
+            migrate()
             yield archive_root
 
 

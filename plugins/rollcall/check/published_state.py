@@ -17,7 +17,7 @@ from rollcall.districts import NO_LIMITS, District
 from rollcall.ledger import Delivery, DeliveryFile
 from rollcall.states import DeliveryState
 from rollcall.steps import check_all
-from rollcall.warehouse import Connection, connect, warehouse_url
+from rollcall.warehouse import Connection, connect
 
 ENDS = ("valid_to_seq", "end_reason", "ended_on")
 """How a version ended: what readers see has not ended for them, though a build may be at work on it."""
@@ -55,7 +55,7 @@ class EarlierDelivery:
         with connect() as connection:
             ledger.set_state(connection, delivery.delivery_id, DeliveryState.RECEIVED, decided=True)
         accept(delivery.delivery_id)
-        conform(warehouse_url(), reland=_nothing_to_land)
+        conform(reland=_nothing_to_land)
         with connect() as connection:
             delivery = ledger.delivery(connection, delivery.delivery_id)
         if delivery.state != "published":

@@ -31,11 +31,9 @@ def correct_night(
     from rollcall.conform import correct_night as correct
     from rollcall.districts import load_district
     from rollcall.settings import settings
-    from rollcall.warehouse import warehouse_url
     from rollcall.who import person
 
     done = correct(
-        warehouse_url(),
         load_district(settings().districts_dir / f"{district}.yaml"),
         to=to.date(),
         wrong=wrong.date() if wrong else None,

@@ -23,10 +23,9 @@ def rollback(
 ) -> None:
     """Publish an earlier roster of a district again, under a new sequence."""
     from rollcall.conform import roll_back
-    from rollcall.warehouse import warehouse_url
     from rollcall.who import person
 
-    done = roll_back(warehouse_url(), district, to=to, by=person(by), why=why)
+    done = roll_back(district, to=to, by=person(by), why=why)
     if as_json:
         console.print_json(json.dumps(asdict(done), default=str))
         return

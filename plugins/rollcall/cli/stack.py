@@ -51,11 +51,10 @@ def down() -> None:
 def deploy() -> None:
     """Bring the warehouse to this version: migrations, history tables, marts. Safe to repeat."""
     from rollcall.conform import deploy as deploy_warehouse
-    from rollcall.warehouse import warehouse_url
 
     os.umask(UMASK)
     _close_folders()
-    deploy_warehouse(warehouse_url())
+    deploy_warehouse()
     console.print("The warehouse is at this version.")
 
 

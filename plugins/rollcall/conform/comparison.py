@@ -9,14 +9,13 @@ from rollcall.warehouse import Connection, connect
 log = get_logger(__name__)
 
 
-def compare_anew(session: Connection, warehouse_url: str, deliveries: list[AcceptedDelivery]) -> None:
+def compare_anew(session: Connection, deliveries: list[AcceptedDelivery]) -> None:
     """Compute the changes of deliveries anew, where something was published since they were judged.
 
     An earlier delivery was built meanwhile, a person went back, or a crash of the database took the changes along.
 
     Args:
         session: The session that holds the conform lock.
-        warehouse_url: The warehouse.
         deliveries: What is about to be built, landed and gated.
 
     Raises:
@@ -27,7 +26,7 @@ def compare_anew(session: Connection, warehouse_url: str, deliveries: list[Accep
         compared_before = was_compared(session, delivery)
         if compared_before and stand(session, delivery):
             continue
-        with connect(warehouse_url) as connection:  # in the role that the delivery's schema belongs to
+        with connect() as connection:  # in the role that the delivery's schema belongs to
             write_changes(connection, delivery)
         if compared_before:
             with at_work_on(each.delivery_id):

@@ -14,7 +14,8 @@ from psycopg.conninfo import conninfo_to_dict
 
 from rollcall.conform.outcomes import BuildImpossibleError, NodeOutcome
 from rollcall.conform.redaction import in_short, redact_dbt
-from rollcall.settings import settings
+from rollcall.settings import settings, working_on
+from rollcall.warehouse import warehouse_url
 
 NIGHTLY = (
     "build",
@@ -52,15 +53,17 @@ TESTS = (
 )  # fmt: skip
 """The tests of what is published, as queries. Staging has nothing to test by then: audits do, while it is built."""
 
+NO_WAREHOUSE = "postgresql://nobody@localhost/warehouse"
+"""What the profile needs to be read; nobody connects to it."""
+
 # dbt's log and result files would hold what PostgreSQL says; outcomes are reported through the ledger instead.
 SILENT = ("--quiet", "--log-level", "none", "--log-level-file", "none", "--no-write-json")
 
 
-def run_dbt(warehouse_url: str, command: Sequence[str], *, lock_timeout: str | None = None) -> list[NodeOutcome]:
+def run_dbt(command: Sequence[str], *, lock_timeout: str | None = None) -> list[NodeOutcome]:
     """Run one dbt command on the project.
 
     Args:
-        warehouse_url: The warehouse.
         command: dbt's command and selection.
         lock_timeout: How long its statements wait for a lock, as PostgreSQL takes it; None for ever.
 
@@ -70,22 +73,19 @@ def run_dbt(warehouse_url: str, command: Sequence[str], *, lock_timeout: str | N
     Raises:
         BuildImpossibleError: dbt did not get as far as running nodes.
     """
-    outcome = _invoke(warehouse_url, command, lock_timeout=lock_timeout)
+    outcome = _invoke(command, lock_timeout=lock_timeout)
     return [_node_outcome(result) for result in outcome.result.results]
 
 
-def compile_tests(warehouse_url: str) -> list[DataTest]:
+def compile_tests() -> list[DataTest]:
     """The data tests of marts and history, as queries that give a row with `district_id` per failure.
-
-    Args:
-        warehouse_url: The warehouse.
 
     Raises:
         BuildImpossibleError: dbt did not compile them.
     """
     # A place of its own: a build that runs at the same moment parses the project, too.
     target = _target_path().with_name("tests") / "target"
-    outcome = _invoke(warehouse_url, TESTS, target)
+    outcome = _invoke(TESTS, target)
     return [
         DataTest(result.node.name, str(result.node.config.severity).lower(), result.node.compiled_code)
         for result in outcome.result.results
@@ -93,17 +93,16 @@ def compile_tests(warehouse_url: str) -> list[DataTest]:
     ]
 
 
-def write_docs(warehouse_url: str, page: Path) -> None:
+def write_docs(page: Path) -> None:
     """Write dbt's documentation of the warehouse as one HTML page that needs nothing else.
 
     Args:
-        warehouse_url: The warehouse; only its catalog is read.
         page: Where to; an older page stays whole until the new one takes its place.
 
     Raises:
         BuildImpossibleError: dbt failed.
     """
-    if not _invoke(warehouse_url, DOCUMENT).success:
+    if not _invoke(DOCUMENT).success:
         raise BuildImpossibleError("dbt could not document the warehouse: a model does not compile")
     page.parent.mkdir(parents=True, exist_ok=True)
     beside = page.with_suffix(".new")
@@ -117,15 +116,13 @@ def read_project() -> dict[str, Any]:
     Raises:
         BuildImpossibleError: dbt cannot read the project.
     """
-    with TemporaryDirectory(prefix="rollcall-manifest-") as work:
-        outcome = _invoke("postgresql://nobody@localhost/warehouse", ["parse"], Path(work) / "target")
+    with TemporaryDirectory(prefix="rollcall-manifest-") as work, working_on(warehouse=NO_WAREHOUSE):
+        outcome = _invoke(["parse"], Path(work) / "target")
     manifest: dict[str, Any] = outcome.result.writable_manifest().to_dict()
     return manifest
 
 
-def _invoke(
-    warehouse_url: str, command: Sequence[str], target: Path | None = None, *, lock_timeout: str | None = None
-) -> Any:
+def _invoke(command: Sequence[str], target: Path | None = None, *, lock_timeout: str | None = None) -> Any:
     """What dbt's runner answers.
 
     Raises:
@@ -135,7 +132,7 @@ def _invoke(
 
     redact_dbt()
     options = {"PGOPTIONS": f"-c lock_timeout={lock_timeout}"} if lock_timeout else {}
-    with _environment(profile_variables(warehouse_url) | options):
+    with _environment(profile_variables(warehouse_url()) | options):
         outcome: Any = dbtRunner().invoke([*command, *SILENT, *_places(target or _target_path())])
     if outcome.exception is not None:
         raise BuildImpossibleError(f"dbt did not run: {outcome.exception}") from None
@@ -168,9 +165,9 @@ def _environment(variables: dict[str, str]) -> Iterator[None]:
         os.environ.update(before)
 
 
-def profile_variables(warehouse_url: str) -> dict[str, str]:
+def profile_variables(url: str) -> dict[str, str]:
     """The variables that profiles.yml reads, from a ``postgresql://`` URL with a TCP host or a socket's folder."""
-    parts = conninfo_to_dict(warehouse_url)
+    parts = conninfo_to_dict(url)
     user = str(parts.get("user") or getpass.getuser())
     return {
         "ROLLCALL_DBT_HOST": str(parts.get("host") or "localhost"),

@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Callable
-from functools import partial
 
 from rollcall.conform.dbt_build import EVERYTHING, run_dbt, write_docs
 from rollcall.conform.outcomes import BuildImpossibleError
@@ -32,15 +31,13 @@ _IN_THE_WAY = """
 """
 
 
-def deploy(warehouse_url: str) -> None:
+def deploy() -> None:
     """Bring the warehouse to this version: ledger, history tables, marts and their grants, limits, documentation.
 
     Readers may read and districts may deliver meanwhile; a build that is at work is waited for. Does next to nothing
     where everything is in place. A reader's transaction that is in the way is never ended and never waited for longer
-    than other readers, who queue behind the deploy, can wait: it is tried again and again.
-
-    Args:
-        warehouse_url: The warehouse, as a role that owns its database and may create roles.
+    than other readers, who queue behind the deploy, can wait: it is tried again and again. The warehouse's login must
+    own its database, and may create roles.
 
     Raises:
         BuildImpossibleError: dbt failed, or somebody is in the way for longer than the deploy's patience.
@@ -48,22 +45,22 @@ def deploy(warehouse_url: str) -> None:
     """
     deadline = time.monotonic() + settings().deploy_patience_seconds
     for step in (migrate, _deploy_models):
-        _patiently(partial(step, warehouse_url), warehouse_url, deadline)
-    with connect(warehouse_url, role=None) as connection:
+        _patiently(step, deadline)
+    with connect(role=None) as connection:
         for reader in limit_readers(connection):
             log.warning("%s keeps its own limits: it was made by another role, which has to set them.", reader)
 
 
-def _deploy_models(warehouse_url: str) -> None:
+def _deploy_models() -> None:
     """History tables, marts, and the page that documents them."""
-    with conforming(warehouse_url):
-        failed = [node for node in run_dbt(warehouse_url, EVERYTHING, lock_timeout=LOCK_TIMEOUT) if node.failed]
+    with conforming():
+        failed = [node for node in run_dbt(EVERYTHING, lock_timeout=LOCK_TIMEOUT) if node.failed]
         if failed:
             raise BuildImpossibleError("; ".join(f"{node.name}: {node.message}" for node in failed))
-        write_docs(warehouse_url, settings().warehouse_docs)
+        write_docs(settings().warehouse_docs)
 
 
-def _patiently(step: Callable[[], None], warehouse_url: str, deadline: float) -> None:
+def _patiently(step: Callable[[], None], deadline: float) -> None:
     """Try a step until no transaction of somebody else is in its way."""
     while True:
         try:
@@ -71,7 +68,7 @@ def _patiently(step: Callable[[], None], warehouse_url: str, deadline: float) ->
         except (BuildImpossibleError, WarehouseError) as error:
             if LOCK_NOT_AVAILABLE not in str(error):
                 raise
-            with connect(warehouse_url, role=None) as connection:
+            with connect(role=None) as connection:
                 found = values(connection, _IN_THE_WAY)
             in_the_way = (
                 f"Open transactions are in the way of the deploy: {', '.join(found) or 'they have just ended'}."

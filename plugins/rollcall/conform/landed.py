@@ -70,13 +70,12 @@ def _landed_rows(session: Connection, delivery_id: int, file: str) -> int | None
     return int(value(session, sql.SQL("select count(*) from {}").format(table)))
 
 
-def drop_landed(warehouse_url: str, older_than: timedelta) -> list[int]:
+def drop_landed(older_than: timedelta) -> list[int]:
     """Drop the landed rows of deliveries that were decided a while ago; the archive keeps their bytes.
 
     Of the delivery that readers see stays what the next night is compared with (`KEPT`), and no cell but ids and roles.
 
     Args:
-        warehouse_url: The warehouse.
         older_than: How long ago the last decision must be.
 
     Returns:
@@ -85,7 +84,7 @@ def drop_landed(warehouse_url: str, older_than: timedelta) -> list[int]:
     Raises:
         WarehouseError: the warehouse cannot be reached or refused a statement.
     """
-    with connect(warehouse_url, autocommit=True) as connection:
+    with connect(autocommit=True) as connection:
         rows = connection.execute(
             "select delivery_id, publication.delivery_id is not null from rollcall.delivery"
             " inner join pg_namespace on nspname = 'delivery_' || delivery_id"

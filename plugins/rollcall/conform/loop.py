@@ -27,11 +27,10 @@ from rollcall.warehouse import Connection
 log = get_logger(__name__)
 
 
-def conform(warehouse_url: str, *, reland: Callable[[int], None]) -> list[BuildOutcome]:
+def conform(*, reland: Callable[[int], None]) -> list[BuildOutcome]:
     """Build and publish until no accepted delivery waits. May be killed at any point and run again.
 
     Args:
-        warehouse_url: The warehouse.
         reland: Lands and gates a delivery again from the archive, given its id; called when its rows are gone.
 
     Returns:
@@ -44,7 +43,7 @@ def conform(warehouse_url: str, *, reland: Callable[[int], None]) -> list[BuildO
     """
     outcomes: list[BuildOutcome] = []
     lost: list[AcceptedDelivery] = []
-    with conforming(warehouse_url) as session:
+    with conforming() as session:
         while True:
             retire_overtaken(session)
             waiting = waiting_deliveries(session, {each.district_id for each in lost})
@@ -53,20 +52,18 @@ def conform(warehouse_url: str, *, reland: Callable[[int], None]) -> list[BuildO
             newly_lost = make_whole(session, waiting, reland)
             lost += newly_lost
             if not newly_lost:
-                compare_anew(session, warehouse_url, waiting)
-                outcomes += _build(session, warehouse_url, waiting, None)
+                compare_anew(session, waiting)
+                outcomes += _build(session, waiting, None)
     if lost:
         raise LandedRowsLostError([each.delivery_id for each in lost])
     return outcomes
 
 
-def _build(
-    session: Connection, warehouse_url: str, deliveries: list[AcceptedDelivery], split_from: int | None
-) -> Iterator[BuildOutcome]:
+def _build(session: Connection, deliveries: list[AcceptedDelivery], split_from: int | None) -> Iterator[BuildOutcome]:
     """Build some deliveries and publish them; where one cannot be built, halve until it stands alone."""
     build_id = freeze(session, deliveries, split_from)
     log.info("Build %s: %s deliveries.", build_id, len(deliveries))
-    nodes = _run(session, warehouse_url, build_id, deliveries)
+    nodes = _run(session, build_id, deliveries)
     broken = [node for node in nodes if node.failed]
     if not broken:
         yield _publish(session, build_id, deliveries, nodes)
@@ -79,15 +76,13 @@ def _build(
     yield _failure(session, build_id, deliveries, nodes, reason)
     half = len(deliveries) // 2
     for part in (deliveries[:half], deliveries[half:]) if half else ():
-        yield from _build(session, warehouse_url, part, build_id)
+        yield from _build(session, part, build_id)
 
 
-def _run(
-    session: Connection, warehouse_url: str, build_id: int, deliveries: list[AcceptedDelivery]
-) -> list[NodeOutcome]:
+def _run(session: Connection, build_id: int, deliveries: list[AcceptedDelivery]) -> list[NodeOutcome]:
     """Run dbt for the frozen build, and record what became of each node."""
     try:
-        nodes = run_dbt(warehouse_url, NIGHTLY)
+        nodes = run_dbt(NIGHTLY)
     except BuildImpossibleError as error:
         fail(session, build_id, deliveries, str(error))
         raise

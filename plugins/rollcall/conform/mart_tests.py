@@ -47,15 +47,12 @@ class MartFinding:
     failures: int
 
 
-def check_marts(warehouse_url: str) -> list[MartFinding]:
+def check_marts() -> list[MartFinding]:
     """Test every publication that was not tested yet, and record what is found. Changes nothing, holds nothing up.
 
     Works each mart out once for the districts that have published since the last time, into temporary tables, and asks
     all tests of those: some hundred questions to the marts themselves would work each of them out as often. Killed, it
     begins again.
-
-    Args:
-        warehouse_url: The warehouse.
 
     Returns:
         What was found; nothing where nothing was published, or where somebody else is testing.
@@ -64,7 +61,7 @@ def check_marts(warehouse_url: str) -> list[MartFinding]:
         BuildImpossibleError: dbt did not compile the tests.
         WarehouseError: the warehouse cannot be reached or went away.
     """
-    with connect(warehouse_url, role="rollcall_dbt", autocommit=True) as session:
+    with connect(role="rollcall_dbt", autocommit=True) as session:
         session.execute(f"set application_name = 'rollcall-mart-tests'; set statement_timeout = '{LONGEST_STATEMENT}'")
         if not value(session, "select pg_try_advisory_lock(%s)", [MART_TESTS_LOCK]):
             log.info("Somebody else is testing.")
@@ -73,7 +70,7 @@ def check_marts(warehouse_url: str) -> list[MartFinding]:
         if not untested:
             return []
         begun = time.monotonic()
-        tests = compile_tests(warehouse_url)
+        tests = compile_tests()
         for schema, mart in sorted({relation for test in tests for relation in _RELATION.findall(test.query)}):
             if schema != "history":
                 _work_out(session, schema, mart, list(untested))

@@ -106,15 +106,12 @@ class NightCorrection:
     overtaken: tuple[int, date] | None
 
 
-def correct_night(
-    warehouse_url: str, district: District, *, to: date, wrong: date | None, by: Person, why: str
-) -> NightCorrection:
+def correct_night(district: District, *, to: date, wrong: date | None, by: Person, why: str) -> NightCorrection:
     """Give the deliveries and the publication of a wrong night the right one, in one transaction.
 
     Waits while a build is at work. Killed, it leaves nothing.
 
     Args:
-        warehouse_url: The warehouse.
         district: The district.
         to: The right night.
         wrong: The wrong one: what readers see, or a night to come; the publication's if not given.
@@ -125,7 +122,7 @@ def correct_night(
         CannotCorrectNightError: nothing stands for the wrong night, or the other one cannot be the right one.
         WarehouseError: the warehouse cannot be reached or went away.
     """
-    with conforming(warehouse_url) as session, session.transaction():
+    with conforming() as session, session.transaction():
         lock_acceptance(session, district.district_id)
         published = last_good_night(session, district.district_id)
         given_up = wrong or published

@@ -124,13 +124,12 @@ class Rollback:
     changes: dict[str, Restored]
 
 
-def roll_back(warehouse_url: str, district_id: str, *, to: int | None, by: Person, why: str) -> Rollback:
+def roll_back(district_id: str, *, to: int | None, by: Person, why: str) -> Rollback:
     """Publish a new sequence with the content of an earlier one, in one transaction.
 
     Costs what was touched since, not what there is. Waits while a build is at work. Killed, it leaves nothing.
 
     Args:
-        warehouse_url: The warehouse.
         district_id: The district.
         to: The published sequence whose content is wanted; when not given, the last one of another content.
         by: Who goes back.
@@ -140,10 +139,10 @@ def roll_back(warehouse_url: str, district_id: str, *, to: int | None, by: Perso
         CannotRollBackError: there is no such district or publication, or an accepted delivery waits to be built.
         WarehouseError: the warehouse cannot be reached or went away.
     """
-    with connect(warehouse_url, role="rollcall_dbt") as session:
+    with connect(role="rollcall_dbt") as session:
         seen, _ = _present(session, district_id)
         _candidates(session, district_id, seen, to)
-    with conforming(warehouse_url) as session, session.transaction():
+    with conforming() as session, session.transaction():
         lock_acceptance(session, district_id)
         present, night = _present(session, district_id)
         if present != seen:

@@ -19,7 +19,7 @@ NOTICE_A_LOST_CLIENT = "set tcp_keepalives_idle = 30; set tcp_keepalives_interva
 
 
 @contextmanager
-def conforming(warehouse_url: str) -> Iterator[Connection]:
+def conforming() -> Iterator[Connection]:
     """The one session that may build and publish; waits while another live one does.
 
     Whatever a predecessor left when it died is cleared up first: its backends ended, its half-written sequences
@@ -29,7 +29,7 @@ def conforming(warehouse_url: str) -> Iterator[Connection]:
     Raises:
         WarehouseError: the warehouse cannot be reached or went away.
     """
-    with connect(warehouse_url, role="rollcall_dbt", autocommit=True) as session:
+    with connect(role="rollcall_dbt", autocommit=True) as session:
         session.execute("set application_name = 'rollcall-conform'")
         session.execute(NOTICE_A_LOST_CLIENT)
         _take_lock(session)

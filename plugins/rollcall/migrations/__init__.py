@@ -9,7 +9,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine, text
 from sqlalchemy.exc import OperationalError
 
-from rollcall.warehouse import redacted
+from rollcall.warehouse import redacted, warehouse_url
 
 ADVISORY_LOCK = 7_236_001
 LOCK_TIMEOUT = "2s"
@@ -21,17 +21,16 @@ GRANT_ON_DATABASE = """
 """
 
 
-def migrate(warehouse_url: str) -> None:
+def migrate() -> None:
     """Bring the warehouse to the newest migration; does nothing where it is there already.
 
-    Args:
-        warehouse_url: ``postgresql://…`` of a role that owns the warehouse database and may create roles.
+    The warehouse's login must own its database, and may create roles.
 
     Raises:
         WarehouseError: the warehouse cannot be reached, or went away; or somebody else's transaction is in the way.
     """
     config = _config()
-    engine = create_engine(warehouse_url.replace("postgresql://", "postgresql+psycopg://", 1))
+    engine = create_engine(warehouse_url().replace("postgresql://", "postgresql+psycopg://", 1))
     try:
         with engine.begin() as connection:
             # Two deploys at once: the second waits, then finds nothing to do.

@@ -12,8 +12,10 @@ def prepare_warehouse(state: StackState) -> None:
     """
     from rollcall.conform import deploy
     from rollcall.readers import ensure_reader
+    from rollcall.settings import working_on
     from rollcall.warehouse import connect
 
-    deploy(state.warehouse_url)
-    with connect(state.warehouse_url, role=None) as connection:
-        ensure_reader(connection, READER, state.reader_password)
+    with working_on(warehouse=state.warehouse_url):
+        deploy()
+        with connect(role=None) as connection:
+            ensure_reader(connection, READER, state.reader_password)

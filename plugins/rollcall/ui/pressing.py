@@ -10,7 +10,7 @@ from rollcall.decision.holds import Answer
 from rollcall.decision.sequel import follow_up, is_overtaken, settle_by_hand
 from rollcall.districts import dag_id_of
 from rollcall.ledger import Delivery
-from rollcall.warehouse import connect, warehouse_url
+from rollcall.warehouse import connect
 from rollcall.who import Person
 
 FASTER = "Somebody was faster; their decision stands, and yours is kept as overtaken."
@@ -44,7 +44,7 @@ def go_back(district_id: str, sequence: int, by: str, why: str) -> list[str]:
     """
     from rollcall.conform import roll_back
 
-    done = roll_back(warehouse_url(), district_id, to=sequence, by=Person(by, "airflow"), why=why)
+    done = roll_back(district_id, to=sequence, by=Person(by, "airflow"), why=why)
     return [f"Readers see sequence {done.sequence} now, with the content of sequence {done.to_sequence}."]
 
 
