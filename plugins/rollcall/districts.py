@@ -194,6 +194,7 @@ class District(_Strict):
         intraday: Whether a delivery that comes after the deadline is taken on arrival, or by the next night's run.
         one_night_hours: How far apart the files of one night may be; a set from further apart is held.
         upload: How much may be sent at once.
+        tell_contacts: When the contacts get the receipt: when they have to do something, each night, or never.
         roll_over_days: How many days around the district's first and last school days a new school year is expected.
     """
 
@@ -218,6 +219,7 @@ class District(_Strict):
     stable_after_seconds: float | None = Field(default=None, gt=0)
     poll_interval_seconds: float | None = Field(default=None, gt=0)
     contacts: tuple[str, ...] = ()
+    tell_contacts: Literal["when_needed", "each_night", "never"] = "when_needed"
 
     @field_validator("district_id")
     @classmethod

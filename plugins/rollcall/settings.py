@@ -76,8 +76,12 @@ class Settings(BaseSettings):
         description="Where districts upload to, as HOST or HOST:PORT; blank means the local stack's server.",
     )
     vendor_name: str = Field(default="Rollcall", description="The name that districts know you by, for their kit.")
-    operators_email: str = Field(
-        default="", description="Who gets notices by e-mail, separated by commas; blank means the log only."
+    operators_email: str = Field(default="", description="Who gets notices by e-mail, separated by commas.")
+    operators_urls: SecretStr = Field(
+        default=SecretStr(""), description="Where operators get notices by chat or pager: Apprise URLs, blanks between."
+    )
+    roll_up_at: str = Field(
+        default="15 6 * * *", description="When the night's roll-up is sent, as cron in UTC-5: after the last deadline."
     )
     airflow_url: str = Field(default="", description="Airflow's address: for its approval requests and its health.")
     airflow_user: str = Field(default="", description="The Airflow account that answers approval requests.")

@@ -112,7 +112,7 @@ class NightOutcome(StrEnum):
 
     @property
     def needs_an_operator(self) -> bool:
-        """Whether operators are told: something is wrong with the delivery, or on the way."""
+        """Whether operators have to look: something is wrong with the delivery, or on the way."""
         return self in (
             NightOutcome.MISSING,
             NightOutcome.INCOMPLETE,
@@ -123,6 +123,11 @@ class NightOutcome(StrEnum):
             NightOutcome.CONFORM_FAILED,
             NightOutcome.AUDIT_FAILED,
         )
+
+    @property
+    def is_told_at_once(self) -> bool:
+        """Whether operators are told before the night's roll-up: it is not a district's own silence."""
+        return self.needs_an_operator and self not in (NightOutcome.MISSING, NightOutcome.INCOMPLETE)
 
     @property
     def needs_a_person(self) -> bool:

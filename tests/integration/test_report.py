@@ -306,7 +306,9 @@ def test_a_night_without_a_delivery_ends_as_the_sensor_said(
         ledger.record_night(connection, "maple", NIGHT, outcome, message="Nothing came.", run_id="run_1")
     assert close_night("wait_for_delivery") == outcome
     assert night(warehouse_url)[:2] == (outcome, "Nothing came.")
-    assert f"maple, night of 2026-11-23: {outcome}: Nothing came." in log
+    assert (f"maple, night of 2026-11-23: {outcome}: Nothing came." in " ".join(log)) is (
+        outcome in ("unreachable", "refused")
+    ), "the silence of one district waits for the roll-up"
 
 
 def test_a_task_that_failed_is_named_with_what_readers_see(
@@ -348,7 +350,7 @@ def test_law_7_a_notice_goes_to_the_log_when_no_mail_server_is_configured(
         execute(warehouse_url, "update rollcall.delivery set state = 'rejected'")
         close_night()
         assert any("rejected" in line for line in log)
-        assert "The e-mail could not be sent" not in " ".join(log)
+        assert "could not be sent" not in " ".join(log)
 
 
 def test_a_held_delivery_has_its_receipt_while_it_waits(

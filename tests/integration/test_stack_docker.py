@@ -41,6 +41,7 @@ def test_make_env_fills_every_secret_for_its_owner_only(tmp_path: Path) -> None:
     assert {name for name, value in filled.items() if not value} == {
         "ROLLCALL_ARCHIVE_URL",
         "ROLLCALL_OPERATORS_EMAIL",
+        "ROLLCALL_OPERATORS_URLS",
         "ROLLCALL_SFTP_ADDRESS",
     }
     assert len({value for name, value in filled.items() if name.endswith("_PASSWORD")}) == 5

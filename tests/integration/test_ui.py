@@ -14,12 +14,12 @@ from rollcall import ledger
 from rollcall.decision.holds import Answer, open_hold
 from rollcall.decision.reasons import Reason
 from rollcall.ledger import DeliveryFile
+from rollcall.report.next_steps import NEXT_STEPS
 from rollcall.report.status import BAD_NEWS, states_of_night
 from rollcall.settings import settings, working_on
 from rollcall.states import DeliveryState, NightOutcome
 from rollcall.ui import district as district_page
 from rollcall.ui import overview
-from rollcall.ui.next_steps import NEXT_STEPS
 from rollcall.ui.pages import duration, page
 from rollcall.ui.sparkline import sparkline
 from rollcall.warehouse import Connection, connect

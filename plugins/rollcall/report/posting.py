@@ -1,4 +1,4 @@
-"""Leaving the receipt: in the archive, and in the district's account."""
+"""Leaving the receipt: in the archive, in the district's account, with its contacts."""
 
 import asyncio
 from collections.abc import Mapping
@@ -9,6 +9,7 @@ from rollcall import ledger
 from rollcall.archive.store import Archive
 from rollcall.districts import District
 from rollcall.log import get_logger
+from rollcall.report.contacts import tell_contacts
 from rollcall.report.receipt import receipt_of
 from rollcall.report.receipt_csv import findings_csv, summary_csv
 from rollcall.report.receipt_page import receipt_html
@@ -31,8 +32,9 @@ def leave_receipt(district: District, delivery_id: int, account: SftpAccount) ->
     """
     with connect() as connection:
         receipt = receipt_of(connection, district, ledger.delivery(connection, delivery_id))
+    page = receipt_html(receipt)
     files = {
-        f"{receipt.name}-receipt.html": receipt_html(receipt),
+        f"{receipt.name}-receipt.html": page,
         f"{receipt.name}-receipt.csv": findings_csv(receipt),
         f"{receipt.name}-summary.csv": summary_csv(receipt),
     }
@@ -43,6 +45,7 @@ def leave_receipt(district: District, delivery_id: int, account: SftpAccount) ->
         asyncio.run(_send(account, files))
     except (SftpError, asyncssh.Error) as error:
         log.warning("The receipt lies in the archive only: %s", error)
+    tell_contacts(receipt, page)
 
 
 async def _send(account: SftpAccount, files: Mapping[str, str]) -> None:

@@ -12,7 +12,8 @@ from rollcall.districts import District
 from rollcall.ledger import Delivery
 from rollcall.log import at_work_on, get_logger
 from rollcall.nights import has_come, impossible_because
-from rollcall.report.notify import Message, notify
+from rollcall.report.notices import tell_at_once
+from rollcall.report.notify import Message
 from rollcall.report.posting import leave_receipt
 from rollcall.sftp import SftpAccount
 from rollcall.states import NightOutcome
@@ -65,8 +66,9 @@ def report(
             leave_receipt(district, delivery.delivery_id, account)
     _close_requests(district)
     log.info("%s, night of %s: %s. %s", district.district_id, night, outcome, message)
-    if NightOutcome(outcome).needs_an_operator:
-        notify(Message(f"{district.district_id}, night of {night}: {outcome}", (message,)))
+    if NightOutcome(outcome).is_told_at_once:
+        told = Message(f"{district.district_id}, night of {night}: {outcome}", (message,))
+        tell_at_once(night, outcome, district.district_id, told)
     return outcome
 
 

@@ -13,10 +13,10 @@ from rollcall.decision.change_list import ExpectedChange, expected_changes, wher
 from rollcall.decision.holds import Hold, hold_of
 from rollcall.findings import Finding, findings_of
 from rollcall.ledger import Delivery
+from rollcall.report.next_steps import NEXT_STEPS, NextStep
 from rollcall.report.receipt import FileLine, file_lines
 from rollcall.report.status import state_of
 from rollcall.states import DeliveryState
-from rollcall.ui.next_steps import NEXT_STEPS, NextStep
 from rollcall.warehouse import Connection
 
 NIGHTS_LISTED = 30

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
 from rollcall.ledger import ROLLBACK
+from rollcall.report.next_steps import NEXT_STEPS, NextStep, next_step, urgency
 from rollcall.report.status import DistrictState, district_states, states_of_night
-from rollcall.ui.next_steps import NEXT_STEPS, NextStep, next_step, urgency
 from rollcall.ui.sparkline import sparkline
 from rollcall.warehouse import Connection
 

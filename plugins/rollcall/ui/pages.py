@@ -8,9 +8,9 @@ from urllib.parse import quote
 from fastapi import Request
 
 from rollcall.districts import dag_id_of
+from rollcall.report.next_steps import NEXT_STEPS
 from rollcall.templates import html_templates
 from rollcall.ui.district import NIGHTS_LISTED, ROWS_SHOWN
-from rollcall.ui.next_steps import NEXT_STEPS
 from rollcall.ui.sparkline import HEIGHT, WIDTH
 
 if TYPE_CHECKING:

@@ -15,9 +15,12 @@ from rollcall.decision.requests import APPROVE, DISCARD, answer_of, is_echo
 from rollcall.decision.settle import Ruling, settle
 from rollcall.districts import load_district
 from rollcall.escaping import markdown
+from rollcall.ledger import Delivery
+from rollcall.report.notices import tell_at_once
 from rollcall.report.notify import Message, notify
 from rollcall.settings import settings
 from rollcall.sftp import airflow_account
+from rollcall.states import DeliveryState
 from rollcall.warehouse import connect
 
 WHY = Param("", source="task", type="string", title="Why?", description="Goes into the ledger with your name.")
@@ -43,7 +46,8 @@ class HoldOperator(HITLOperator):
     def execute(self, context: Any) -> Any:
         """Park until someone decides, unless they have: to ask anew, after a kill, wipes out what they answered."""
         hear_people_first(self.district_id)
-        delivery_id, hold = self._hold(context["run_id"])
+        delivery, hold = self._hold(context["run_id"])
+        delivery_id = delivery.delivery_id
         if hold is None:
             raise AirflowSkipException("Nothing to hold: the delivery is within the district's limits.")
         if not hold.is_open:
@@ -52,7 +56,8 @@ class HoldOperator(HITLOperator):
         self._tell_the_district(delivery_id)
         self.subject = f"{self.district_id}: delivery {delivery_id} is held"
         self.body = _body(delivery_id, hold)
-        notify(Message(self.subject, (*hold.sentences, "Readers still see the last good roster.")))
+        told = Message(self.subject, (*hold.sentences, "Readers still see the last good roster."))
+        tell_at_once(delivery.service_date, DeliveryState.HELD, str(delivery_id), told)
         return super().execute(context)
 
     def _tell_the_district(self, delivery_id: int) -> None:
@@ -68,7 +73,8 @@ class HoldOperator(HITLOperator):
     def execute_complete(self, context: Any, event: dict[str, Any]) -> Any:
         """Take the answer down in the ledger; if someone was faster, their decision stands, and this one is a row."""
         answer = answer_of(super().execute_complete(context, event))
-        delivery_id, hold = self._hold(context["run_id"])
+        delivery, hold = self._hold(context["run_id"])
+        delivery_id = delivery.delivery_id
         if hold is None or is_echo(hold, answer):
             self.log.info("The hold was settled elsewhere; the ledger's decision stands.")
             return self._go_on(delivery_id)
@@ -93,13 +99,13 @@ class HoldOperator(HITLOperator):
         said = f"{answer.by} {answer.settlement} it under Required Actions at {answer.at:%Y-%m-%d %H:%M:%S} UTC."
         notify(Message(subject, (said, ruling.reason or "")))
 
-    def _hold(self, run_id: str) -> tuple[int, Hold | None]:
+    def _hold(self, run_id: str) -> tuple[Delivery, Hold | None]:
         """The run's delivery, and its hold."""
         with connect() as connection:
             delivery = ledger.delivery_of_run(connection, self.district_id, run_id)
             if delivery is None:
                 raise AirflowSkipException("This run received no delivery.")
-            return delivery.delivery_id, hold_of(connection, delivery.delivery_id)
+            return delivery, hold_of(connection, delivery.delivery_id)
 
 
 def _body(delivery_id: int, hold: Hold) -> str:
