@@ -6,6 +6,7 @@ from typing import Any
 import psycopg
 
 from rollcall.ledger import close_night
+from rollcall.warehouse import value
 
 # A rollback's content is that of an earlier publication, by the settings of that one; of any other publication the
 # ledger fills in the district's settings as they are now.
@@ -77,10 +78,10 @@ def publish(connection: psycopg.Connection[Any], delivery_id: int, build_id: int
         Whether the pointer moved.
     """
     with connection.transaction():
-        moved = connection.execute(_POINT_AT_DELIVERY, {"delivery": delivery_id, "build": build_id}).fetchone()
-        if moved is None:
+        district_id = value(connection, _POINT_AT_DELIVERY, {"delivery": delivery_id, "build": build_id})
+        if district_id is None:
             return False
-        connection.execute(_RECORD_EVENT, {"district": moved[0], "delivery": delivery_id})
+        connection.execute(_RECORD_EVENT, {"district": district_id, "delivery": delivery_id})
         connection.execute(
             "update rollcall.delivery set state = 'published', published_at = now() where delivery_id = %s",
             [delivery_id],
@@ -106,8 +107,7 @@ def move_effective_date(
         Whether the date moved.
     """
     with connection.transaction():
-        moved = connection.execute(_MOVE_DATE, {"district": district_id, "date": service_date}).fetchone()
-        if moved is None:
+        if value(connection, _MOVE_DATE, {"district": district_id, "date": service_date}) is None:
             return False
         connection.execute(_RECORD_EVENT, {"district": district_id, "delivery": delivery_id})
     return True

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from psycopg import sql
+from psycopg.rows import class_row
 
 from rollcall.oneroster import FILES, File
 from rollcall.warehouse import Connection
@@ -82,11 +83,13 @@ def publication_of(connection: Connection, district_id: str) -> Publication:
         connection: Any connection to the warehouse.
         district_id: The district.
     """
-    row = connection.execute(
-        "select sequence, effective_date, delivery_id from rollcall.publication where district_id = %s", (district_id,)
-    ).fetchone()
-    sequence, night, delivery_id = row or (None, None, None)
-    return Publication(district_id, sequence, night, delivery_id)
+    with connection.cursor(row_factory=class_row(Publication)) as cursor:
+        cursor.execute(
+            "select district_id, sequence, effective_date as night, delivery_id from rollcall.publication"
+            " where district_id = %s",
+            (district_id,),
+        )
+        return cursor.fetchone() or Publication(district_id, None, None, None)
 
 
 def history_table(file: File) -> sql.Identifier:

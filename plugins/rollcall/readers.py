@@ -10,7 +10,7 @@ from psycopg import sql
 
 from rollcall.districts import district_files
 from rollcall.settings import settings
-from rollcall.warehouse import Connection
+from rollcall.warehouse import Connection, values
 from rollcall.who import Person, person
 
 READER: Final = "roster_reader"
@@ -245,7 +245,7 @@ def _known(connection: Connection, districts: Sequence[str] | None) -> Sequence[
     """The districts, each of which has a file or ran once."""
     if districts is None:
         return [None]
-    ran = {str(row[0]) for row in connection.execute("select district_id from rollcall.district").fetchall()}
+    ran = set(values(connection, "select district_id from rollcall.district"))
     to_come = {path.stem for path in district_files(settings().districts_dir)}
     unknown = sorted(set(districts) - ran - to_come)
     if unknown:

@@ -114,8 +114,3 @@ def redacted(error: psycopg.Error) -> WarehouseError:
         + (f" at {objects}" if objects else ""),
         diagnosis.sqlstate,
     )
-
-
-def without_values(message: str) -> str:
-    """A PostgreSQL message cut where it starts to quote: its first line up to the first quotation mark."""
-    return message.splitlines()[0].split('"')[0].strip() if message else ""

@@ -30,7 +30,7 @@ from rollcall.oneroster import FILE_NAMES, LANDED_FILE_NAMES, MANIFEST
 from rollcall.settings import settings
 from rollcall.sftp import SftpAccount, SftpError
 from rollcall.states import DeliveryState
-from rollcall.warehouse import Connection, connect
+from rollcall.warehouse import Connection, connect, value
 
 log = get_logger(__name__)
 
@@ -155,10 +155,8 @@ def put_claims_back(district: District, account: SftpAccount) -> None:
 
 def _try_alone(lock: Connection, district_id: str) -> bool:
     """Take the lock of ``_only_one``, unless another run has it."""
-    row = lock.execute(
-        "select pg_try_advisory_lock(hashtextextended('rollcall.receive.' || %s, 0))", (district_id,)
-    ).fetchone()
-    return row == (True,)
+    taken = value(lock, "select pg_try_advisory_lock(hashtextextended('rollcall.receive.' || %s, 0))", (district_id,))
+    return bool(taken)
 
 
 def _receive_from_inbox(district: District, account: SftpAccount, delivery: Delivery) -> None:

@@ -211,7 +211,7 @@ def _watch(state: StackState, service_date: date, waiting: set[str], say: Callab
                 """,
                 (service_date,),
             ).fetchall()
-        for district, outcome in ((str(row[0]), str(row[1])) for row in rows):
+        for district, outcome in rows:
             if seen.get(district) != outcome:
                 seen[district] = outcome
                 say(f"{district}: {outcome.replace('_', ' ')}")

@@ -7,7 +7,6 @@ another one was published since, it is computed anew (`stand`).
 from dataclasses import dataclass
 
 from psycopg import sql
-from psycopg.rows import scalar_row
 
 from rollcall import ledger
 from rollcall.decision.school_years import CLASS_YEARS, own_sessions, school_year_of, write_class_years
@@ -172,8 +171,7 @@ def says_what_is_published(connection: Connection, delivery: Delivery) -> bool:
     differs = sql.SQL("select {}").format(
         sql.SQL(" or ").join(sql.SQL("exists (select from {})").format(each) for each in changes)
     )
-    with connection.cursor(row_factory=scalar_row) as cursor:
-        return cursor.execute(differs).fetchone() is False
+    return not value(connection, differs)
 
 
 def _write_file(
@@ -211,8 +209,7 @@ def _write_file(
 
 
 def _count(connection: Connection, query: sql.Composed) -> int:
-    with connection.cursor(row_factory=scalar_row) as cursor:
-        return int(cursor.execute(query).fetchone() or 0)
+    return int(value(connection, query))
 
 
 def _drop(kind: str, relation: sql.Identifier) -> sql.Composed:

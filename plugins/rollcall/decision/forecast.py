@@ -12,7 +12,7 @@ from rollcall.decision.evidence import has_doubtful_rows, names_all_it_has
 from rollcall.decision.rekeying import ALIKE, write_rekeyings
 from rollcall.ledger import Delivery, DeliveryFile
 from rollcall.oneroster import FILE_BY_NAME, FILE_NAMES, File
-from rollcall.warehouse import Connection
+from rollcall.warehouse import Connection, values
 
 
 @dataclass(frozen=True)
@@ -172,16 +172,12 @@ def _known_schools(connection: Connection, comparison: Comparison, sent: dict[st
         queries.append(sql.SQL("select delivered.source_id {}").format(comparison.accepted(orgs)))
     if not queries:
         return set()
-    return {str(row[0]) for row in connection.execute(sql.SQL(" union ").join(queries)).fetchall()}
+    return set(values(connection, sql.SQL(" union ").join(queries)))
 
 
 def _orgs_gone(connection: Connection, comparison: Comparison) -> frozenset[str]:
-    rows = connection.execute(
-        sql.SQL("select source_id from {} where kind in ('tobedeleted', 'absent')").format(
-            comparison.change(FILE_BY_NAME["orgs"])
-        )
-    ).fetchall()
-    return frozenset(str(row[0]) for row in rows)
+    gone = sql.SQL("select source_id from {} where kind in ('tobedeleted', 'absent')")
+    return frozenset(values(connection, gone.format(comparison.change(FILE_BY_NAME["orgs"]))))
 
 
 def _count_published(

@@ -13,7 +13,7 @@ from rollcall.decision.school_years import CLASS_YEARS
 from rollcall.ledger import Delivery, DeliveryFile, landing_schema
 from rollcall.oneroster import File
 from rollcall.published import Publication
-from rollcall.warehouse import Connection
+from rollcall.warehouse import Connection, is_there
 
 TOUCHED = sql.Identifier("touched")
 """The temporary table with the sourcedIds of the records that can be otherwise."""
@@ -52,9 +52,7 @@ def former_delivery(connection: Connection, delivery: Delivery, publication: Pub
     if publication.delivery_id is None:
         return None
     schema = landing_schema(publication.delivery_id)
-    names = [sql.Identifier(schema, name).as_string(connection) for name in NEEDED]
-    row = connection.execute("select bool_and(to_regclass(name) is not null) from unnest(%s::text[]) as name", (names,))
-    if row.fetchone() != (True,):
+    if not all(is_there(connection, sql.Identifier(schema, name)) for name in NEEDED):
         return None
     whole = {sent.file for sent in ledger.files_of(connection, publication.delivery_id) if _names_all(sent)}
     files = [

@@ -11,13 +11,12 @@ from typing import IO
 from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
 from psycopg import sql
-from psycopg.rows import scalar_row
 
 from rollcall.arrival.manifest import REQUIRED, VERSION
 from rollcall.oneroster import FILES, MANIFEST, NEVER_LANDED, Column, File
 from rollcall.private import create
 from rollcall.published import Publication
-from rollcall.warehouse import Connection
+from rollcall.warehouse import Connection, value
 
 ZIP_NAME = "oneroster.zip"
 RESTRICTED = frozenset({"demographics"})
@@ -69,9 +68,7 @@ def _member(name: str, publication: Publication) -> ZipInfo:
 
 
 def _is_published(connection: Connection, publication: Publication, file: File) -> bool:
-    with connection.cursor(row_factory=scalar_row) as cursor:
-        query = sql.SQL("select exists (select {})").format(publication.versions(file))
-        return bool(cursor.execute(query).fetchone())
+    return bool(value(connection, sql.SQL("select exists (select {})").format(publication.versions(file))))
 
 
 def _write_file(connection: Connection, publication: Publication, file: File, member: IO[bytes]) -> int:

@@ -1,11 +1,10 @@
 """The schema of a delivery in work."""
 
 from psycopg import sql
-from psycopg.rows import scalar_row
 
 from rollcall.ledger import Delivery
 from rollcall.oneroster import LANDED_FILES, File
-from rollcall.warehouse import Connection
+from rollcall.warehouse import Connection, value
 
 
 def make_schema(connection: Connection, delivery: Delivery) -> None:
@@ -34,10 +33,8 @@ def clear_set_aside(connection: Connection, delivery: Delivery, file: File) -> N
 
 def drop_relation(connection: Connection, relation: sql.Identifier) -> None:
     """Drop a table or a view, whichever it is, if it is there; views of it go along."""
-    with connection.cursor(row_factory=scalar_row) as cursor:
-        kind = cursor.execute(
-            "select relkind::text from pg_class where oid = to_regclass(%s)", (relation.as_string(connection),)
-        ).fetchone()
+    name = relation.as_string(connection)
+    kind = value(connection, "select relkind::text from pg_class where oid = to_regclass(%s)", (name,))
     if kind:
         drop = sql.SQL("drop view {} cascade" if kind == "v" else "drop table {} cascade")
         connection.execute(drop.format(relation))

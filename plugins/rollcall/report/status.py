@@ -1,8 +1,10 @@
 """How each district stands, compared with the night that is due: what ``rollcall status`` prints."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
+
+from psycopg.rows import class_row
 
 from rollcall.districts import District, DistrictFileError, district_files, load_districts, removed_districts
 from rollcall.ledger import ROLLBACK
@@ -24,6 +26,56 @@ BAD_NEWS = {outcome.value for outcome in NightOutcome if outcome.needs_a_person}
 """The states in which somebody has to do something."""
 EAST_OF_UTC = timedelta(hours=14)
 """How far ahead of UTC the date is somewhere; a later night is nobody's yet."""
+
+
+_STANDINGS = """
+    select
+        district.district_id as district,
+        night.outcome,
+        delivery.state as delivery_state,
+        rollback.delivery_id is not null as is_rolled_back,
+        night.service_date as night,
+        coalesce(rollback.delivery_id, night.delivery_id) as delivery,
+        publication.sequence as published_sequence,
+        publication.effective_date as last_good,
+        coalesce(rollback.state_reason, delivery.state_reason, night.message) as message,
+        nights.known,
+        nights.bad,
+        night.updated_at as since,
+        waiting.delivery_id as held,
+        waiting.service_date as held_night
+    from rollcall.district
+    left join lateral (
+        select * from rollcall.night
+        where night.district_id = district.district_id and night.service_date <= %(latest)s
+        order by service_date desc limit 1
+    ) as night on true
+    left join rollcall.delivery on delivery.delivery_id = night.delivery_id
+    left join rollcall.publication on publication.district_id = district.district_id
+    left join rollcall.delivery as rollback
+        on rollback.delivery_id = publication.delivery_id and rollback.source = %(rollback)s
+        and rollback.arrived_at > delivery.arrived_at and delivery.state in ('published', 'unchanged')
+    cross join lateral (
+        select
+            coalesce(array_agg(each.service_date), '{}') as known,
+            coalesce(array_agg(each.service_date) filter (
+                where each.outcome <> 'not_expected' and (
+                    each.outcome not in ('waiting', 'in_progress') or sent.state = 'held'
+                    or each.service_date < night.service_date
+                )
+            ), '{}') as bad
+        from rollcall.night as each
+        left join rollcall.delivery as sent on sent.delivery_id = each.delivery_id
+        where each.district_id = district.district_id and each.service_date <= %(latest)s
+            and each.service_date > coalesce(publication.effective_date, '-infinity')
+    ) as nights
+    left join lateral (
+        select held.delivery_id, held.service_date
+        from rollcall.delivery as held
+        where held.district_id = district.district_id and held.state = 'held'
+        order by held.service_date desc, held.arrived_at desc limit 1
+    ) as waiting on true
+"""
 
 
 @dataclass(frozen=True)
@@ -57,20 +109,48 @@ class DistrictState:
 
 
 @dataclass(frozen=True)
-class _Nights:
-    """What the ledger knows of a district's nights.
+class _Standing:
+    """What the ledger says of a district; of one that it does not know, nothing.
 
     Attributes:
-        known: Those with a row, since the last good one.
+        outcome: How its last night stands; a night that nobody can have had yet is passed over.
+        delivery_state: The state of that night's delivery.
+        is_rolled_back: Whether readers see what a person went back to, not what came last.
+        known: The nights that have a row, since the last good one.
         bad: Those of them that ended without a roster.
         since: When the last night's row was written.
-        hold: The newest delivery that waits for a decision, and its night.
+        held: The newest delivery that waits for a decision.
+        held_night: Its night.
     """
 
-    known: frozenset[date] = frozenset()
-    bad: frozenset[date] = frozenset()
+    district: str
+    outcome: str | None = None
+    delivery_state: str | None = None
+    is_rolled_back: bool = False
+    night: date | None = None
+    delivery: int | None = None
+    published_sequence: int | None = None
+    last_good: date | None = None
+    message: str | None = None
+    known: Sequence[date] = ()
+    bad: Sequence[date] = ()
     since: datetime | None = None
-    hold: tuple[int, date] | None = None
+    held: int | None = None
+    held_night: date | None = None
+
+    @property
+    def state(self) -> DistrictState:
+        """The district's line, as the ledger alone has it."""
+        return DistrictState(
+            self.district,
+            "rolled_back" if self.is_rolled_back else state_of(self.outcome, self.delivery_state),
+            self.night,
+            self.delivery,
+            self.published_sequence,
+            self.last_good,
+            len(self.bad),
+            self.message,
+        )
 
 
 def district_states(connection: Connection, now: datetime | None = None) -> list[DistrictState]:
@@ -82,12 +162,12 @@ def district_states(connection: Connection, now: datetime | None = None) -> list
     """
     moment = now or datetime.now(UTC)
     configured = _configured()
-    known = {state.district: (state, nights) for state, nights in _from_ledger(connection, moment)}
+    known = {standing.district: standing for standing in _standings(connection, moment)}
     removed = removed_districts(settings().districts_dir)
     return [
-        _removed(known[name][0])
+        _removed(known[name].state)
         if name in removed and name in known
-        else _as_of(moment, *known.get(name, (_new(name), _Nights())), configured.get(name))
+        else _as_of(moment, known.get(name, _Standing(name)), configured.get(name))
         for name in sorted({*configured, *known})
     ]
 
@@ -102,7 +182,8 @@ def states_of_night(connection: Connection, night: date) -> list[DistrictState]:
     configured = _configured()
     known = {state.district: state for state in _night_in_ledger(connection, night)}
     return [
-        _without_row(known.get(name, _new(name)), night, configured.get(name)) for name in sorted({*configured, *known})
+        _without_row(known.get(name, _Standing(name).state), night, configured.get(name))
+        for name in sorted({*configured, *known})
     ]
 
 
@@ -140,8 +221,8 @@ def _night_in_ledger(connection: Connection, night: date) -> Iterator[DistrictSt
         {"night": night},
     ).fetchall()
     for district, outcome, state, delivery, sequence, last_good, bad, message, is_unknown in rows:
-        word = "new" if is_unknown else state_of(str(outcome), str(state) if state else None)
-        known = DistrictState(str(district), word, night, delivery, sequence, last_good, int(str(bad)), message)
+        word = "new" if is_unknown else state_of(outcome, state)
+        known = DistrictState(district, word, night, delivery, sequence, last_good, bad, message)
         yield replace(known, message=None) if is_unknown else known
 
 
@@ -157,64 +238,11 @@ def _without_row(state: DistrictState, night: date, district: District | Distric
     return replace(state, state="missing", nights_since=state.nights_since + 1, message="No run was started.")
 
 
-def _from_ledger(connection: Connection, now: datetime) -> Iterator[tuple[DistrictState, _Nights]]:
-    """Each district's last night as the ledger has it; a night that nobody can have had yet is passed over."""
-    rows = connection.execute(
-        """
-        select district.district_id, night.outcome, night.service_date, night.delivery_id, publication.sequence,
-            publication.effective_date, coalesce(delivery.state_reason, night.message), delivery.state,
-            rollback.delivery_id, rollback.state_reason, since.known, since.bad, night.updated_at,
-            waiting.delivery_id, waiting.service_date
-        from rollcall.district
-        left join lateral (
-            select * from rollcall.night
-            where night.district_id = district.district_id and night.service_date <= %(latest)s
-            order by service_date desc limit 1
-        ) as night on true
-        left join rollcall.delivery on delivery.delivery_id = night.delivery_id
-        left join rollcall.publication on publication.district_id = district.district_id
-        left join rollcall.delivery as rollback
-            on rollback.delivery_id = publication.delivery_id and rollback.source = %(rollback)s
-            and rollback.arrived_at > delivery.arrived_at and delivery.state in ('published', 'unchanged')
-        cross join lateral (
-            select
-                coalesce(array_agg(each.service_date), '{}') as known,
-                coalesce(array_agg(each.service_date) filter (
-                    where each.outcome <> 'not_expected' and (
-                        each.outcome not in ('waiting', 'in_progress') or sent.state = 'held'
-                        or each.service_date < night.service_date
-                    )
-                ), '{}') as bad
-            from rollcall.night as each
-            left join rollcall.delivery as sent on sent.delivery_id = each.delivery_id
-            where each.district_id = district.district_id and each.service_date <= %(latest)s
-                and each.service_date > coalesce(publication.effective_date, '-infinity')
-        ) as since
-        left join lateral (
-            select held.delivery_id, held.service_date
-            from rollcall.delivery as held
-            where held.district_id = district.district_id and held.state = 'held'
-            order by held.service_date desc, held.arrived_at desc limit 1
-        ) as waiting on true
-        """,
-        {"latest": (now + EAST_OF_UTC).date(), "rollback": ROLLBACK},
-    ).fetchall()
-    for row in rows:
-        district, outcome, night, delivery, sequence, last_good, message, delivery_state = row[:8]
-        rollback, rollback_reason, known, bad, since, waiting, waiting_night = row[8:]
-        nights = _Nights(
-            frozenset(known),
-            frozenset(bad),
-            since,
-            (waiting, waiting_night) if waiting is not None else None,
-        )
-        state = state_of(outcome, delivery_state)
-        if rollback is not None:  # readers see what a person went back to, not what came last
-            state, delivery, message = "rolled_back", rollback, rollback_reason
-        yield (
-            DistrictState(district, state, night, delivery, sequence, last_good, len(nights.bad), message),
-            nights,
-        )
+def _standings(connection: Connection, now: datetime) -> list[_Standing]:
+    """What the ledger says of every district that ever ran."""
+    with connection.cursor(row_factory=class_row(_Standing)) as cursor:
+        cursor.execute(_STANDINGS, {"latest": (now + EAST_OF_UTC).date(), "rollback": ROLLBACK})
+        return cursor.fetchall()
 
 
 def state_of(outcome: str | None, delivery_state: str | None) -> str:
@@ -226,43 +254,39 @@ def state_of(outcome: str | None, delivery_state: str | None) -> str:
     return "in_progress" if state in IN_PROGRESS else state
 
 
-def _new(district_id: str) -> DistrictState:
-    return DistrictState(district_id, "new", None, None, None, None, 0, None)
-
-
 def _removed(state: DistrictState) -> DistrictState:
     """A district that a person took out: nobody waits for it, and what it published stays."""
     return replace(state, state="removed", nights_since=0, message="Removed. What it published stays.")
 
 
-def _as_of(
-    now: datetime, state: DistrictState, nights: _Nights, district: District | DistrictFileError | None
-) -> DistrictState:
+def _as_of(now: datetime, standing: _Standing, district: District | DistrictFileError | None) -> DistrictState:
     """The state as it is now: the ledger's last night may not be the one that is due.
 
     A district without a file has no schedule any more: of it the ledger's word stands.
     """
+    state = standing.state
     if isinstance(district, DistrictFileError):
         return replace(state, state="misconfigured", message=f"{district}. It has no runs until its file is mended.")
-    if district is not None and state.night is not None and nights.since is not None:
-        without = _without_run(now, state, nights, district)
+    if district is not None and state.night is not None and standing.since is not None:
+        without = _without_run(now, standing, district)
         over = [night for night in without if now > district.deadline_on(night)]
         in_a_row = [night for night in without if night > state.night]
-        is_stuck = state.state == "late" and now > _ends_by(district, state.night, nights.since)
+        is_stuck = state.state == "late" and now > _ends_by(district, state.night, standing.since)
         state = replace(state, nights_since=state.nights_since + len(over))
         if in_a_row:
             state = _not_started(now, state, in_a_row, district)
         elif is_stuck:
             state = _stuck(state, district)
-    if nights.hold and nights.hold[0] != state.delivery and state.state != "same_as_held":
-        state = _with_sentence(state, "Delivery {} of {} still waits for a decision.".format(*nights.hold))
+    if standing.held and standing.held != state.delivery and state.state != "same_as_held":
+        sentence = f"Delivery {standing.held} of {standing.held_night} still waits for a decision."
+        state = _with_sentence(state, sentence)
     return _with_wrong_night(now, _with_pause(now, state, district) if district else state)
 
 
-def _without_run(now: datetime, state: DistrictState, nights: _Nights, district: District) -> list[date]:
+def _without_run(now: datetime, standing: _Standing, district: District) -> list[date]:
     """The nights, the latest first, of which the ledger should know and does not, since the last good one."""
-    after = state.last_good or min(nights.known, default=state.night)
-    return [night for night in district.nights_due(now - STARTS_WITHIN, after=after) if night not in nights.known]
+    after = standing.last_good or min(standing.known, default=standing.night)
+    return [night for night in district.nights_due(now - STARTS_WITHIN, after=after) if night not in standing.known]
 
 
 def _ends_by(district: District, night: date, since: datetime) -> datetime:

@@ -17,7 +17,7 @@ from rollcall.report.next_steps import NEXT_STEPS, NextStep
 from rollcall.report.receipt import FileLine, file_lines
 from rollcall.report.status import state_of
 from rollcall.states import DeliveryState
-from rollcall.warehouse import Connection
+from rollcall.warehouse import Connection, value
 
 NIGHTS_LISTED = 30
 ROWS_SHOWN = 20
@@ -181,12 +181,13 @@ def delivery_to_show(connection: Connection, district_id: str, asked: int | None
         if found.district_id != district_id:
             raise ledger.UnknownDeliveryError(f"{district_id} has no delivery {asked}.")
         return found
-    row = connection.execute(
+    newest = value(
+        connection,
         "select delivery_id from rollcall.delivery where district_id = %s and state <> 'receiving'"
         " order by state = 'held' desc, service_date desc, arrived_at desc limit 1",
         (district_id,),
-    ).fetchone()
-    return ledger.delivery(connection, int(str(row[0]))) if row else None
+    )
+    return None if newest is None else ledger.delivery(connection, newest)
 
 
 def in_full(connection: Connection, delivery: Delivery) -> DeliveryInFull:

@@ -112,8 +112,7 @@ def _matches(search: str, *texts: str) -> bool:
 
 
 def _names(connection: Connection) -> dict[str, str]:
-    rows = connection.execute("select district_id, name from rollcall.district").fetchall()
-    return {str(district): str(name) for district, name in rows}
+    return dict(connection.execute("select district_id, name from rollcall.district").fetchall())
 
 
 def _figures(connection: Connection, last: date) -> dict[str, Figures]:
@@ -142,7 +141,7 @@ def _figures(connection: Connection, last: date) -> dict[str, Figures]:
         """,
         {"first": first, "last": last, "rollback": ROLLBACK},
     ).fetchall()
-    return {str(district): _figures_of(*rest) for district, *rest in rows}
+    return {district: _figures_of(*rest) for district, *rest in rows}
 
 
 def _figures_of(
