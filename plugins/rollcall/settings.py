@@ -44,7 +44,9 @@ class Settings(BaseSettings):
         description="How many MiB stay free where the archive is a local folder; else nothing is taken in.",
     )
     stable_after_seconds: float = Field(
-        default=120, gt=0, description="How long size and mtime must rest before a delivery counts as uploaded."
+        default=120,
+        gt=0,
+        description="How long size and time must stay as they are before a delivery counts as uploaded.",
     )
     poll_interval_seconds: float = Field(default=60, gt=0, description="How often an inbox is looked at.")
     publication_poll_seconds: float = Field(

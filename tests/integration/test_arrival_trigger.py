@@ -97,7 +97,7 @@ def fires(
     return asyncio.run(run())
 
 
-def test_it_fires_when_everything_is_there_and_at_rest(inbox: Path) -> None:
+def test_it_fires_when_everything_is_there_and_stable(inbox: Path) -> None:
     put(inbox, FILES | {"manifest.csv": b"x"})
     event, seconds = fires(20)
     assert event == {"status": "complete", "files": ["manifest.csv", "orgs.csv", "users.csv"]}
@@ -105,7 +105,7 @@ def test_it_fires_when_everything_is_there_and_at_rest(inbox: Path) -> None:
 
 
 def test_what_is_too_much_is_not_waited_for_any_longer(inbox: Path) -> None:
-    """It fires as soon as it is at rest, whether it is complete or not, for `receive` to refuse it."""
+    """It fires as soon as it is stable, whether it is complete or not, for `receive` to refuse it."""
     put(inbox, {"orgs.csv": b""})
     os.truncate(inbox / "orgs.csv", 5 * 1024**3)
     event, seconds = fires(20)
@@ -233,7 +233,7 @@ def test_what_the_trigger_believes_receive_believes_too_and_nothing_is_removed(
 
 
 @pytest.mark.usefixtures("ledger")
-def test_a_manifest_counts_as_it_is_when_it_is_at_rest(inbox: Path) -> None:
+def test_a_manifest_counts_as_it_is_when_it_is_stable(inbox: Path) -> None:
     put(inbox, {"orgs.csv": FILES["orgs.csv"], "manifest.csv": WITH_USERS})
     event, seconds = fires(20, (1.5, lambda: put(inbox, {"manifest.csv": WITHOUT_USERS})), district_id="maple")
     assert event["status"] == "complete"

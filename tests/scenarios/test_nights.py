@@ -545,11 +545,11 @@ class Watch:
         self.world, self.district_id, self.stability, self.clock = world, district_id, Stability(), 0.0
 
     def look(self, seconds_later: float) -> tuple[bool, float]:
-        """Whether the set is complete, and for how long it has been at rest."""
+        """Whether the set is complete, and for how long it has been stable."""
         self.clock += seconds_later
         expected = self.world.district(self.district_id).files
         arrival = assess(asyncio.run(self._listing()), expected)
-        return arrival.is_complete, self.stability.seconds_at_rest(arrival.files, self.clock)
+        return arrival.is_complete, self.stability.seconds_stable(arrival.files, self.clock)
 
     async def _listing(self) -> list[InboxFile]:
         async with self.world.account(self.district_id).connect() as session:
@@ -569,7 +569,7 @@ def uploading(world: World) -> Iterator[tuple[Watch, Delivery]]:
         (world.inbox("uploading") / name).unlink()
 
 
-def test_an_upload_under_way_is_never_a_delivery_at_rest(uploading: tuple[Watch, Delivery]) -> None:
+def test_an_upload_under_way_is_never_a_stable_delivery(uploading: tuple[Watch, Delivery]) -> None:
     watch, delivery = uploading
     total = sum(file.stat().st_size for file in delivery.files)
     watch.world.send("uploading", delivery.files, stop_after_bytes=total - 100)

@@ -1,4 +1,4 @@
-"""What lies in an inbox, seen as a delivery; and for how long it has been at rest."""
+"""What lies in an inbox, seen as a delivery; and for how long it has been stable."""
 
 import pytest
 
@@ -178,9 +178,9 @@ def test_files_are_called_by_the_standards_names(sent: str, canonical: str) -> N
 
 def test_rest_is_counted_from_the_first_look_that_saw_the_same() -> None:
     stability, files = Stability(), listing("orgs.csv", "users.csv")
-    assert stability.seconds_at_rest(files, 1000.0) == 0
-    assert stability.seconds_at_rest(files, 1030.0) == 30
-    assert stability.seconds_at_rest(list(reversed(files)), 1060.0) == 60
+    assert stability.seconds_stable(files, 1000.0) == 0
+    assert stability.seconds_stable(files, 1030.0) == 30
+    assert stability.seconds_stable(list(reversed(files)), 1060.0) == 60
 
 
 @pytest.mark.parametrize(
@@ -194,6 +194,6 @@ def test_rest_is_counted_from_the_first_look_that_saw_the_same() -> None:
 )
 def test_any_change_ends_the_rest(later: list[InboxFile]) -> None:
     stability = Stability()
-    stability.seconds_at_rest(listing("orgs.csv"), 1000.0)
-    assert stability.seconds_at_rest(later, 1030.0) == 0
-    assert stability.seconds_at_rest(later, 1040.0) == 10
+    stability.seconds_stable(listing("orgs.csv"), 1000.0)
+    assert stability.seconds_stable(later, 1030.0) == 0
+    assert stability.seconds_stable(later, 1040.0) == 10

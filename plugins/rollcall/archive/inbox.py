@@ -24,7 +24,7 @@ from rollcall.names import is_text, shown
 from rollcall.sftp import READ_BLOCK_BYTES, READS_IN_FLIGHT, SftpError, patience
 
 CLAIMS = ".rollcall"
-TRIES_UNTIL_AT_REST = 3
+TRIES_UNTIL_STABLE = 3
 CANNOT_RENAME = (asyncssh.SFTPOpUnsupported, asyncssh.SFTPPermissionDenied, asyncssh.SFTPFailure)
 
 
@@ -227,7 +227,7 @@ async def archive_file(
 
     No more is read than the file has when it is looked at: one that grows faster than it is read would never end.
     """
-    for _ in range(TRIES_UNTIL_AT_REST):
+    for _ in range(TRIES_UNTIL_STABLE):
         async with patience():
             before = await session.stat(path)
         size = before.size or 0

@@ -1,1 +1,1 @@
-"""Arrival: when is a delivery complete, at rest, and new?"""
+"""Arrival: when is a delivery complete, stable, and new?"""

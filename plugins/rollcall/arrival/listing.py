@@ -151,13 +151,13 @@ def assess(
 
 
 class Stability:
-    """Watches successive looks at an inbox and says since when it has been at rest."""
+    """Watches successive looks at an inbox and says since when its files are stable: none came, went or changed."""
 
     def __init__(self) -> None:
         self._last: tuple[InboxFile, ...] = ()
         self._since: float = 0.0
 
-    def seconds_at_rest(self, files: Sequence[InboxFile], now: float) -> float:
+    def seconds_stable(self, files: Sequence[InboxFile], now: float) -> float:
         """For how long these files have been seen with these sizes and times.
 
         Args:

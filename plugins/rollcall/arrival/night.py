@@ -113,7 +113,7 @@ def end(district: District, run: NightRun, event: dict[str, Any]) -> Ending:
         WarehouseError: the ledger cannot be asked.
     """
     if event["status"] == "complete":
-        return Ending("success", f"Complete and at rest: {', '.join(event['files'])}.")
+        return Ending("success", f"Complete and stable: {', '.join(event['files'])}.")
     with connect() as connection:
         last_good = last_good_night(connection, district.district_id)
         outcome, message = _what_went_wrong(event, district, run.service_date, last_good)
@@ -144,7 +144,7 @@ def _not_waited_for(district: District, run: NightRun) -> str | None:
 def _deadline(district: District, run: NightRun) -> datetime:
     """Until when a run waits."""
     now = datetime.now(UTC)
-    if run.run_type == STARTED_BY_ARRIVAL:  # it lies there already: time enough to see it at rest
+    if run.run_type == STARTED_BY_ARRIVAL:  # it lies there already: time enough to see it stable
         return now + timedelta(seconds=2 * stable_after(district) + 5 * poll_interval(district))
     if run.wait_seconds is None:
         return max(district.deadline_on(run.service_date), now + SHORTEST_WAIT)

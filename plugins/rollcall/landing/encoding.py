@@ -12,7 +12,7 @@ CODECS: dict[Encoding, str] = {"windows-1252": "cp1252"}
 UNDECODABLE = "\uffff"
 """What stands in the place of bytes that are no character; Unicode keeps it free for such uses."""
 
-AT_REST = (b"", 0)
+BETWEEN_CHARACTERS = (b"", 0)
 """The state of a decoder that waits for the rest of no character."""
 LINE_END = re.compile(rb"\r\n?|\n")
 STRAY = re.compile("[\udc80-\udcff]")
@@ -90,7 +90,7 @@ def _by_counting(block: bytes, source: IO[bytes]) -> Encoding:
     decoder = codecs.getincrementaldecoder("utf-8")(errors="surrogateescape")
     characters = strays = 0
     while block:
-        if not (block.isascii() and decoder.getstate() == AT_REST):
+        if not (block.isascii() and decoder.getstate() == BETWEEN_CHARACTERS):
             text = decoder.decode(block)
             found = len(text) - len(STRAY.sub("", text))
             strays += found
@@ -104,7 +104,7 @@ def _as_utf8(source: IO[bytes], encoding: Encoding) -> Iterator[bytes]:
     mark = codecs.BOM_UTF8.decode()
     first = True
     while block := source.read(BLOCK_BYTES):
-        if encoding == "utf-8" and block.isascii() and decoder.getstate() == AT_REST:
+        if encoding == "utf-8" and block.isascii() and decoder.getstate() == BETWEEN_CHARACTERS:
             yield block
             first = False
             continue

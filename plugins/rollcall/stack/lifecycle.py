@@ -58,7 +58,7 @@ def up(
     Args:
         state_dir: where the stack lives; ``ROLLCALL_STATE_DIR`` by default.
         districts_dir: the folder of the district files; each gets an SFTP account and a connection.
-        stable_after_seconds: how long a file must rest before it counts as uploaded.
+        stable_after_seconds: how long a file must stay as it is before it counts as uploaded.
         poll_interval_seconds: how often an inbox is looked at.
         publication_poll_seconds: how often a run that waits for its publication asks.
         environment: where settings and connections are looked for, in the place of this process's environment.

@@ -8,7 +8,7 @@ from rollcall.districts import District
 
 
 class DeliverySensor(WaitingSensor):
-    """Waits until a district's delivery of the night is complete and at rest.
+    """Waits until a district's delivery of the night is complete and stable.
 
     Fails at once, before anything is written down, when the district cannot have the night. Skips when no delivery is
     expected, passes at once when the run has its delivery already (a cleared run reuses it from the archive), and

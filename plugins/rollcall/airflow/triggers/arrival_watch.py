@@ -29,7 +29,7 @@ LAST_FIRED = "last_fired"
 
 
 class ArrivalWatch(BaseEventTrigger):
-    """Fires for each delivery that is complete and at rest between a night's deadline and the next night.
+    """Fires for each delivery that is complete and stable between a night's deadline and the next night.
 
     Every district has an account of its own, so every watch has a connection of its own: there is no listing that
     several watches could share. The district's file is read at each look; a change needs no restart.
@@ -57,10 +57,10 @@ class ArrivalWatch(BaseEventTrigger):
             is_on = district is not None and district.is_intraday_at(datetime.now(UTC))
             arrival = await self._look(district, lookout) if district and is_on else None
             if arrival is not None and district is not None:
-                at_rest = stability.seconds_at_rest(arrival.files, time.monotonic())
+                seconds = stability.seconds_stable(arrival.files, time.monotonic())
                 is_too_much = excess_of(arrival, district.upload) is not None
                 is_ready = is_too_much or (arrival.is_complete and not arrival.stale)
-                if is_ready and at_rest >= _stable_after(district) and _fingerprint(arrival) != fired:
+                if is_ready and seconds >= _stable_after(district) and _fingerprint(arrival) != fired:
                     fired = _fingerprint(arrival)
                     await self._remember(fired)
                     files = listed(file.name for file in arrival.files)

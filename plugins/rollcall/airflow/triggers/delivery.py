@@ -1,4 +1,4 @@
-"""The sftp provider's trigger, extended: it fires for a complete delivery at rest, not for the first file seen."""
+"""The sftp provider's trigger, extended: it fires for a complete and stable delivery, not for the first file seen."""
 
 import asyncio
 import time
@@ -24,7 +24,7 @@ LONGEST_LOOK_SECONDS = 60
 
 
 class DeliveryTrigger(SFTPTrigger):
-    """Fires once when a district's delivery is complete and at rest, or when its deadline has passed.
+    """Fires once when a district's delivery is complete and stable, or when its deadline has passed.
 
     Args:
         sftp_conn_id: The Airflow connection of the district's account.
@@ -37,7 +37,7 @@ class DeliveryTrigger(SFTPTrigger):
         kept_inbox_of: The district whose inbox is never emptied; blank where it is. What was read already is no
             delivery.
         district_id: The district; blank where no manifest is to be believed.
-        upload: The district's ``UploadLimits`` as a dictionary. What lies there at rest and is more fires at once:
+        upload: The district's ``UploadLimits`` as a dictionary. What is stable and exceeds them fires at once:
             waiting makes it no less.
         path: The inbox; the account's login folder by default.
 
@@ -100,10 +100,10 @@ class DeliveryTrigger(SFTPTrigger):
                 # A lost connection is not the district's failure: look again until the deadline.
                 trouble = type(error).__name__
             is_late = datetime.now(deadline.tzinfo) >= deadline
-            at_rest = (
-                trouble is None and stability.seconds_at_rest(arrival.files, time.monotonic()) >= self.stable_after
+            is_stable = (
+                trouble is None and stability.seconds_stable(arrival.files, time.monotonic()) >= self.stable_after
             )
-            if at_rest and (self._is_ready(arrival) or (is_late and arrival.can_be_judged)):
+            if is_stable and (self._is_ready(arrival) or (is_late and arrival.can_be_judged)):
                 yield TriggerEvent({"status": "complete", "files": listed(file.name for file in arrival.files)})
                 return
             if is_late:
