@@ -118,10 +118,13 @@
 {% endmacro %}
 
 
-{# Whether more than some records begin or end with these sequences. #}
+{# Whether so many records begin or end with these sequences that reading whole tables is quicker than looking up what
+   they touch: more than some, and more than one in fifty of the enrollments, which are most of what is read. #}
 {% macro has_much_changed(sequences) %}
     {%- set query -%}
-        select coalesce(sum(added + changed + removed), 0) > 20000
+        select
+            coalesce(sum(added + changed + removed), 0)
+            > (select greatest(20000, 0.02 * reltuples) from pg_class where oid = '{{ ref('hist_enrollments') }}'::regclass)
         from ({{ sequences }}) as written
         inner join rollcall.delivery
             on written.district_id = delivery.district_id and written.sequence = delivery.accepted_sequence
