@@ -25,9 +25,13 @@ from rollcall.oneroster import FILE_BY_NAME, FILES, File
 from rollcall.published import Publication, history_table, publication_of
 from rollcall.warehouse import Connection, is_there, value
 
-PLANNING = "set local work_mem = '96MB'; set local enable_nestloop = off; set local jit = off"
-"""Deliveries are looked through whole: a nested loop is always a misjudgment. Undone by `AS_EVER`."""
-AS_EVER = "reset work_mem; reset enable_nestloop; reset jit"
+PLANNING = """
+set local work_mem = '96MB'; set local enable_nestloop = off; set local jit = off;
+set local parallel_setup_cost = 0; set local parallel_tuple_cost = 0
+"""
+"""Deliveries are looked through whole: a nested loop is always a misjudgment, and large files are read by several
+processes, which PostgreSQL thinks too dear for what reading a cell costs. Undone by `AS_EVER`."""
+AS_EVER = "reset work_mem; reset enable_nestloop; reset jit; reset parallel_setup_cost; reset parallel_tuple_cost"
 
 NAMED = sql.Identifier("named_by_touched")
 """The temporary table with the rows that name the records which can be otherwise."""
@@ -220,9 +224,9 @@ def _drop(kind: str, relation: sql.Identifier) -> sql.Composed:
 
 
 def _all_is_new(comparison: Comparison, file: File) -> sql.Composed:
-    """A first delivery: all that counts is new. A view, because nothing is to be compared."""
+    """A first delivery: all that counts is new. It is written whole: counting, history and audits read every row."""
     return sql.SQL(
-        "create view {change} as select 'added' as kind, null::integer as valid_from_seq, {school} as school,"
+        "create unlogged table {change} as select 'added' as kind, null::integer as valid_from_seq, {school} as school,"
         " false as has_ended, {row} {accepted} and not delivered.is_to_be_deleted"
     ).format(
         change=comparison.change(file),
