@@ -11,7 +11,7 @@ STAFF_ROLES = ("administrator", "aide", "proctor", "teacher")
 
 
 def counts_of(folder: Path, night: date) -> dict[str, int]:
-    """Rows per mart once the files of a folder are published for a night; torn records do not count.
+    """Rows per mart once the files of a folder are published for a night; ragged records do not count.
 
     Only of the marts that show one night.
     """

@@ -131,11 +131,11 @@ def deliver(
                 f"insert into {schema}.ragged_row values (%s, %s, 'row_ragged', %s)", [line, file, first_cell]
             )
         for name, rows in files.items():
-            torn = sum(1 for file, _, _ in ragged if file == name)
+            count = sum(1 for file, _, _ in ragged if file == name)
             connection.execute(
                 "insert into rollcall.delivery_file (delivery_id, file, sent_name, archive_path, sha256, size_bytes,"
                 " mode, rows_landed, rows_ragged) values (%s, %s, %s, '', '', 0, %s, %s, %s)",
-                [delivery_id, name, f"{name}.csv", (modes or {}).get(name, "bulk"), len(rows) + torn, torn],
+                [delivery_id, name, f"{name}.csv", (modes or {}).get(name, "bulk"), len(rows) + count, count],
             )
     return delivery_id
 

@@ -25,8 +25,8 @@ GOOD = (GIVEN_NAME, MIDDLE_NAME, FAMILY_NAME, E_MAIL, USERNAME, PHONE, BIRTH_DAT
 BAD_ROLE = "planted-wizard"
 BAD_FLAG = "planted-perhaps"
 BAD_BIRTH_DATE = "1907-19-31"
-TORN_CELL = "Plantedfirstcell"
-BAD = (BAD_ROLE, BAD_FLAG, BAD_BIRTH_DATE, TORN_CELL)
+RAGGED_CELL = "Plantedfirstcell"
+BAD = (BAD_ROLE, BAD_FLAG, BAD_BIRTH_DATE, RAGGED_CELL)
 """Values that break a rule."""
 
 FURTHER_COLUMN = "homeroomNotes"
@@ -36,12 +36,12 @@ MARKERS = (*GOOD, *BAD, PASSWORD, "1903, 7, 19", "19030719", "planted")
 """What is searched for, whatever the case; the birth date also as Python and as computers write it."""
 
 
-def plant(folder: Path, *, torn: bool = True) -> None:
+def plant(folder: Path, *, ragged: bool = True) -> None:
     """Plant good and bad values in the first five students of a delivery of loose files.
 
     Args:
         folder: The delivery.
-        torn: Whether users.csv also gets a record with cells too many, whose first cell is a name.
+        ragged: Whether users.csv also gets a record with cells too many, whose first cell is a name.
     """
     users = _Table(folder / "users.csv")
     students = [row for row in users.rows if row["role"] == "student"][:5]
@@ -54,9 +54,9 @@ def plant(folder: Path, *, torn: bool = True) -> None:
     for row in users.rows:
         row[FURTHER_COLUMN] = GIVEN_NAME
     users.write()
-    if torn:
+    if ragged:
         with (folder / "users.csv").open("a", encoding="utf-8", newline="") as stream:
-            stream.write(f"{TORN_CELL},{FAMILY_NAME},{BIRTH_DATE}\r\n")
+            stream.write(f"{RAGGED_CELL},{FAMILY_NAME},{BIRTH_DATE}\r\n")
     people = _Table(folder / "demographics.csv")
     ids = [row["sourcedId"] for row in students]
     for row in people.rows:

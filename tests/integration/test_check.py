@@ -138,8 +138,10 @@ def test_truncated_enrollments_keep_the_whole_lines_and_tell_the_torn_one(folder
     code, verdict = check(folder)
     assert verdict["files"]["enrollments"]["rows"] == lines - 1
     assert verdict["files"]["enrollments"]["rejected"] == 1
-    torn = [found for found in verdict["findings"] if found["code"] == "row_ragged"]
-    assert [(found["file"], found["row"], found["severity"]) for found in torn] == [("enrollments", lines, "critical")]
+    ragged = [found for found in verdict["findings"] if found["code"] == "row_ragged"]
+    assert [(found["file"], found["row"], found["severity"]) for found in ragged] == [
+        ("enrollments", lines, "critical")
+    ]
     assert (code == 0) == (verdict["verdict"] == "accept")
 
 

@@ -258,7 +258,7 @@ def test_law_5_what_the_ledger_does_not_list_stays_set_aside_all_the_same(wareho
 def test_the_bookkeeping_audits_notice_what_they_are_for(warehouse_url: str) -> None:
     """Each is shown a history or a ledger that conform itself would never leave."""
     rows = school_district()
-    for district in ("dup", "ledger", "law5", "torn"):
+    for district in ("dup", "ledger", "law5", "ragged"):
         accept(warehouse_url, district, 1, rows)
     build()
     twice = deepcopy(rows)
@@ -288,9 +288,9 @@ def test_the_bookkeeping_audits_notice_what_they_are_for(warehouse_url: str) -> 
     changed["demographics"].append({"sourced_id": "TCH_994_1000", "sex": "female"})
     accept(warehouse_url, "ledger", 2, changed)
     accept(warehouse_url, "law5", 2, {**rows, "orgs": rows["orgs"][1:]}, no_evidence={"orgs"})
-    torn = deepcopy(rows)
-    torn["demographics"][0]["sourced_id"] = "what stood in the cell before"
-    accept(warehouse_url, "torn", 2, torn, set_aside={("demographics", 2)})
+    ragged = deepcopy(rows)
+    ragged["demographics"][0]["sourced_id"] = "what stood in the cell before"
+    accept(warehouse_url, "ragged", 2, ragged, set_aside={("demographics", 2)})
 
     (outcome,) = build()
 
@@ -298,7 +298,7 @@ def test_the_bookkeeping_audits_notice_what_they_are_for(warehouse_url: str) -> 
         "dup": "every_candidate_row_has_an_origin: 1",
         "ledger": "every_candidate_row_has_an_origin: 1; every_change_is_applied: 1",
         "law5": "every_candidate_row_has_an_origin: 1; every_change_is_applied: 1; removals_are_evident: 1",
-        "torn": "removals_are_evident: 1",
+        "ragged": "removals_are_evident: 1",
     }
 
 

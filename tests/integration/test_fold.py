@@ -93,11 +93,11 @@ def test_users_of_1_1_are_left_as_they_are(warehouse_url: str) -> None:
     assert folded(warehouse_url, delivery_id) == {"1": (None, None)}
 
 
-TORN = [("roles", 9, "R9")]
+RAGGED = [("roles", 9, "R9")]
 
 
 @pytest.mark.parametrize(
-    ("modes", "ragged"), [({"roles": "delta"}, []), ({}, TORN)], ids=["a file of changes", "a file with a torn row"]
+    ("modes", "ragged"), [({"roles": "delta"}, []), ({}, RAGGED)], ids=["a file of changes", "a file with a ragged row"]
 )
 def test_law_5_roles_that_need_not_all_be_there_add_to_what_is_published(
     warehouse_url: str, modes: Mapping[str, str], ragged: Sequence[tuple[str, int, str]]
@@ -190,7 +190,7 @@ def test_folding_twice_changes_nothing(warehouse_url: str) -> None:
     assert query(warehouse_url, where) == before
 
 
-def test_a_torn_role_is_told_where_a_roster_is_published(warehouse_url: str) -> None:
+def test_a_ragged_role_is_told_where_a_roster_is_published(warehouse_url: str) -> None:
     """Roles have no history of their own: no published role has the id that its first cell might be."""
     publish_user(warehouse_url, "1", "teacher", "990")
     files: dict[str, list[Any]] = {"users": [user("1")], "roles": [role(1, "1", "teacher", "990")]}

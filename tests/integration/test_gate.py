@@ -161,7 +161,7 @@ def test_a_header_only_file_counts_as_not_sent(warehouse_url: str) -> None:
     assert found(warehouse_url, delivery_id, "orgs") == {1: {"file_header_only": "warning"}}
 
 
-def test_a_file_of_torn_records_is_not_header_only(warehouse_url: str) -> None:
+def test_a_file_of_ragged_records_is_not_header_only(warehouse_url: str) -> None:
     delivery_id = deliver(warehouse_url, {"orgs": []}, ragged=[("orgs", 2, "990")])
     outcome = gate_file(warehouse_url, delivery_id, "orgs", NO_ROW_MORE)
     assert (outcome.verdict, outcome.findings) == ("hold", {"row_ragged": 1})
@@ -189,15 +189,15 @@ def test_nothing_is_accepted_when_landed_rows_are_gone(warehouse_url: str) -> No
     assert file_row(warehouse_url, delivery_id, "orgs") == (None, None, None)
 
 
-def test_a_torn_record_is_set_aside_and_named_only_if_it_is_known(warehouse_url: str) -> None:
-    """Laws 5 and 7: the first cell of a torn record may be a name."""
+def test_a_ragged_record_is_set_aside_and_named_only_if_it_is_known(warehouse_url: str) -> None:
+    """Laws 5 and 7: the first cell of a ragged record may be a name."""
     publish(warehouse_url, "users", "1002", "1009")
     execute(
         warehouse_url,
         f"update history.hist_users set {ENDED} where source_id = '1009'",
     )
-    torn = [("users", 3, "1002"), ("users", 4, MARKER), ("users", 5, "1009"), ("orgs", 2, "1002")]
-    delivery_id = deliver(warehouse_url, {"users": [good("users")], "orgs": [good("orgs")]}, ragged=torn)
+    ragged = [("users", 3, "1002"), ("users", 4, MARKER), ("users", 5, "1009"), ("orgs", 2, "1002")]
+    delivery_id = deliver(warehouse_url, {"users": [good("users")], "orgs": [good("orgs")]}, ragged=ragged)
 
     outcome = gate_file(warehouse_url, delivery_id, "users", NO_LIMIT)
 
@@ -212,7 +212,7 @@ def test_a_torn_record_is_set_aside_and_named_only_if_it_is_known(warehouse_url:
     assert MARKER not in "".join(ledger(warehouse_url))
 
 
-def test_a_torn_record_before_anything_was_ever_published(warehouse_url: str) -> None:
+def test_a_ragged_record_before_anything_was_ever_published(warehouse_url: str) -> None:
     execute(warehouse_url, "drop table history.hist_users cascade")
     delivery_id = deliver(warehouse_url, {"users": [good("users")]}, ragged=[("users", 3, "1001")])
     gate_file(warehouse_url, delivery_id, "users", NO_LIMIT)
@@ -377,8 +377,8 @@ def test_the_ledger_lists_the_first_rows_of_a_rule_and_all_are_counted_and_set_a
     monkeypatch.setattr(recording, "ROWS_LISTED", 3)
     classes = [good("classes", sourced_id=str(i), title=None, school_sourced_id=None) for i in range(5)]
     enrollments = [good("enrollments", sourced_id=str(i), class_sourced_id="nowhere") for i in range(5)]
-    torn = [("enrollments", 10 + i, "x") for i in range(5)]
-    delivery_id = deliver(warehouse_url, {"classes": classes, "enrollments": enrollments}, ragged=torn)
+    ragged = [("enrollments", 10 + i, "x") for i in range(5)]
+    delivery_id = deliver(warehouse_url, {"classes": classes, "enrollments": enrollments}, ragged=ragged)
 
     outcome = gate_all(warehouse_url, delivery_id)
 
@@ -406,7 +406,7 @@ FLOOD = {
 
 
 def test_a_delivery_of_which_it_is_not_known_what_is_set_aside_is_not_judged(warehouse_url: str) -> None:
-    """A crash of the database takes that along with the landed rows; here there were none: every record is torn."""
+    """A crash of the database takes that along with the landed rows; here there were none: every record is ragged."""
     delivery_id = deliver(warehouse_url, {"orgs": []}, ragged=[("orgs", 2, "x")])
     gate_all(warehouse_url, delivery_id)
     execute(warehouse_url, f"truncate delivery_{delivery_id}.row_set_aside")

@@ -228,7 +228,7 @@ def test_invisible_characters_in_a_header_are_passed_over_and_told(warehouse_url
 
 
 def test_a_header_may_have_empty_cells_at_its_end_and_blank_lines_above(warehouse_url: str) -> None:
-    delivery_id = land_orgs(f"\n \n{HEADER},,\n1,,,Maple,district,,,,\n,,,,,,,,\n2,torn\n")
+    delivery_id = land_orgs(f"\n \n{HEADER},,\n1,,,Maple,district,,,,\n,,,,,,,,\n2,ragged\n")
     assert landed(warehouse_url, delivery_id, "_row, sourced_id") == [(4, "1")]
     assert query(warehouse_url, f"select _row from delivery_{delivery_id}.ragged_row") == [(6,)]
     assert file_row(warehouse_url, delivery_id) == (2, 1, None)
@@ -469,7 +469,7 @@ NOT_ONEROSTER: dict[str, tuple[str, bytes, str, str | None]] = {
     "too many columns": ("orgs", WIDE, "file_too_wide", "It has 10,007; at most 1,000 are read."),
     "all in one line": ("orgs", b"x," * 5000, "file_too_wide", "It has 5,000; at most 1,000 are read."),
     "one long line": ("orgs", b"x" * (2 << 20), "file_line_too_long", None),
-    "a long line below": ("orgs", ORGS.encode() + b"5,torn\n" + b"x" * (3 << 20), "file_line_too_long", None),
+    "a long line below": ("orgs", ORGS.encode() + b"5,ragged\n" + b"x" * (3 << 20), "file_line_too_long", None),
 }
 
 
@@ -477,8 +477,8 @@ def test_law_6_a_cell_over_a_million_lines_is_given_up_and_fills_no_table(wareho
     """Each of its lines is a record that does not fit; what they say is told once."""
     cell = '"' + "abcdefghijk\n" * 1_000_000 + '"'
     delivery_id = land_orgs(ORGS + f"5,{cell},school\n" + "6,Oak,school\n" * 10)
-    assert findings(warehouse_url, delivery_id) == {"file_torn": "critical"}
-    assert details(warehouse_url, delivery_id) == {"file_torn": "The first is on line 4."}
+    assert findings(warehouse_url, delivery_id) == {"file_ragged": "critical"}
+    assert details(warehouse_url, delivery_id) == {"file_ragged": "The first is on line 4."}
     assert query(warehouse_url, f"select count(*) from delivery_{delivery_id}.ragged_row") == [(0,)]
     outcome = gate_file(warehouse_url, delivery_id, "orgs", Limit(percent=100, floor=0))
     assert (outcome.verdict, outcome.rows_set_aside) == ("reject", 0)
@@ -513,8 +513,8 @@ def test_law_7_a_file_without_a_header_is_not_quoted(warehouse_url: str) -> None
     assert "Ann" not in row[0]
 
 
-def test_rows_are_numbered_by_physical_line_and_torn_ones_kept_apart(warehouse_url: str) -> None:
-    content = f'{HEADER}\n1,,,"Maple\nUnited",district,,\n\n2,,,torn\n3,,,Oak,school,,1\n4,,,\0,school,,1\n'
+def test_rows_are_numbered_by_physical_line_and_ragged_ones_kept_apart(warehouse_url: str) -> None:
+    content = f'{HEADER}\n1,,,"Maple\nUnited",district,,\n\n2,,,ragged\n3,,,Oak,school,,1\n4,,,\0,school,,1\n'
     delivery_id = land_orgs(content)
     assert landed(warehouse_url, delivery_id, "_row, sourced_id") == [(2, "1"), (6, "3")]
     assert query(warehouse_url, f"select _row, file, code, first_cell from delivery_{delivery_id}.ragged_row") == [
@@ -525,8 +525,8 @@ def test_rows_are_numbered_by_physical_line_and_torn_ones_kept_apart(warehouse_u
 
 
 def test_more_torn_rows_than_fit_into_a_batch_are_all_kept_apart(warehouse_url: str) -> None:
-    torn = "".join(f"{number},torn\n" for number in range(25_000))
-    delivery_id = land_orgs(f"{HEADER}\n{torn}1,,,Maple,district,,\n")
+    ragged = "".join(f"{number},ragged\n" for number in range(25_000))
+    delivery_id = land_orgs(f"{HEADER}\n{ragged}1,,,Maple,district,,\n")
     for _ in range(2):
         assert file_row(warehouse_url, delivery_id) == (25_001, 25_000, None)
         assert query(
@@ -555,7 +555,7 @@ def test_a_header_alone_is_a_file_of_no_rows(warehouse_url: str) -> None:
 
 
 def test_law_4_landing_twice_gives_the_same_rows_and_findings(warehouse_url: str) -> None:
-    delivery_id = land_orgs("sourcedId,name,type,x\n1,Maple,district,\n2,torn\n")
+    delivery_id = land_orgs("sourcedId,name,type,x\n1,Maple,district,\n2,ragged\n")
     statement = (
         f"select (select array_agg(o::text) from delivery_{delivery_id}.orgs as o),"
         f" (select array_agg(r::text) from delivery_{delivery_id}.ragged_row as r),"

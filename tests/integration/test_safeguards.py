@@ -155,7 +155,7 @@ def test_a_school_with_too_many_rows_set_aside_is_held_where_the_district_is_not
 
 
 def test_law_7_a_school_that_nobody_knows_is_not_named(url: str) -> None:
-    """In a torn record the school may be a name."""
+    """In a ragged record the school may be a name."""
     publish(url, {"orgs": [{"source_id": "994"}]})
     delivery_id = deliver(url, {"users": [*as_sent(users(30)), *as_sent(users(30, school="Ada Lovelace"))]})
     set_aside(url, delivery_id, "users", *range(32, 62))

@@ -84,7 +84,7 @@ class Edit:
 class Slip:
     """Something wrong with what is sent in one night."""
 
-    how: Literal["cell", "twice", "torn", "longer", "blank line", "unknown id"]
+    how: Literal["cell", "twice", "ragged", "longer", "blank line", "unknown id"]
     file: str
     number: int
     choice: int
@@ -269,7 +269,7 @@ def _slipped(table: list[list[str]], slip: Slip) -> list[list[str]]:
         broken = sorted(BROKEN[slip.file].items())
         column, cell = broken[slip.choice % len(broken)]
         row[header.index(column)] = cell
-    elif slip.how == "torn":
+    elif slip.how == "ragged":
         row = row[: max(2, slip.choice % len(row))]
     elif slip.how == "longer":
         row = [*row, "more"]
@@ -305,7 +305,7 @@ _edits = st.builds(
 )
 _slips = st.builds(
     Slip,
-    st.sampled_from(("cell", "cell", "twice", "torn", "longer", "blank line", "unknown id")),
+    st.sampled_from(("cell", "cell", "twice", "ragged", "longer", "blank line", "unknown id")),
     _files,
     _numbers,
     _numbers,

@@ -21,7 +21,7 @@ def with_rows_to_set_aside(folder: Path) -> None:
     student = next(user["sourcedId"] for user in records(folder, "users") if user["role"] == "student")
     rewrite(folder, "users", lambda user: user | ({"role": "wizard"} if user["sourcedId"] == student else {}))
     with (folder / "demographics.csv").open("a") as stream:
-        stream.write(f"{student},torn\r\n")
+        stream.write(f"{student},ragged\r\n")
 
 
 class Twins:

@@ -51,11 +51,11 @@ def with_a_student_whose_role_is_nonsense(folder: Path) -> None:
     rewrite(folder, "users", lambda user: user | nonsense if user["sourcedId"] == student else user)
 
 
-def with_a_torn_record(folder: Path) -> None:
+def with_a_ragged_record(folder: Path) -> None:
     """A demographics record with cells too many: nobody can say for certain whose it is."""
     path = folder / "demographics.csv"
     lines = path.read_bytes().split(b"\r\n")
-    path.write_bytes(b"\r\n".join([lines[0], b"torn," + lines[1] + b",more", *lines[2:]]))
+    path.write_bytes(b"\r\n".join([lines[0], b"ragged," + lines[1] + b",more", *lines[2:]]))
 
 
 def with_a_record_moved_by_a_cell(folder: Path) -> None:
@@ -165,7 +165,7 @@ STORIES: dict[str, tuple[Night, ...]] = {
             1,
             "published",
             shows=1,
-            spoiled=(with_a_student_whose_role_is_nonsense, with_a_torn_record),
+            spoiled=(with_a_student_whose_role_is_nonsense, with_a_ragged_record),
             stands_for=2,
         ),
     ),
@@ -480,7 +480,7 @@ def test_a_torn_record_that_fits_the_header_is_no_evidence_that_anybody_left(sto
 
 
 @only("rows set aside")
-def test_a_torn_record_is_no_evidence_that_anybody_left(story: Story) -> None:
+def test_a_ragged_record_is_no_evidence_that_anybody_left(story: Story) -> None:
     assert set(story.seen[1].changes["removed"].values()) == {0}
 
 

@@ -103,18 +103,18 @@ def test_every_column_that_the_standard_requires_is_asked_for(file: str) -> None
     assert asked == {column.name for column in FILE_BY_NAME[file].columns if column.required}
 
 
-def test_the_gate_knows_every_code_of_a_torn_record() -> None:
+def test_the_gate_knows_every_code_of_a_ragged_record() -> None:
     from rollcall.gate.recording import RAGGED_CODES
     from rollcall.landing.encoding import UNDECODABLE
     from rollcall.landing.header import read_header
     from rollcall.landing.people import MERGED
     from rollcall.landing.records import RaggedRow, RecordReader
 
-    orgs, torn = FILE_BY_NAME["orgs"], list[RaggedRow]()
-    reader = RecordReader(read_header(",".join(column.name for column in orgs.columns).encode(), orgs), torn.append)
+    orgs, ragged = FILE_BY_NAME["orgs"], list[RaggedRow]()
+    reader = RecordReader(read_header(",".join(column.name for column in orgs.columns).encode(), orgs), ragged.append)
     rows = f"990,,,too short\n991,,,nul\0,school,,\n992,,,Zo{UNDECODABLE},school,,\n"
     list(reader.copy_data(iter([rows.encode()])))
-    assert (*(row.code for row in torn), MERGED) == RAGGED_CODES
+    assert (*(row.code for row in ragged), MERGED) == RAGGED_CODES
 
 
 @pytest.mark.parametrize(("suite", "rule"), [(suite, rule) for suite, rule in OF_SUITES if rule.scope == "row"])

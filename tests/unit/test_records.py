@@ -1,4 +1,4 @@
-"""Records with the physical line on which they start, however the file is cut into blocks and whatever is torn."""
+"""Records with the physical line on which they start, however the file is cut into blocks and whatever is ragged."""
 
 import csv
 import io
@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from rollcall.landing import records
 from rollcall.landing.encoding import UNDECODABLE, detect, utf8_blocks
 from rollcall.landing.header import Header, read_header
-from rollcall.landing.records import LineTooLongError, RaggedRow, RecordReader, TornFileError
+from rollcall.landing.records import LineTooLongError, RaggedFileError, RaggedRow, RecordReader
 from rollcall.oneroster import Column, File
 
 THREE = read_header(b"a,b,c", File("x", (Column("a"), Column("b"), Column("c"))))
@@ -25,11 +25,11 @@ Records = list[tuple[int, list[str]]]
 
 def read(blocks: list[bytes], header: Header = THREE) -> tuple[Records, list[tuple[int, str, str]]]:
     """What would land, and what is set aside."""
-    torn: list[RaggedRow] = []
-    reader = RecordReader(header, torn.append)
+    told: list[RaggedRow] = []
+    reader = RecordReader(header, told.append)
     out = b"".join(reader.copy_data(iter(blocks))).decode()
     landed = [(int(row[0]), row[1:]) for row in csv.reader(io.StringIO(out, newline=""))]
-    ragged = [(row.line, row.code, row.first_cell) for row in torn]
+    ragged = [(row.line, row.code, row.first_cell) for row in told]
     assert reader.rows == len(landed) + len(ragged)
     assert reader.ragged == len(ragged)
     return landed, ragged
@@ -64,7 +64,7 @@ CELLS = st.lists(st.text(alphabet=st.sampled_from('xé" ,\n'), max_size=6), min_
 
 
 def end_of(blocks: list[bytes], header: Header = THREE) -> tuple[bool, int | None, str | None] | None:
-    """How a file ends: with a line end or not, in a torn record or not, and with which id."""
+    """How a file ends: with a line end or not, in a ragged record or not, and with which id."""
     reader = RecordReader(header, lambda _: None)
     b"".join(reader.copy_data(iter(blocks)))
     end = reader.end
@@ -87,7 +87,7 @@ def test_whatever_csv_writes_comes_out_the_same_wherever_blocks_end(
     assert [cells for _, cells in landed] == [cells for cells in rows if any(cells)]
 
 
-TORN = b'''1,Ann,x
+RAGGED = b'''1,Ann,x
 2,"B,y
 3,"Cid
 of two lines",z
@@ -107,7 +107,7 @@ n"
 14,"N, O",x'''
 
 
-def test_a_torn_record_costs_no_other_record_wherever_blocks_end() -> None:
+def test_a_ragged_record_costs_no_other_record_wherever_blocks_end() -> None:
     landed = [
         (2, ["1", "Ann", "x"]),
         (4, ["3", "Cid\nof two lines", "z"]),
@@ -119,11 +119,11 @@ def test_a_torn_record_costs_no_other_record_wherever_blocks_end() -> None:
         (19, ["14", "N, O", "x"]),
     ]
     ragged = [(3, "2"), (7, "5"), (10, "7"), (12, "9"), (13, "10"), (17, "12")]
-    for size in range(1, len(TORN) + 1):
-        assert read(blocks_of(TORN, size)) == (landed, [(line, "row_ragged", cell) for line, cell in ragged])
+    for size in range(1, len(RAGGED) + 1):
+        assert read(blocks_of(RAGGED, size)) == (landed, [(line, "row_ragged", cell) for line, cell in ragged])
 
 
-def test_a_torn_record_of_several_lines_costs_its_first_line_only() -> None:
+def test_a_ragged_record_of_several_lines_costs_its_first_line_only() -> None:
     landed, ragged = read([b'1,b,c\n2,"b\n3,b,c\n4"\n5,b,c\n'])
     assert [line for line, _ in landed] == [2, 4, 6]
     assert [line for line, _, _ in ragged] == [3, 5]
@@ -156,7 +156,7 @@ def test_bytes_that_are_no_character_set_their_record_aside() -> None:
     assert ragged == [(3, "row_undecodable", "2")]
 
 
-def test_the_id_of_a_torn_record_is_looked_for_where_the_header_puts_it() -> None:
+def test_the_id_of_a_ragged_record_is_looked_for_where_the_header_puts_it() -> None:
     id_last = read_header(b"name,sourcedId", File("x", (Column("sourcedId"), Column("name"))))
     assert read([b"Oak, 7,990\nOak\n"], id_last)[1] == [(2, "row_ragged", " 7"), (3, "row_ragged", "")]
 
@@ -169,14 +169,14 @@ def test_further_columns_land_as_one_object_without_blank_cells() -> None:
     assert json.loads(landed[1][1][3]) == {"metadata.x": "o, p", "y": "ë"}
 
 
-def test_any_number_of_torn_records_is_told_and_none_is_kept() -> None:
-    torn: list[RaggedRow] = []
-    reader = RecordReader(THREE, torn.append)
+def test_any_number_of_ragged_records_is_told_and_none_is_kept() -> None:
+    ragged: list[RaggedRow] = []
+    reader = RecordReader(THREE, ragged.append)
     for out in reader.copy_data(iter([b"1,2\n" * 1000] * 3)):
         assert out == b""
-        assert len(torn) % 1000 == 0
-        assert torn
-    assert (reader.rows, reader.ragged, len(torn)) == (3000, 3000, 3000)
+        assert len(ragged) % 1000 == 0
+        assert ragged
+    assert (reader.rows, reader.ragged, len(ragged)) == (3000, 3000, 3000)
 
 
 @given(content=st.binary(max_size=300), size=st.integers(1, 64), header=st.sampled_from([THREE, SECOND_IS_SECRET]))
@@ -264,16 +264,18 @@ def test_a_line_longer_than_any_rosters_is_refused(monkeypatch: pytest.MonkeyPat
         read(blocks_of(b"1,2,3\n" + b"x" * 30, 4))
 
 
-@pytest.mark.parametrize(("good", "torn", "gives_up"), [(0, 11, True), (11, 11, False), (10, 11, True), (0, 10, False)])
-def test_reading_is_given_up_where_most_records_are_torn_and_they_are_many(
-    monkeypatch: pytest.MonkeyPatch, good: int, torn: int, gives_up: bool
+@pytest.mark.parametrize(
+    ("good", "ragged", "gives_up"), [(0, 11, True), (11, 11, False), (10, 11, True), (0, 10, False)]
+)
+def test_reading_is_given_up_where_most_records_are_ragged_and_they_are_many(
+    monkeypatch: pytest.MonkeyPatch, good: int, ragged: int, gives_up: bool
 ) -> None:
-    monkeypatch.setattr(records, "TORN_ROWS_IN_DOUBT", 10)
-    content = b"1,2,3\n" * good + b"torn\n" * torn
+    monkeypatch.setattr(records, "RAGGED_ROWS_IN_DOUBT", 10)
+    content = b"1,2,3\n" * good + b"ragged\n" * ragged
     if not gives_up:
-        assert len(read([content])[1]) == torn
+        assert len(read([content])[1]) == ragged
         return
-    with pytest.raises(TornFileError) as caught:
+    with pytest.raises(RaggedFileError) as caught:
         read([content])
     assert caught.value.first_line == 2 + good
 
@@ -293,8 +295,8 @@ def test_a_quotation_mark_that_nothing_closes_is_given_up_at_the_longest_record(
     monkeypatch.setattr(records, "LONGEST_RECORD_BYTES", 10_000)
     before = csv.field_size_limit(10_000)
     lines = b"".join(b"%d,b,c\n" % number for number in range(10_000))
-    torn: list[RaggedRow] = []
-    reader = RecordReader(THREE, torn.append)
+    ragged: list[RaggedRow] = []
+    reader = RecordReader(THREE, ragged.append)
     given: list[int] = []
     landed = 0
     for out in reader.copy_data(iter(blocks_of(b'a,b,"c\n' + lines, 1000))):
@@ -302,5 +304,5 @@ def test_a_quotation_mark_that_nothing_closes_is_given_up_at_the_longest_record(
         given.append(landed)
     csv.field_size_limit(before)
     assert landed == 10_000
-    assert [row.line for row in torn] == [2]
+    assert [row.line for row in ragged] == [2]
     assert given[-10] > 5_000, "the file was kept in memory to its end"

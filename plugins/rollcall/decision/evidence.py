@@ -18,7 +18,7 @@ def names_all_it_has(sent: DeliveryFile) -> bool:
 def has_doubtful_rows(connection: Connection, sent: DeliveryFile) -> bool:
     """Whether rows of a file were set aside that cannot be told by their sourcedId.
 
-    Such a row has no id, or one that readers do not see: the cells of a torn record may have moved, and what stands
+    Such a row has no id, or one that readers do not see: the cells of a ragged record may have moved, and what stands
     where the id should be is something else. The record that it meant may be any of those that the file does not name.
     A copy of a row that was taken is not in doubt. Where a crash of the database took along which rows they are, all
     are in doubt.

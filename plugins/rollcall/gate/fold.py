@@ -116,7 +116,7 @@ def fold_roles(warehouse_url: str, delivery_id: int) -> None:
     """Fill each landed user's role and schools from the delivery's roles, where users.csv does not say them.
 
     All organizations in which a person has a role are the person's; the primary role is the person's role. A file that
-    need not name every role (a delta, one without records, one with torn rows) adds to what is published. Done twice,
+    need not name every role (a delta, one without records, one with ragged rows) adds to what is published. Done twice,
     it changes nothing.
 
     Args:
@@ -132,8 +132,8 @@ def fold_roles(warehouse_url: str, delivery_id: int) -> None:
         roles, users = landed.get(ROLES.name), landed.get("users")
         if roles is None or users is None or roles.rejected or users.rejected:
             return
-        torn = value(connection, "select exists (select from ragged_row where file = %s)", (ROLES.name,))
-        is_whole = _is_whole(roles) and not torn
+        ragged = value(connection, "select exists (select from ragged_row where file = %s)", (ROLES.name,))
+        is_whole = _is_whole(roles) and not ragged
         delivery = ledger.delivery(connection, delivery_id)
         folded = connection.execute(
             sql.SQL(FOLD).format(

@@ -66,7 +66,7 @@ NAMES: dict[str, str] = {
     "file_empty": "an empty file",
     "file_unreadable": "unknown",
     "file_line_too_long": "not lines of text",
-    "file_torn": "torn",
+    "file_ragged": "ragged",
 }
 """What each code calls the format."""
 

@@ -17,7 +17,7 @@ from rollcall.landing.header import Header, read_header
 from rollcall.landing.header_findings import header_findings
 from rollcall.landing.people import merge_rows_per_school
 from rollcall.landing.ragged import clear_ragged_rows, ragged_rows, ragged_table
-from rollcall.landing.records import FileEnd, LineTooLongError, RecordReader, TornFileError, first_line
+from rollcall.landing.records import FileEnd, LineTooLongError, RaggedFileError, RecordReader, first_line
 from rollcall.landing.schema import clear_set_aside, make_schema
 from rollcall.landing.typed import make_typed
 from rollcall.ledger import Delivery, DeliveryFile
@@ -140,15 +140,15 @@ def _land(landing: Landing, archive: Archive) -> None:
             if header:
                 _copy(landing, header, itertools.chain([rest], blocks))
                 _tidy(landing, [column for column, _ in header.positions])
-        except (LineTooLongError, TornFileError) as error:
+        except (LineTooLongError, RaggedFileError) as error:
             clear_ragged_rows(landing.connection, landing.delivery, landing.file)
             landing.refuse(_beyond_use(error))
 
 
-def _beyond_use(error: LineTooLongError | TornFileError) -> Finding:
+def _beyond_use(error: LineTooLongError | RaggedFileError) -> Finding:
     """Why reading was given up."""
-    if isinstance(error, TornFileError):
-        return Finding("file_torn", detail=f"The first is on line {error.first_line:,}.")
+    if isinstance(error, RaggedFileError):
+        return Finding("file_ragged", detail=f"The first is on line {error.first_line:,}.")
     return Finding("file_line_too_long")
 
 

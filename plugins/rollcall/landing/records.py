@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 LONGEST_RECORD_BYTES = 1024 * 1024
 """A roster's record has some hundred bytes; what is longer is held in memory until its end is found."""
-TORN_ROWS_IN_DOUBT = 100_000
+RAGGED_ROWS_IN_DOUBT = 100_000
 """So many records that do not fit, and more than those that do, are no roster with mistakes."""
 MARK = UNDECODABLE.encode()
 LONGEST_ID = 255
@@ -33,7 +33,7 @@ class LineTooLongError(Exception):
     """A line is longer than any roster's: the file is not lines of text, or its line ends are lost."""
 
 
-class TornFileError(Exception):
+class RaggedFileError(Exception):
     """Most records do not fit the header.
 
     Attributes:
@@ -114,7 +114,7 @@ class RecordReader:
         self._line = header.line  # the last physical line that was consumed
         self._blank = b"," * (header.width - 1)
         self._is_suspicious = False  # whether the lines at hand hold a byte that no cell may hold
-        self._first_torn = 0
+        self._first_ragged = 0
         self._set_aside_last = 0  # the line of the record read last, if it was set aside
         self._never_closed = 0  # the line whose quotation marks nothing below closes, if no record below it fits
         self.rows = 0
@@ -142,7 +142,7 @@ class RecordReader:
 
         Raises:
             LineTooLongError: a line is longer than any roster's.
-            TornFileError: most records do not fit; there may be millions more.
+            RaggedFileError: most records do not fit; there may be millions more.
         """
         rest, is_open = b"", False
         for block in blocks:
@@ -213,7 +213,7 @@ class RecordReader:
     def _parse_from(
         self, texts: list[str], position: int, writer: "_csv.Writer", *, more_may_come: bool
     ) -> tuple[int, bool]:
-        """Parse records from a line on, until one is torn, or is still inside quotation marks at the end.
+        """Parse records from a line on, until one is ragged, or is still inside quotation marks at the end.
 
         Returns:
             The line to go on with, and whether it starts a record that may go on below these lines.
@@ -275,9 +275,9 @@ class RecordReader:
         first_cell = cells[place] if place < len(cells) else ""
         self.rows += 1
         self.ragged += 1
-        self._first_torn = self._first_torn or line
-        if self.ragged > TORN_ROWS_IN_DOUBT and self.ragged * 2 > self.rows:
-            raise TornFileError(self._first_torn)
+        self._first_ragged = self._first_ragged or line
+        if self.ragged > RAGGED_ROWS_IN_DOUBT and self.ragged * 2 > self.rows:
+            raise RaggedFileError(self._first_ragged)
         self._tell(RaggedRow(line, code, first_cell.replace("\0", "")))
 
 
