@@ -143,7 +143,8 @@ select
 from student
 """
 
-# A student has seven or eight classes; one place in twenty has ended, one in three hundred was left and taken again.
+# A student has seven or eight classes: one of the next grade, the others of the own, each of which has a twelfth of the
+# school's. One place in twenty has ended, one in three hundred was left and taken again.
 _ENROLLMENTS = """
 insert into history.hist_enrollments (
     district_id, school_year, source_id, valid_from_seq, row_hash, class_source_id, school_source_id, user_source_id,
@@ -170,8 +171,10 @@ from student
 cross join lateral (
     select
         student.number * 10 + period as number,
-        1 + (student.number * 11 + period * 37) %% (student.size * 73 / 270) as class
-    from generate_series(1, 7 + (student.number %% 4 = 0)::integer) as period
+        1 + (student.number + (period = 7)::integer) %% 12 * grade.classes
+        + (student.number / 12 + period * grade.classes / 8) %% grade.classes as class
+    from (select student.size * 73 / 270 / 12 as classes) as grade
+    cross join generate_series(1, 7 + (student.number %% 4 = 0)::integer) as period
 ) as place
 cross join lateral (
     select 'a' as suffix

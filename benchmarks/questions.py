@@ -19,7 +19,9 @@ from benchmarks.made import make_district
 from benchmarks.night import conform
 from benchmarks.processes import Task, run
 from benchmarks.stack import BenchStack, bench_stack
+from rollcall.readers import add_reader, grant
 from rollcall.settings import PROJECT_ROOT
+from rollcall.who import person
 from simulator.profile import Profile
 
 LARGE = "large"
@@ -34,10 +36,6 @@ _ROSTER_QUESTIONS = {
     "all rosters counted": "select count(*) from {schema}.roster",
     "largest school": "select * from {schema}.roster where district_id = 'large' and school_source_id = 'school-10'",
 }
-_LOGIN = """
-create role {name} login password '{password}' in role roster_restricted_reader;
-insert into rollcall.reader_district (reader, district_id, granted_by) values ('{name}', {district}, 'benchmark')
-"""
 _PLAIN = "create table plain.{mart} as select * from {schema}.{mart}; analyze plain.{mart}"
 
 
@@ -102,8 +100,8 @@ def _prepare(stack: BenchStack) -> None:
             owner.execute(_PLAIN.format(schema=schema, mart=mart))
         owner.execute("create index on plain.roster (district_id, school_source_id)")
         for who, district in LOGINS.items():
-            granted = f"'{district}'" if district else "null"
-            owner.execute(_LOGIN.format(name=_login(who), password=PASSWORD, district=granted))
+            add_reader(owner, _login(who), restricted=True, by=person("benchmark"), password=PASSWORD)
+            grant(owner, _login(who), [district] if district else None, by=person("benchmark"))
             owner.execute(f"grant usage on schema plain to {_login(who)}")
             owner.execute(f"grant select on all tables in schema plain to {_login(who)}")
 

@@ -12,30 +12,33 @@
 {# The condition that a version of a history model, by its alias, belongs to the publication in `publications`: for a
    mart that joins several models, and should ask the pointer once. `beside` is the alias that the version is joined to
    by an id, where that is not `publications` itself: in an outer or anti join PostgreSQL looks rows up by the columns of
-   that one alone.
-
-   The second line says `valid_from_seq <= sequence`. PostgreSQL takes every such comparison of two columns for one
-   that lets a third of the rows through; over the models of a mart that adds up to plans for a hundredth of the rows.
-   Of `<>` it knows that nearly all pass, which here is the truth. #}
+   that one alone. #}
 {% macro published_in(version, beside='publications') -%}
     {{ beside }}.district_id = {{ version }}.district_id
-    and greatest({{ version }}.valid_from_seq, publications.sequence + 1) <> {{ version }}.valid_from_seq
+    and {{ version }}.valid_from_seq {{ at_most() }} publications.sequence
     and ({{ version }}.valid_to_seq is null or publications.sequence < {{ version }}.valid_to_seq)
 {%- endmacro %}
 
 
-{# Whether an enrollment counts on the effective date of `publications`. Its begin is the first day; whether its end is
-   the last day or the day after it is the habit of the district. Where there is no date, nothing begins or ends.
+{# `<=` between two columns, of which PostgreSQL's planner knows that it is true of nearly every row. #}
+{% macro at_most() -%}
+    operator(rollcall.<=)
+{%- endmacro %}
 
-   Said like `valid_from_seq <= sequence` in `published_in`, and for the same reason: nearly every enrollment counts. #}
+
+{# Whether an enrollment counts on the effective date of `publications`. Its begin is the first day; whether its end is
+   the last day or the day after it is the habit of the district. Where there is no date, nothing begins or ends. #}
 {% macro is_active(enrollment) -%}
     (
-        greatest({{ enrollment }}.begin_date, publications.effective_date + 1)
-        is distinct from {{ enrollment }}.begin_date
-        and least(
-            {{ enrollment }}.end_date,
-            publications.effective_date - (publications.enrollment_end_date = 'inclusive')::integer
-        ) is distinct from {{ enrollment }}.end_date
+        (
+            {{ enrollment }}.begin_date is null
+            or {{ enrollment }}.begin_date {{ at_most() }} publications.effective_date
+        )
+        and (
+            {{ enrollment }}.end_date is null
+            or publications.effective_date + (publications.enrollment_end_date = 'exclusive')::integer
+            {{ at_most() }} {{ enrollment }}.end_date
+        )
     )
 {%- endmacro %}
 
@@ -52,13 +55,12 @@
 {%- endmacro %}
 
 
-{# The row of a class in `publications`, by the alias of `hist_class_details`: that with `counts_from <= effective_date`,
-   `effective_date < counts_until`, and the publication's habit or any. Said so that PostgreSQL knows that nearly every
-   row passes. #}
+{# The row of a class in `publications`, by the alias of `hist_class_details`: that of the day, and of the publication's
+   habit or any. `<>` rather than a list of two: of that, too, PostgreSQL knows that nearly every row passes. #}
 {% macro details_of_the_day(class, beside='publications') -%}
     {{ published_in(class, beside) }}
-    and greatest({{ class }}.counts_from, publications.effective_date + 1) <> {{ class }}.counts_from
-    and least({{ class }}.counts_until, publications.effective_date) <> {{ class }}.counts_until
+    and {{ class }}.counts_from {{ at_most() }} publications.effective_date
+    and publications.effective_date + 1 {{ at_most() }} {{ class }}.counts_until
     and {{ class }}.enrollment_end_date
     <> case publications.enrollment_end_date when 'inclusive' then 'exclusive' else 'inclusive' end
 {%- endmacro %}

@@ -17,6 +17,14 @@ READER: Final = "roster_reader"
 RESTRICTED_READER: Final = "roster_restricted_reader"
 NO_PERSON: Final = (READER, RESTRICTED_READER, "roster_exporter", "roster_restricted_exporter")
 """Roles that read the marts and are nobody's login."""
+PLANS: Final = {
+    # The planner knows nothing of how districts differ in size (law 6), and takes a large one for a small one: merging
+    # by an index then looks cheap, and goes through the table in the index's order.
+    "enable_mergejoin": "off",
+    # An index of any size is read by several workers: the smallest, not the largest, is then the cheapest.
+    "min_parallel_index_scan_size": "64kB",
+}
+"""How readers' queries are planned."""
 
 
 class ReaderError(Exception):
@@ -96,7 +104,7 @@ def add_reader(connection: Connection, name: str, *, restricted: bool, by: Perso
 
 
 def limit_readers(connection: Connection) -> list[str]:
-    """Give every reader's login the limits of the settings: sessions begin with them, and may set their own.
+    """Give every reader's login the settings' limits, and `PLANS`: sessions begin with them, and may set their own.
 
     Args:
         connection: A transaction of a login that may create roles.
@@ -117,14 +125,14 @@ def limit_readers(connection: Connection) -> list[str]:
 def _limit(connection: Connection, name: str) -> None:
     """One idle transaction stops a deploy, and one endless query keeps what was removed from being cleared away."""
     limits = {
-        "statement_timeout": settings().reader_statement_timeout_seconds,
-        "idle_in_transaction_session_timeout": settings().reader_idle_in_transaction_seconds,
-        "lock_timeout": settings().reader_lock_timeout_seconds,
+        "statement_timeout": f"{settings().reader_statement_timeout_seconds}s",
+        "idle_in_transaction_session_timeout": f"{settings().reader_idle_in_transaction_seconds}s",
+        "lock_timeout": f"{settings().reader_lock_timeout_seconds}s",
     }
-    for parameter, seconds in limits.items():
+    for parameter, value in (limits | PLANS).items():
         connection.execute(
             sql.SQL("alter role {} set {} = {}").format(
-                sql.Identifier(name), sql.Identifier(parameter), sql.Literal(f"{seconds}s")
+                sql.Identifier(name), sql.Identifier(parameter), sql.Literal(value)
             )
         )
 

@@ -295,6 +295,28 @@ def told(session: psycopg.Connection[Any], question: str, guess: str, district: 
     return [{name: value for name, value in node.items() if "'::text" not in str(value)} for node in nodes]
 
 
+READ_BY_WORKERS = (
+    "roster.dim_class",
+    "roster.dim_staff",
+    "roster.dim_student",
+    "roster.fct_enrollment",
+    "roster.fct_teaching",
+    "roster.roster",
+)
+"""Those that whole districts are counted by."""
+
+
+@pytest.mark.parametrize("night", ["", str(FIRST_NIGHT)], ids=["now", "as of a night"])
+def test_parallel_workers_read_the_marts_with_their_pointer(url: str, night: str) -> None:
+    """PostgreSQL has a worker run whatever a worker may: a plan that none may run has no `Gather`."""
+    with psycopg.connect(make_conninfo(url, user="ada"), autocommit=True) as session:
+        session.execute("set debug_parallel_query = on")
+        session.execute("select set_config('roster.as_of', %s, false)", [night])
+        for mart in READ_BY_WORKERS:
+            ((plan,),) = session.execute(f"explain (format json) select count(*) from {mart}").fetchall()
+            assert "Gather" in str(plan), mart
+
+
 def test_the_planner_keeps_no_value_of_a_district(url: str) -> None:
     """By the catalog, so that a new column is covered the day that it is made."""
     execute(url, "analyze")

@@ -18,7 +18,7 @@ from rollcall.settings import working_on
 from rollcall.warehouse import connect
 from rollcall.who import Person
 
-LIMITS = ("statement_timeout", "idle_in_transaction_session_timeout", "lock_timeout")
+LIMITS = ("statement_timeout", "idle_in_transaction_session_timeout", "lock_timeout", "enable_mergejoin")
 
 
 @pytest.fixture
@@ -82,10 +82,10 @@ def test_readers_begin_with_the_limits_of_the_settings(warehouse_url: str, reade
     def limits() -> list[str]:
         return [query(reader_url, f"show {limit}")[0][0] for limit in LIMITS]
 
-    assert limits() == ["15min", "5min", "30s"]
+    assert limits() == ["15min", "5min", "30s", "off"]
     with working_on(reader_statement_timeout_seconds=0, reader_idle_in_transaction_seconds=1):
         deploy()
-    assert limits() == ["0", "1s", "30s"]
+    assert limits() == ["0", "1s", "30s", "off"]
     with psycopg.connect(reader_url) as session:
         session.execute("select from roster.dim_course")
         while query(warehouse_url, "select from pg_stat_activity where pid = %s", session.info.backend_pid):

@@ -149,13 +149,14 @@ def co_taught_classes(nights: Nights) -> Answer:
 def teachers_loads(nights: Nights) -> Answer:
     answer = []
     for night in nights[LAST_NIGHT]:
-        loads = defaultdict(list)
+        classes = Counter(night.primary_teacher_of(class_id) for class_id in night.classes)
+        students = defaultdict(set)
         for class_id, student in night.places:
-            loads[night.primary_teacher_of(class_id)].append((class_id, student))
-        for teacher, places in loads.items():
+            students[night.primary_teacher_of(class_id)].add(student)
+        for teacher, taught in students.items():
             if teacher:
                 name = (night.teachers[teacher]["family_name"], night.teachers[teacher]["given_name"])
-                answer.append((night.district_id, *name, *(len(set(each)) for each in zip(*places, strict=True))))
+                answer.append((night.district_id, *name, classes[teacher], len(taught)))
     return answer
 
 
@@ -190,10 +191,9 @@ def joiners_and_leavers(nights: Nights) -> Answer:
 def census_day(nights: Nights) -> Answer:
     answer: Answer = []
     for night in nights[CENSUS_DAY]:
-        students = defaultdict(set)
-        for class_id, student in night.places:
-            students[night.school_name(class_id), night.students[student]["grades"]].add(student)
-        answer += [(night.district_id, *key, len(each)) for key, each in students.items()]
+        for school, row in night.schools.items():
+            grades = Counter(night.students[student]["grades"] for student in _members(night, school))
+            answer += [(night.district_id, row["name"], *count) for count in grades.items()]
     return answer
 
 
