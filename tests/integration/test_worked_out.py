@@ -11,7 +11,7 @@ from helpers.defined import differences
 from helpers.deliveries import FIRST_NIGHT, accept, execute, query, reland_nothing
 from helpers.schools import Rows, record, school_district, without
 
-from rollcall.conform import conform, deploy, roll_back
+from rollcall.conform import BuildImpossibleError, conform, deploy, roll_back
 from rollcall.conform.history import WORKED_OUT_TABLES
 from rollcall.pointer import move_effective_date
 from rollcall.who import Person
@@ -88,6 +88,14 @@ NIGHTS: tuple[tuple[Callable[[Rows], None], ...], ...] = (
 )
 
 
+KILL_IN_THE_FOURTH_NIGHT = """
+    create function rollcall.kill() returns trigger language plpgsql security definer as
+    'begin perform pg_terminate_backend(pg_backend_pid()); return old; end';
+    create trigger kill before delete on rollcall.history_to_fill
+    for each row when (old.sequence = 4) execute function rollcall.kill();
+"""
+
+
 def build() -> None:
     (outcome,) = conform(reland=reland_nothing)
     assert outcome.published == sorted(DISTRICTS)
@@ -129,7 +137,9 @@ def test_a_night_writes_what_it_changes(published_url: str) -> None:
     assert [query(published_url, written, sequence) for sequence in (2, 7)] == [[(2,)], [(0,)]]
 
 
-def test_a_deploy_makes_up_for_what_an_older_version_published(published_url: str, state_dir: Any) -> None:
+def test_law_04_a_deploy_that_is_killed_making_up_for_older_nights_goes_on_where_it_was(
+    published_url: str, state_dir: Any
+) -> None:
     before = {table: _content(published_url, table) for table in WORKED_OUT_TABLES}
     for table in WORKED_OUT_TABLES:
         execute(published_url, f"truncate {table}")
@@ -139,8 +149,14 @@ def test_a_deploy_makes_up_for_what_an_older_version_published(published_url: st
             " select distinct %s, district_id, sequence from rollcall.publication_event",
             table.removeprefix("history."),
         )
+    execute(published_url, KILL_IN_THE_FOURTH_NIGHT)
+    with pytest.raises(BuildImpossibleError):
+        deploy()
+    execute(published_url, "drop function rollcall.kill() cascade")
+    left = "select model, district_id, min(sequence) from rollcall.history_to_fill group by 1, 2 order by 1, 2"
+    assert query(published_url, left)[:2] == [("hist_class_details", "lake", 4), ("hist_class_details", "oak", 4)]
     deploy()
-    assert query(published_url, "select * from rollcall.history_to_fill") == []
+    assert query(published_url, left) == []
     assert {table: _content(published_url, table) for table in WORKED_OUT_TABLES} == before
 
 

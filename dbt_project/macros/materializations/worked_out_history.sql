@@ -1,7 +1,7 @@
 {# Versions of what is worked out from other history: counted in the same sequences, undone, gone back to and read as of a
    night by the same means. The model's macro (`meta: macro`) says how the rows of some units (`meta: unit`), a class for
    instance, are to be; what is open of these units and is not so is ended, what is so and not open is begun, in one
-   transaction. An older warehouse's sequences, which wait in the ledger, are made up for first, oldest first. #}
+   transaction. An older warehouse's sequences, which wait in the ledger, are made up for first. #}
 {% materialization worked_out_history, adapter='postgres' %}
     {%- set target_relation = this.incorporate(type='table') -%}
     {{ run_hooks(pre_hooks, inside_transaction=True) }}
@@ -21,38 +21,34 @@
 {% endmaterialization %}
 
 
-{# Works off the list `rollcall.history_to_fill`: of each district the oldest sequence, until none is left. It is one
-   transaction with the rest: after a crash the list is as it was, and the next deploy or build begins again. #}
+{# Works off the list `rollcall.history_to_fill`, each sequence of a district in a transaction of its own: after a crash
+   the next deploy or build goes on with what is left. #}
 {% macro make_up_for_history(history) %}
-    {%- set oldest -%}
-        select
-            district_id,
-            min(sequence) as sequence
-        from rollcall.history_to_fill
-        where model = '{{ this.name }}'
-        group by district_id
-    {%- endset -%}
-    {%- set sequences -%}
-        select
-            waiting.district_id,
-            waiting.sequence,
-            delivery.service_date as night
-        from ({{ oldest }}) as waiting
-        inner join rollcall.delivery
-            on waiting.district_id = delivery.district_id and waiting.sequence = delivery.accepted_sequence
-    {%- endset -%}
-    {%- set steps = run_query(
-        "select count(distinct sequence) as most from rollcall.history_to_fill where model = '" ~ this.name ~ "'"
-        ~ " group by district_id order by 1 desc limit 1"
+    {%- set parts = run_query(
+        "select district_id, sequence from rollcall.history_to_fill where model = '" ~ this.name
+        ~ "' order by sequence, district_id"
     ).rows -%}
-    {%- for step in range(steps[0].most if steps else 0) -%}
-        {%- set are_first = run_query('select bool_and(sequence = 1) from (' ~ oldest ~ ') as waiting').rows[0][0] -%}
-        {%- set rows = context[config.get('meta').macro](sequences, whole=are_first) -%}
-        {%- do write_worked_out(history, sequences, rows) -%}
-        {%- do run_query(
-            "delete from rollcall.history_to_fill where model = '" ~ this.name
-            ~ "' and (district_id, sequence) in (" ~ oldest ~ ")"
-        ) -%}
+    {%- for waiting in parts -%}
+        {%- set night -%}
+            select
+                district_id,
+                accepted_sequence as sequence,
+                service_date as night
+            from rollcall.delivery
+            where district_id = '{{ waiting.district_id }}' and accepted_sequence = {{ waiting.sequence }}
+        {%- endset -%}
+        {%- set rows = context[config.get('meta').macro](night, whole=waiting.sequence == 1) -%}
+        {%- do write_worked_out(history, night, rows) -%}
+        {%- set done -%}
+            delete from rollcall.history_to_fill
+            where
+                model = '{{ this.name }}'
+                and district_id = '{{ waiting.district_id }}'
+                and sequence = {{ waiting.sequence }};
+            commit;
+            begin
+        {%- endset -%}
+        {%- do run_query(done) -%}
     {%- endfor -%}
 {% endmacro %}
 
