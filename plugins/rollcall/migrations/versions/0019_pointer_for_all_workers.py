@@ -5,9 +5,9 @@ from alembic import op
 revision = "0019"
 down_revision = "0018"
 
-# Of a comparison of two columns PostgreSQL assumes that a third of the rows passes. Of a version's first sequence, and of
-# the days between which something counts, nearly all do; over the models of a mart that adds up to plans for a hundredth
-# of the rows. These compare as `<=` does, and are estimated as `not like` is: 199 of 200 pass.
+# Of a comparison of two columns PostgreSQL assumes that a third of the rows passes. Of a version's first sequence, and
+# of the days between which something counts, nearly all do; over the models of a mart that adds up to plans for a
+# hundredth of the rows. These compare as `<=` does, and are estimated as `not like` is: 199 of 200 pass.
 NEARLY_ALWAYS = """
 create operator rollcall.<= (
     function = int4le, leftarg = integer, rightarg = integer, negator = operator(rollcall.>),
