@@ -186,6 +186,50 @@ def test_a_first_delivery_is_held_where_the_district_says_so(url: str) -> None:
     assert hold(url, delivery_id).sentences == ("This is the district's first delivery: a person releases it.",)
 
 
+def first_export(url: str, *, enrolled: int, with_grades: bool = True) -> int:
+    """A first delivery of a school with 200 students and 10 teachers, of whom so many students are in classes."""
+    delivery_id = deliver(url, None)
+    students, teachers = [f"s{number}" for number in range(200)], [f"t{number}" for number in range(10)]
+    grades = "07" if with_grades else None
+    send(url, delivery_id, "orgs", [{"sourced_id": "990", "type": "school"}])
+    people = [{"sourced_id": each, "role": "student", "grades": grades} for each in students]
+    people += [{"sourced_id": each, "role": "teacher", "email": f"{each}@maple.example"} for each in teachers]
+    send(url, delivery_id, "users", people)
+    send(url, delivery_id, "classes", [{"sourced_id": f"c{number}"} for number in range(10)])
+    places = [
+        {"sourced_id": f"e{number}-{period}", "user_sourced_id": student, "role": "student",
+         "class_sourced_id": f"c{(number + period) % 10}"}
+        for number, student in enumerate(students[:enrolled]) for period in range(2)
+    ]  # fmt: skip
+    places += [
+        {"sourced_id": f"e-{each}", "user_sourced_id": each, "role": "teacher", "class_sourced_id": f"c{each[1:]}"}
+        for each in teachers
+    ]
+    send(url, delivery_id, "enrollments", places)
+    return delivery_id
+
+
+def test_a_first_delivery_is_welcomed_with_what_it_holds(url: str) -> None:
+    delivery_id = first_export(url, enrolled=200)
+    assert decide(district(first_delivery="hold"), delivery_id).verdict == "hold"
+    assert hold(url, delivery_id).sentences == (
+        "This is the district's first delivery: a person releases it. Schools: 1; students: 200; teachers: 10; "
+        "classes: 10.",
+    )
+
+
+def test_a_first_delivery_names_what_is_not_as_elsewhere_and_what_to_look_at(url: str) -> None:
+    delivery_id = first_export(url, enrolled=20, with_grades=False)
+    send(url, delivery_id, "demographics", [{"sourced_id": "s1"}])
+    decide(district(first_delivery="hold"), delivery_id)
+    assert hold(url, delivery_id).sentences[1:] == (
+        "users.csv: 0 of 200 students have a grade; at least 95% are ordinary. Is the grade exported?",
+        "enrollments.csv: 20 of 200 students are in a class; at least 90% are ordinary. Is scheduling done?",
+        "demographics.csv: 1 of 200 students have a row; at least 95% are ordinary. Is the file exported for every "
+        "school?",
+    )
+
+
 def test_a_first_delivery_is_accepted_where_the_district_says_so(url: str) -> None:
     assert decide(district(first_delivery="accept"), deliver(url)).verdict == "accept"
 

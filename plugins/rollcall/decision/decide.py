@@ -5,7 +5,6 @@ from typing import Literal
 
 from rollcall import ledger
 from rollcall.archive.store import Archive
-from rollcall.codes import message_of
 from rollcall.decision.calendar import school_years
 from rollcall.decision.change_list import write_change_list
 from rollcall.decision.cut_files import of_cut_files
@@ -22,6 +21,7 @@ from rollcall.decision.holds import (
 from rollcall.decision.reasons import Reason, reasons_to_reject
 from rollcall.decision.rollbacks import of_rolled_back
 from rollcall.decision.safeguards import Safeguards, folded_files_over_limit, of_two_nights
+from rollcall.decision.welcome import welcome
 from rollcall.districts import District
 from rollcall.gate.progress import files_not_gated
 from rollcall.ledger import Delivery
@@ -115,7 +115,7 @@ def _judge(connection: Connection, district: District, delivery: Delivery) -> tu
     reasons += safeguards.reasons(found)
     reasons += folded_files_over_limit(connection, delivery, district.limits)
     if district.first_delivery == "hold" and found.comparison.sequence is None:
-        reasons.append(Reason("hold_first_delivery", message_of("hold_first_delivery")))
+        reasons += welcome(connection, delivery, found)
     return Decision("hold" if reasons else "accept", tuple(reasons)), found
 
 
