@@ -6,7 +6,7 @@ from psycopg import sql
 
 from rollcall import ledger
 from rollcall.gate.landed import LandedFile, lock_landed_files
-from rollcall.landing.typed import is_to_be_deleted, make_typed
+from rollcall.landing.typed import make_missing_typed, make_typed
 from rollcall.ledger import landing_schema
 from rollcall.oneroster import ROLES
 from rollcall.published import publication_of
@@ -37,26 +37,26 @@ with
 role_rows as (
     select
         _row,
-        btrim(user_sourced_id) as id,
-        btrim(org_sourced_id) as org,
-        btrim(role) as role,
-        array_position({lower_names}::text[], lower(btrim(role))) as weight,
-        coalesce(lower(btrim(role_type)) = 'primary', false) as is_primary,
-        {is_to_be_deleted} as is_gone
-    from roles
-    where btrim(user_sourced_id) <> ''
+        user_source_id as id,
+        org_source_id as org,
+        role,
+        array_position({names}::text[], role) as weight,
+        coalesce(role_type = 'primary', false) as is_primary,
+        is_to_be_deleted as is_gone
+    from typed_roles
+    where user_source_id is not null
 ),
 
 standing as (
     select * from role_rows
-    where not is_gone and role <> '' and org <> ''
+    where not is_gone and role is not null and org is not null
 ),
 
 -- One role stands for the person: a primary one, of several the weightiest.
 named as (
     select distinct on (id)
         id,
-        coalesce(({names}::text[])[weight], role) as role,
+        role,
         is_primary
     from standing
     order by id, is_primary desc, weight asc nulls last, _row
@@ -67,7 +67,7 @@ published as (
     select * from ({published}) as person
     where
         not {is_whole}
-        or id in (select btrim(sourced_id) from users where {is_to_be_deleted})
+        or id in (select source_id from typed_users where is_to_be_deleted)
 ),
 
 -- Those that readers see, then the sent ones: primary roles first, each in the order of the file.
@@ -108,7 +108,8 @@ update users set
     role = coalesce(users.role, folded.role),
     org_sourced_ids = coalesce(users.org_sourced_ids, folded.orgs)
 from folded
-where btrim(users.sourced_id) = folded.id and (users.role is null or users.org_sourced_ids is null)
+inner join typed_users as person on folded.id = person.source_id
+where users._row = person._row and (users.role is null or users.org_sourced_ids is null)
 """
 
 
@@ -135,13 +136,12 @@ def fold_roles(warehouse_url: str, delivery_id: int) -> None:
         ragged = value(connection, "select exists (select from ragged_row where file = %s)", (ROLES.name,))
         is_whole = _is_whole(roles) and not ragged
         delivery = ledger.delivery(connection, delivery_id)
+        make_missing_typed(connection, delivery, [roles.file, users.file])
         folded = connection.execute(
             sql.SQL(FOLD).format(
                 names=sql.Literal(list(ROLES_BY_WEIGHT)),
-                lower_names=sql.Literal([role.lower() for role in ROLES_BY_WEIGHT]),
                 published=publication_of(connection, delivery.district_id).select(users.file, **PUBLISHED_PERSON),
                 is_whole=sql.Literal(is_whole),
-                is_to_be_deleted=is_to_be_deleted(sql.Identifier("status")),
             )
         )
         if folded.rowcount:

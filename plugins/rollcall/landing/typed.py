@@ -6,7 +6,7 @@ pays for those rows and attributes only that it asks for: most rows of a night a
 table ``fingerprint_<file>``.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import date
 
 from psycopg import sql
@@ -145,9 +145,9 @@ def reading(file: File, night: date = date.min) -> sql.Composed:
     )
 
 
-def make_missing_typed(connection: Connection, delivery: Delivery) -> None:
-    """Make those typed relations that are not there, of the files that a roster is made of."""
-    for file in FILES:
+def make_missing_typed(connection: Connection, delivery: Delivery, files: Sequence[File] = FILES) -> None:
+    """Make those typed relations that are not there; of the files that a roster is made of, if none are named."""
+    for file in files:
         if not is_there(connection, typed_table(delivery, file)):
             make_typed(connection, delivery, file)
 
@@ -215,7 +215,9 @@ def _sent(file: File) -> Iterator[sql.Composed]:
 def _read(file: File, night: date) -> Iterator[sql.Composed]:
     """The attributes, each with its name."""
     yield SOURCE_ID
-    yield sql.SQL("{} as is_to_be_deleted").format(is_to_be_deleted(_cell("status")))
+    yield sql.SQL("coalesce(lower(btrim({})) in ({}), false) as is_to_be_deleted").format(
+        _cell("status"), sql.SQL(", ").join(map(sql.Literal, TO_BE_DELETED))
+    )
     for column in file.content:
         yield sql.SQL("{} as {}").format(as_read(column), sql.Identifier(column.attribute))
     yield from (_school_year(night, column, file) for column in file.columns if column.kind == "year")
@@ -229,13 +231,6 @@ def _school_year(night: date, column: Column, file: File) -> sql.Composed:
     start = next(each for each in file.columns if each.name == "startDate")
     day = sql.SQL("coalesce({}, {})").format(as_read(start), sql.Literal(night))
     return sql.SQL("coalesce({}, {}) as school_year").format(as_read(column), sql.SQL(SCHOOL_YEAR_OF).format(date=day))
-
-
-def is_to_be_deleted(status: sql.Composable) -> sql.Composed:
-    """Whether a cell of ``status`` says that the record is to be deleted."""
-    return sql.SQL("coalesce(lower(btrim({})) in ({}), false)").format(
-        status, sql.SQL(", ").join(map(sql.Literal, TO_BE_DELETED))
-    )
 
 
 def as_read(column: Column, cell: sql.Identifier | None = None) -> sql.Composed:
