@@ -1,14 +1,17 @@
 """The kit: what a district enters, and when it sends, on its own clocks."""
 
+import re
+import zlib
 from datetime import date
 from typing import Any
 
 import pytest
 
 from rollcall.districts import District, district_saying
-from rollcall.onboarding.clocks import send_by
+from rollcall.onboarding.clocks import clock_time, send_by
 from rollcall.onboarding.kit import Entry, Kit, kit_of
 from rollcall.onboarding.kit_page import kit_html
+from rollcall.onboarding.kit_pdf import kit_pdf
 from rollcall.settings import PROJECT_ROOT, working_on
 from rollcall.stack import Account
 from rollcall.stack.accounts import Address
@@ -45,12 +48,12 @@ def test_one_time_is_early_enough_on_every_night_of_the_year(
     local: str, clock: str, days_off: int, today: date
 ) -> None:
     found = send_by(district(local_timezone=local), today)
-    assert (found.clock, found.days_off) == (clock, days_off)
+    assert (clock_time(found.at), found.days_off) == (clock, days_off)
 
 
 def test_clocks_that_stand_still_while_the_nights_move_get_the_earlier_time() -> None:
     night = {"timezone": "America/New_York", "local_timezone": "America/Phoenix"}
-    assert send_by(district(**night), TODAY).clock == "10:30 PM"
+    assert clock_time(send_by(district(**night), TODAY).at) == "10:30 PM"
 
 
 def test_the_days_of_the_export_are_those_before_the_nights() -> None:
@@ -75,6 +78,7 @@ def test_the_kit_for_aeries_says_every_field_of_its_form() -> None:
         "Email Address": "your own",
         "Scheduled Process": "enable it",
     }
+    assert "1:30 AM EST is the latest" in entries(kit)["Time"].note
     (ticks,) = [step.ticks for step in kit.steps if step.ticks]
     assert ticks == (
         "Academic Sessions", "Classes", "Courses", "Demographics", "Enrollments", "Organizations", "Users",
@@ -106,3 +110,24 @@ def test_no_password_is_in_a_kit_and_a_link_or_key_takes_its_place() -> None:
 def test_what_a_district_is_called_stays_text_on_the_page() -> None:
     page = kit_html(kit_of(district(name="<script>alert(1)</script>"), ACCOUNT, ADDRESS, TODAY))
     assert "<script" not in page
+
+
+def text_of(pdf: bytes) -> str:
+    """What a PDF shows, without what lies between two pieces of a line."""
+    streams = re.findall(rb"stream\r?\n(.*?)\r?\nendstream", pdf, re.DOTALL)
+    shown = b"".join(zlib.decompress(stream) for stream in streams if stream.startswith(b"x"))
+    return b" ".join(re.findall(rb"\((.*?)\) Tj", shown)).decode("latin-1").replace("\\", "")
+
+
+@pytest.mark.parametrize("system", ["Aeries", "Infinite Campus"])
+def test_the_pdf_is_one_sheet_that_says_the_same(system: str) -> None:
+    long_name = "Hawai\N{MODIFIER LETTER TURNED COMMA}i and Ca\xf1on Joint Unified School District of " + "Maple " * 10
+    given = district(name=long_name, student_information_system=system, local_timezone="Pacific/Honolulu")
+    kit = kit_of(given, ACCOUNT.handed_over("https://share.example.org/" + "x" * 200), ADDRESS, TODAY)
+    pdf = kit_pdf(kit)
+    assert len(re.findall(rb"/Type /Page\b", pdf)) == 1
+    shown = text_of(pdf)
+    assert "Hawai'i and Ca\xf1on" in shown
+    for words in ("sftp.example.org", "2222", "8:30 PM Hawaii time, the evening before", "leave it blank"):
+        assert words in shown
+    assert ACCOUNT.password not in shown

@@ -117,7 +117,7 @@ def _tell(sentence: str) -> None:
 
 def show(district: DistrictId, as_json: AsJson = False) -> None:
     """What is set up for a district: its file, its account, when it sends. Never its password."""
-    from rollcall.onboarding.clocks import send_by
+    from rollcall.onboarding.clocks import clock_time, send_by
     from rollcall.onboarding.district_file import require_district
     from rollcall.stack.accounts import accounts_here
 
@@ -132,7 +132,7 @@ def show(district: DistrictId, as_json: AsJson = False) -> None:
     facts = {
         "Name": known.name,
         "System": known.student_information_system,
-        "Sends by": f"{when.clock} {zone_in_words(known.local_zone.key)}, {when.days}",
+        "Sends by": f"{clock_time(when.at)} {zone_in_words(known.local_zone.key)}, {when.days}",
         "Runs": f"{known.schedule} {zone_in_words(known.timezone)}, waits until {known.deadline:%H:%M}",
         "Pauses": "; ".join(f"{each.first_night} to {each.last_night} {each.reason}".strip() for each in known.pauses),
         "Contacts": ", ".join(known.contacts),

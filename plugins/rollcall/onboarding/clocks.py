@@ -19,18 +19,15 @@ class SendBy:
 
     Attributes:
         at: The time on the district's clocks.
+        due: The time that it comes from, on the clocks that the nights are counted by.
         days_off: How many days its date lies from the night's: -1 for the evening before.
         weekdays: The days on which the export has to run, by the district's calendar.
     """
 
     at: time
+    due: time
     days_off: int
     weekdays: tuple[str, ...]
-
-    @property
-    def clock(self) -> str:
-        """The time, as ``10:30 PM``."""
-        return f"{self.at:%I:%M %p}".lstrip("0")
 
     @property
     def days(self) -> str:
@@ -47,15 +44,26 @@ def send_by(district: District, today: date) -> SendBy:
         district: The district.
         today: The day from which on a year is looked at.
     """
-    earliest = min(_due(district, today + timedelta(days=ahead)) for ahead in range(0, LOOKED_AHEAD_DAYS, STEP_DAYS))
+    days = (today + timedelta(days=ahead) for ahead in range(0, LOOKED_AHEAD_DAYS, STEP_DAYS))
+    earliest, due = min((_on_their_clocks(district, due), due.time()) for due in (_due(district, day) for day in days))
     off = earliest // timedelta(days=1)
     at = (datetime.combine(today, time()) + earliest).time()
     weekdays = (WEEKDAYS[(WEEKDAYS.index(day) + off) % len(WEEKDAYS)] for day in district.expected_weekdays)
-    return SendBy(at, off, tuple(day.capitalize() for day in sorted(weekdays, key=WEEKDAYS.index)))
+    return SendBy(at, due, off, tuple(day.capitalize() for day in sorted(weekdays, key=WEEKDAYS.index)))
 
 
-def _due(district: District, day: date) -> timedelta:
-    """When the files of the first night after a day are due, counted on the district's clocks from the night's date."""
+def clock_time(at: time) -> str:
+    """A time, as ``10:30 PM``."""
+    return f"{at:%I:%M %p}".lstrip("0")
+
+
+def _due(district: District, day: date) -> datetime:
+    """When the files of the first night after a day are due, in the zone of its nights."""
     start: datetime = croniter(district.schedule, datetime.combine(day, time(), district.zone)).get_next(datetime)
-    on_their_clocks = (start - SENT_BEFORE_THE_NIGHT).astimezone(district.local_zone).replace(tzinfo=None)
-    return on_their_clocks - datetime.combine(district.service_date(start), time())
+    return start - SENT_BEFORE_THE_NIGHT
+
+
+def _on_their_clocks(district: District, due: datetime) -> timedelta:
+    """What the district's clocks show then, counted from the night's date."""
+    night = district.service_date(due + SENT_BEFORE_THE_NIGHT)
+    return due.astimezone(district.local_zone).replace(tzinfo=None) - datetime.combine(night, time())

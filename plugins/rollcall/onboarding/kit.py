@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
 from rollcall.districts import District
-from rollcall.onboarding.clocks import SendBy, send_by
+from rollcall.onboarding.clocks import SendBy, clock_time, send_by
 from rollcall.onboarding.secret import fingerprint
 from rollcall.settings import settings
 from rollcall.stack.accounts import Address
@@ -163,7 +163,9 @@ def _any_system(district: District, login: tuple[Entry, ...], when: SendBy) -> t
 
 def _time(district: District, when: SendBy) -> Entry:
     evening = ", the evening before" if when.days_off < 0 else ""
-    return Entry("Time", f"{when.clock} {zone_in_words(district.local_zone.key)}{evening}", "or earlier; all year")
+    due = f"{clock_time(when.due)} {zone_in_words(district.timezone)}"
+    at = f"{clock_time(when.at)} {zone_in_words(district.local_zone.key)}"
+    return Entry("Time", at + evening, f"or earlier, all year: {due} is the latest")
 
 
 def _afterwards() -> str:

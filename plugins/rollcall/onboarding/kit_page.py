@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rollcall.onboarding.kit import Kit
-from rollcall.private import make_folder, write_private
+from rollcall.onboarding.kit_pdf import kit_pdf
+from rollcall.private import make_folder, replace
 from rollcall.settings import settings
 from rollcall.templates import html_templates
 
@@ -25,9 +26,10 @@ def write_kit(kit: Kit, folder: Path | None = None) -> tuple[Path, ...]:
     """
     place = folder or settings().state_dir / "kits"
     make_folder(place)
-    page = place / f"{kit.name}.html"
-    write_private(page, kit_html(kit))
-    return (page,)
+    contents = {"html": kit_html(kit).encode(), "pdf": kit_pdf(kit)}
+    for kind, content in contents.items():
+        replace(place / f"{kit.name}.{kind}", [content])
+    return tuple(place / f"{kit.name}.{kind}" for kind in contents)
 
 
 def kit_html(kit: Kit) -> str:
