@@ -94,12 +94,12 @@ class Player:
         return delivery_id, names
 
     def _judge(self, night: Night, delivery_id: int, names: Sequence[str]) -> None:
-        district, url = self._district, self._stack.url
+        district = self._district
         lands = [Task(f"land {name}", partial(land, delivery_id, name)) for name in names]
-        gates = [Task(f"gate {name}", partial(gate, url, district, delivery_id, name)) for name in names]
+        gates = [Task(f"gate {name}", partial(gate, district, delivery_id, name)) for name in names]
         self._run(night, "land", *lands)
         self._run(night, "gate", *gates)
-        self._run(night, "gate", Task("gate_delivery", partial(gate_delivery, url, district, delivery_id)))
+        self._run(night, "gate", Task("gate_delivery", partial(gate_delivery, district, delivery_id)))
         self._run(night, "decide", Task("decide", partial(decide, district, delivery_id)))
         self._run(night, "decide", Task("accept", partial(accept, delivery_id)))
 
@@ -160,20 +160,21 @@ def land(delivery_id: int, name: str) -> int:
     return land_file(delivery_id, name)
 
 
-def gate(url: str, district: District, delivery_id: int, name: str) -> str:
+def gate(district: District, delivery_id: int, name: str) -> str:
     """The second half of the task ``check``, for one file."""
-    from rollcall.gate import gate_file
+    from rollcall.gate import gate_files
 
-    return gate_file(url, delivery_id, name, district.limits.of("set_aside", name)).verdict
+    (outcome,) = gate_files(delivery_id, [name], district.limits)
+    return outcome.verdict
 
 
-def gate_delivery(url: str, district: District, delivery_id: int) -> str:
+def gate_delivery(district: District, delivery_id: int) -> str:
     """What the task ``decide`` begins with."""
     from rollcall.gate import gate_delivery as check_delivery
     from rollcall.steps import check_what_is_gone
 
     check_what_is_gone(delivery_id, district.limits)
-    return check_delivery(url, delivery_id, district.limits).verdict
+    return check_delivery(delivery_id, district.limits).verdict
 
 
 def decide(district: District, delivery_id: int) -> str:

@@ -19,7 +19,7 @@ from rollcall.names import named
 from rollcall.oneroster import LANDED_FILE_NAMES
 from rollcall.settings import settings
 from rollcall.sftp import SftpAccount
-from rollcall.warehouse import connect, warehouse_url
+from rollcall.warehouse import connect
 
 log = get_logger(__name__)
 
@@ -186,15 +186,14 @@ def check_what_is_gone(delivery_id: int, limits: Limits) -> None:
 
 def _check_alone(delivery_id: int, files: Sequence[str], limits: Limits, *, in_full: bool = False) -> None:
     """Land some files, then judge each by its own suite: the gate on one may look into another."""
-    from rollcall.gate import gate_file
+    from rollcall.gate import gate_files
 
     for name in files:
         land(delivery_id, name)
-    for name in files:
-        outcome = gate_file(warehouse_url(), delivery_id, name, limits.of("set_aside", name), in_full=in_full)
+    for outcome in gate_files(delivery_id, files, limits, in_full=in_full):
         log.info(
             "%s.csv: %s, %s of %s rows set aside; %s.",
-            name,
+            outcome.file,
             outcome.verdict,
             outcome.rows_set_aside,
             outcome.rows_landed,
@@ -206,7 +205,7 @@ def _check_together(delivery_id: int, limits: Limits) -> None:
     """Judge a delivery's files together."""
     from rollcall.gate import gate_delivery
 
-    outcome = gate_delivery(warehouse_url(), delivery_id, limits)
+    outcome = gate_delivery(delivery_id, limits)
     log.info("All files together: %s, %s rows set aside in all.", outcome.verdict, outcome.rows_set_aside)
 
 

@@ -16,6 +16,9 @@ Scope = Literal["row", "references", "alike", "any_row", "file"]
 rows that are alike, in what the rule's ``alike`` says; or on anything else. A file breaks a rule of ``any_row`` when
 one of its rows does."""
 
+SentAs = Literal["bulk", "delta"]
+"""How a file was sent: all its records, or those that changed."""
+
 
 def suite_path(suite: str) -> Path:
     """Where a suite lies."""

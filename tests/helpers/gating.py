@@ -6,6 +6,7 @@ import psycopg
 from helpers.deliveries import FIRST_NIGHT, Files, execute, land, query
 
 from rollcall.districts import Limit, Limits
+from rollcall.gate import FileOutcome, gate_files
 from rollcall.oneroster import FILE_BY_NAME
 
 DISTRICT = "maple"
@@ -93,6 +94,12 @@ GOOD_ROLE: Mapping[str, str] = {
 def good(file: str, **changes: str | None) -> dict[str, str | None]:
     """A good record of a file, with some cells changed."""
     return {**(GOOD_ROLE if file == "roles" else GOOD[file]), **changes}
+
+
+def gate_file(delivery_id: int, file: str, limit: Limit, *, in_full: bool = False) -> FileOutcome:
+    """Have one file judged by its suite."""
+    (outcome,) = gate_files(delivery_id, [file], Limits.alike(limit), in_full=in_full)
+    return outcome
 
 
 def deliver(

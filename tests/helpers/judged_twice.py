@@ -10,7 +10,7 @@ from rollcall import ledger
 from rollcall.decision.forecast import FileForecast, forecast
 from rollcall.decision.touched import former_delivery
 from rollcall.districts import Limits
-from rollcall.gate.gate import gate_delivery, gate_file
+from rollcall.gate import gate_delivery, gate_files
 from rollcall.ledger import Delivery
 from rollcall.oneroster import FILE_BY_NAME, FILE_NAMES, FILES
 from rollcall.published import publication_of
@@ -61,9 +61,8 @@ class Twice:
                 self._count(connection, delivery_id, str(file))
         forecast_both_ways(self.url, delivery_id)
         by_change = self._said(delivery_id)
-        for name in self._in_turn(delivery_id, {str(file) for (file,) in since}):
-            gate_file(self.url, delivery_id, name, limits.of("set_aside", name), in_full=True)
-        gate_delivery(self.url, delivery_id, limits)
+        gate_files(delivery_id, self._in_turn(delivery_id, {str(file) for (file,) in since}), limits, in_full=True)
+        gate_delivery(delivery_id, limits)
         in_full = self._said(delivery_id)
         for what, said in in_full.items():
             assert by_change[what] == said, (

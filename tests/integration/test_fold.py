@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 from helpers.deliveries import execute, query
-from helpers.gating import GOOD, NO_LIMIT, NO_LIMITS, deliver, found, good, publish
+from helpers.gating import GOOD, NO_LIMIT, NO_LIMITS, deliver, found, gate_file, good, publish
 
-from rollcall.gate import gate_delivery, gate_file
+from rollcall.gate import gate_delivery
 from rollcall.gate.fold import fold_roles
 
 Cells = Mapping[str, str | None]
@@ -30,7 +30,7 @@ def role(number: int, source_id: str, name: str | None, org: str | None, **chang
 
 def folded(url: str, delivery_id: int) -> dict[str, tuple[str | None, str | None]]:
     """Role and schools of each landed user, after the gate on users.csv."""
-    gate_file(url, delivery_id, "users", NO_LIMIT)
+    gate_file(delivery_id, "users", NO_LIMIT)
     rows = query(url, f"select sourced_id, role, org_sourced_ids from delivery_{delivery_id}.users")
     return {source_id: (name, orgs) for source_id, name, orgs in rows}
 
@@ -159,8 +159,8 @@ def test_a_person_with_a_bad_role_is_set_aside_rather_than_losing_a_school(wareh
     }
     delivery_id = deliver(warehouse_url, files)
     for name in ("roles", "users", "orgs"):
-        gate_file(warehouse_url, delivery_id, name, NO_LIMIT)
-    gate_delivery(warehouse_url, delivery_id, NO_LIMITS)
+        gate_file(delivery_id, name, NO_LIMIT)
+    gate_delivery(delivery_id, NO_LIMITS)
     of_users = found(warehouse_url, delivery_id, "users")
     aside = {line for line, codes in of_users.items() if codes.get("users_roles_set_aside") == "critical"}
     assert aside == {3, 4}
@@ -177,16 +177,16 @@ def test_a_role_whose_person_is_not_sent_is_told(warehouse_url: str) -> None:
     publish_user(warehouse_url, "9", "teacher", "990")
     files: dict[str, list[Any]] = {"orgs": [GOOD["orgs"]], "users": [user("1")], "roles": [role(1, "9", "aide", "990")]}
     delivery_id = deliver(warehouse_url, files, modes={"users": "delta", "roles": "delta"})
-    gate_delivery(warehouse_url, delivery_id, NO_LIMITS)
+    gate_delivery(delivery_id, NO_LIMITS)
     assert found(warehouse_url, delivery_id, "roles") == {2: {"roles_user_not_sent": "warning"}}
 
 
 def test_folding_twice_changes_nothing(warehouse_url: str) -> None:
     delivery_id = deliver(warehouse_url, {"users": [user("1")], "roles": [role(1, "1", "student", "990")]})
-    fold_roles(warehouse_url, delivery_id)
+    fold_roles(delivery_id)
     where = f"select ctid::text, xmin::text, u::text from delivery_{delivery_id}.users as u"
     before = query(warehouse_url, where)
-    fold_roles(warehouse_url, delivery_id)
+    fold_roles(delivery_id)
     assert query(warehouse_url, where) == before
 
 
@@ -195,5 +195,5 @@ def test_a_ragged_role_is_told_where_a_roster_is_published(warehouse_url: str) -
     publish_user(warehouse_url, "1", "teacher", "990")
     files: dict[str, list[Any]] = {"users": [user("1")], "roles": [role(1, "1", "teacher", "990")]}
     delivery_id = deliver(warehouse_url, files, ragged=[("roles", 3, "R2")])
-    assert gate_file(warehouse_url, delivery_id, "roles", NO_LIMIT).findings == {"row_ragged": 1}
+    assert gate_file(delivery_id, "roles", NO_LIMIT).findings == {"row_ragged": 1}
     assert found(warehouse_url, delivery_id, "roles") == {3: {"row_ragged": "critical"}}

@@ -12,10 +12,10 @@ import psycopg
 import pytest
 import yaml
 from helpers.deliveries import execute, query
-from helpers.gating import GOOD, NO_LIMIT, NO_LIMITS, deliver, found, good, publish
+from helpers.gating import GOOD, NO_LIMIT, NO_LIMITS, deliver, found, gate_file, good, publish
 
 from rollcall import ledger
-from rollcall.gate import gate_delivery, gate_file
+from rollcall.gate import gate_delivery
 from rollcall.gate.rules import suite_rules
 from rollcall.landing.typed import make_typed
 from rollcall.oneroster import FILE_BY_NAME, FILE_NAMES, LANDED_FILE_NAMES
@@ -327,7 +327,7 @@ def test_each_rule_finds_the_rows_that_break_it_and_no_other(warehouse_url: str,
     severities = {rule.code: rule.severity for rule in suite_rules(file)}
     delivery_id = deliver(warehouse_url, {file: rows})
 
-    outcome = gate_file(warehouse_url, delivery_id, file, NO_LIMIT)
+    outcome = gate_file(delivery_id, file, NO_LIMIT)
 
     got = found(warehouse_url, delivery_id, file)
     order = next((rule.code for rule in suite_rules(file) if "_end_date_before_" in rule.code), "")
@@ -352,7 +352,7 @@ def test_a_file_of_changes_says_of_each_whether_it_stays(warehouse_url: str, fil
     states = [None, "active", "tobedeleted"]
     rows = [{**distinct(file, line, f"row{line}"), "status": status} for line, status in enumerate(states, 2)]
     delivery_id = deliver(warehouse_url, {file: rows}, modes={file: "delta"})
-    gate_file(warehouse_url, delivery_id, file, NO_LIMIT)
+    gate_file(delivery_id, file, NO_LIMIT)
     assert found(warehouse_url, delivery_id, file) == {
         1: {"date_last_modified_blank_in_delta": "info"},
         2: {f"{prefix}_status_blank_in_delta": "warning"},
@@ -360,14 +360,14 @@ def test_a_file_of_changes_says_of_each_whether_it_stays(warehouse_url: str, fil
 
     dated = [{**row, "status": "active", "date_last_modified": "2026-08-27T18:25:43.511Z"} for row in rows]
     delivery_id = deliver(warehouse_url, {file: dated}, modes={file: "delta"})
-    gate_file(warehouse_url, delivery_id, file, NO_LIMIT)
+    gate_file(delivery_id, file, NO_LIMIT)
     assert found(warehouse_url, delivery_id, file) == {}
 
 
 @pytest.mark.parametrize("file", LANDED_FILE_NAMES)
 def test_a_full_file_with_the_leading_columns_blank_is_as_the_standard_wants_it(warehouse_url: str, file: str) -> None:
     delivery_id = deliver(warehouse_url, {file: [good(file)]})
-    assert gate_file(warehouse_url, delivery_id, file, NO_LIMIT).findings == {}
+    assert gate_file(delivery_id, file, NO_LIMIT).findings == {}
 
 
 @pytest.mark.parametrize(
@@ -388,7 +388,7 @@ def test_an_end_before_the_begin_is_told_and_let_through(
     ]
     rows = [good(file, **{"sourced_id": str(i), begin: b, end: e}) for i, (b, e) in enumerate(pairs)]
     delivery_id = deliver(warehouse_url, {file: rows})
-    gate_file(warehouse_url, delivery_id, file, NO_LIMIT)
+    gate_file(delivery_id, file, NO_LIMIT)
     lines = {line: codes[code] for line, codes in found(warehouse_url, delivery_id, file).items() if code in codes}
     assert lines == {3: "warning"}
 
@@ -428,7 +428,7 @@ def test_what_is_let_through_is_read(warehouse_url: str, file: str) -> None:
         for index, text in enumerate(ODD)
     ]
     delivery_id = deliver(warehouse_url, {file: rows})
-    gate_file(warehouse_url, delivery_id, file, NO_LIMIT)
+    gate_file(delivery_id, file, NO_LIMIT)
     with connect(warehouse_url) as connection:
         make_typed(connection, ledger.delivery(connection, delivery_id), FILE_BY_NAME[file])
     columns = {column.column_name: column.attribute for column in FILE_BY_NAME[file].columns}
@@ -469,7 +469,7 @@ def test_what_is_let_through_fits_into_the_indexes_of_history(warehouse_url: str
     ]
     longest = {column: "".join(chr(0x20000 + dice.randrange(40_000)) for _ in range(255)) for column in landed}
     delivery_id = deliver(warehouse_url, {file: [*rows, {**good(file), **longest}]})
-    gate_file(warehouse_url, delivery_id, file, NO_LIMIT)
+    gate_file(delivery_id, file, NO_LIMIT)
     fitting = kept(warehouse_url, delivery_id, table, ", ".join(sorted(landed)))
     assert len(fitting) == len(landed) * 2 + 1
     district_id = "d" * 63
@@ -519,7 +519,7 @@ def test_each_reference_is_looked_up(warehouse_url: str) -> None:
         files[file].append({**good(file, **{"sourced_id": f"gone{number}", **changes}), "status": "toBeDeleted"})
     delivery_id = deliver(warehouse_url, files)
 
-    outcome = gate_delivery(warehouse_url, delivery_id, NO_LIMITS)
+    outcome = gate_delivery(delivery_id, NO_LIMITS)
 
     assert found_by_file(warehouse_url, delivery_id) == expected
     assert outcome.findings == Counter(code for codes_found in expected.values() for code in codes_found)
@@ -682,7 +682,7 @@ def test_records_are_compared_with_those_they_name(warehouse_url: str) -> None:
                 expected[file, len(files[file]) + 1] = {code: rules[code] for code in codes_expected}
     delivery_id = deliver(warehouse_url, files)
 
-    gate_delivery(warehouse_url, delivery_id, NO_LIMITS)
+    gate_delivery(delivery_id, NO_LIMITS)
 
     assert found_by_file(warehouse_url, delivery_id) == expected
     cases = {code for codes_found in expected.values() for code in codes_found}
@@ -695,12 +695,12 @@ def test_a_record_is_compared_with_what_it_will_be(warehouse_url: str) -> None:
     execute(warehouse_url, "update history.hist_users set role = 'teacher', org_source_ids = '{990,991}'")
     changes = {**DISTRICT, "users": [good("users")], "enrollments": [good("enrollments"), place("e2", "990_1", "1002")]}
     delivery_id = deliver(warehouse_url, changes, modes={"users": "delta"})
-    gate_delivery(warehouse_url, delivery_id, NO_LIMITS)
+    gate_delivery(delivery_id, NO_LIMITS)
     assert found(warehouse_url, delivery_id, "enrollments") == {3: {"enrollments_role_differs": "warning"}}
 
 
 def test_in_a_district_without_oddities_nothing_is_found(warehouse_url: str) -> None:
-    assert gate_delivery(warehouse_url, deliver(warehouse_url, DISTRICT), NO_LIMITS).findings == {}
+    assert gate_delivery(deliver(warehouse_url, DISTRICT), NO_LIMITS).findings == {}
 
 
 def test_references_are_read_as_the_conform_reads_them(warehouse_url: str) -> None:
@@ -709,4 +709,4 @@ def test_references_are_read_as_the_conform_reads_them(warehouse_url: str) -> No
         "users": [good("users", org_sourced_ids=" 990 , ")],
         "enrollments": [good("enrollments", class_sourced_id=" 990_1 ")],
     }
-    assert gate_delivery(warehouse_url, deliver(warehouse_url, files), NO_LIMITS).findings == {}
+    assert gate_delivery(deliver(warehouse_url, files), NO_LIMITS).findings == {}

@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 from helpers.deliveries import execute, query
-from helpers.gating import DISTRICT, NO_LIMIT, NO_LIMITS, deliver, found, good
+from helpers.gating import DISTRICT, NO_LIMIT, NO_LIMITS, deliver, found, gate_file, good
 from helpers.judged_twice import Twice
 
 from rollcall import ledger
 from rollcall.conform import drop_landed
-from rollcall.gate import gate_delivery, gate_file, recording
+from rollcall.gate import gate_delivery, recording
 from rollcall.gate.inspection import Inspection
 from rollcall.landing.typed import make_missing_typed
 from rollcall.oneroster import FILE_NAMES
@@ -50,8 +50,8 @@ def judge(url: str, files: Files, *, in_full: bool = False, **modes: str) -> int
     """A delivery, landed and judged; what is said of it by what changed is said in full, too."""
     delivery_id = night(url, files, **modes)
     for name in files:
-        gate_file(url, delivery_id, name, NO_LIMIT, in_full=in_full)
-    gate_delivery(url, delivery_id, NO_LIMITS)
+        gate_file(delivery_id, name, NO_LIMIT, in_full=in_full)
+    gate_delivery(delivery_id, NO_LIMITS)
     return delivery_id
 
 
@@ -335,10 +335,10 @@ def test_what_was_taken_over_from_may_be_gone_before_the_files_are_judged_togeth
     first = publish(warehouse_url, judge(warehouse_url, district()))
     second = night(warehouse_url, district(classes=district()["classes"][1:]))
     for name in FILE_NAMES:
-        gate_file(warehouse_url, second, name, NO_LIMIT)
+        gate_file(second, name, NO_LIMIT)
     execute(warehouse_url, f"drop schema delivery_{first} cascade")
 
-    gate_delivery(warehouse_url, second, NO_LIMITS)
+    gate_delivery(second, NO_LIMITS)
 
     unknown = {"enrollments_class_unknown": "critical"}
     assert found(warehouse_url, second, "enrollments") == {2: unknown, 3: unknown}

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from helpers.deliveries import FIRST_NIGHT, execute, query
+from helpers.gating import gate_file
 from helpers.inbox import district
 
 from rollcall import ledger
@@ -19,7 +20,6 @@ from rollcall.archive.store import Archive
 from rollcall.arrival.listing import InboxFile
 from rollcall.codes import message_of
 from rollcall.districts import Limit
-from rollcall.gate import gate_file
 from rollcall.landing import land
 from rollcall.landing.encoding import BLOCK_BYTES
 from rollcall.oneroster import FILE_BY_NAME, FILE_NAMES
@@ -340,7 +340,7 @@ def test_a_merged_row_is_told_and_not_set_aside(warehouse_url: str) -> None:
     rows = ["T7,,,true,990,teacher,t7,Ana,Alder", "T7,,,true,994,teacher,t7,Ana,Alder"]
     delivery_id = deliver({"users.csv": "\n".join([USERS, *rows]).encode()})
     land(delivery_id, "users")
-    outcome = gate_file(warehouse_url, delivery_id, "users", Limit(percent=0, floor=0))
+    outcome = gate_file(delivery_id, "users", Limit(percent=0, floor=0))
     assert (outcome.verdict, outcome.rows_landed, outcome.rows_set_aside) == ("accept", 2, 0)
     statement = "select row_number, sourced_id, severity from rollcall.row_finding where code = 'row_merged'"
     assert query(warehouse_url, statement) == [(3, "T7", "warning")]
@@ -480,7 +480,7 @@ def test_law_6_a_cell_over_a_million_lines_is_given_up_and_fills_no_table(wareho
     assert findings(warehouse_url, delivery_id) == {"file_ragged": "critical"}
     assert details(warehouse_url, delivery_id) == {"file_ragged": "The first is on line 4."}
     assert query(warehouse_url, f"select count(*) from delivery_{delivery_id}.ragged_row") == [(0,)]
-    outcome = gate_file(warehouse_url, delivery_id, "orgs", Limit(percent=100, floor=0))
+    outcome = gate_file(delivery_id, "orgs", Limit(percent=100, floor=0))
     assert (outcome.verdict, outcome.rows_set_aside) == ("reject", 0)
     assert query(warehouse_url, "select count(*) from rollcall.row_finding") == [(0,)]
 

@@ -185,7 +185,7 @@ class FileSuite:
         except (TemplateError, RuleError) as error:
             raise RuleError(f"{code}: {error}") from None
         places = {"column": rule.column, "file": file, "names": rule.names, "page": rule.page, "scope": rule.judges_by}
-        places["alike"] = rule.alike
+        places |= {"alike": rule.alike, "sent_as": rule.sent_as}
         meta = {"code": code, "message": texts["message"], **{key: place for key, place in places.items() if place}}
         return {"type": form, "kwargs": arguments, "severity": rule.severity, "meta": meta | texts}
 

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from rollcall.codes import Severity
 from rollcall.oneroster import LANDED_FILE_NAMES, Kind
-from rollcall.suites import DELIVERY_SUITE, Scope
+from rollcall.suites import DELIVERY_SUITE, Scope, SentAs
 from rollcall.yaml_text import read_yaml
 
 Form = TypeVar("Form")
@@ -41,6 +41,7 @@ class Rule(_Strict):
         column: The column to look at, in the standard's spelling.
         page: Where ``docs/rules/`` explains it, if not with its file.
         needs: The group of columns (``lists``) without which a file is not asked.
+        sent_as: The only way of being sent in which a file is asked; any, where it is not said.
         names: The file whose records the column names; the rule then stands on `DeliveryRules.reference`.
         scope: What a row's judgement hangs on, where the way of judging does not say it (see `rollcall.gate.rules`).
         alike: SQL, the text of a row that it must share with others for the rule to judge them together; the rule looks
@@ -61,6 +62,7 @@ class Rule(_Strict):
     column: str | None = None
     page: str | None = None
     needs: str | None = None
+    sent_as: SentAs | None = None
     names: str | None = None
     scope: Scope | None = None
     alike: str | None = None

@@ -113,7 +113,7 @@ where users._row = person._row and (users.role is null or users.org_sourced_ids 
 """
 
 
-def fold_roles(warehouse_url: str, delivery_id: int) -> None:
+def fold_roles(delivery_id: int) -> None:
     """Fill each landed user's role and schools from the delivery's roles, where users.csv does not say them.
 
     All organizations in which a person has a role are the person's; the primary role is the person's role. A file that
@@ -121,14 +121,13 @@ def fold_roles(warehouse_url: str, delivery_id: int) -> None:
     it changes nothing.
 
     Args:
-        warehouse_url: The warehouse's ``postgresql://`` URL.
         delivery_id: The delivery.
 
     Raises:
         LandedRowsGoneError: landed rows are gone; nothing was written.
         WarehouseError: PostgreSQL refused a statement; nothing was written.
     """
-    with connect(warehouse_url, search_path=landing_schema(delivery_id)) as connection:
+    with connect(search_path=landing_schema(delivery_id)) as connection:
         landed = lock_landed_files(connection, delivery_id, [ROLES.name, "users"])
         roles, users = landed.get(ROLES.name), landed.get("users")
         if roles is None or users is None or roles.rejected or users.rejected:

@@ -16,6 +16,7 @@ from psycopg import errors
 from sqlalchemy import make_url
 
 from rollcall.gate.rules import Rule
+from rollcall.warehouse import warehouse_url
 
 if TYPE_CHECKING:
     from great_expectations.core import ExpectationValidationResult
@@ -36,11 +37,11 @@ COUNT_AND_QUERY = {
 """What is asked of Great Expectations, and never a cell (law 7): which rules fail. Rules in SQL tell at once how often;
 those of the library's own kinds that fail are then counted."""
 
-FILE_MODE = "rollcall.file_mode"
-"""The setting of a connection in which rules find how the file was sent: ``bulk`` or ``delta``."""
-
 PLANNING = ("enable_nestloop=off", "work_mem=96MB", "jit=off")
 """Deliveries are looked through whole: a nested loop is always a misjudgement, and one of hours."""
+
+ENGINE = {"hide_parameters": True, "use_native_hstore": False}
+"""A refused statement is told without its parameters, which may be cells; no column is an hstore, so nobody asks."""
 
 TALKATIVE_LOGGERS = ("great_expectations", "sqlalchemy")
 """Loggers whose messages may quote a failed statement, and with it a cell."""
@@ -119,20 +120,18 @@ class Inspection:
 
 
 @contextmanager
-def inspect(warehouse_url: str, schema: str, file_mode: str = "bulk") -> Iterator[Inspection]:
+def inspect(schema: str) -> Iterator[Inspection]:
     """A look at the tables of a delivery's schema; leaves no connection, no result and no log line behind.
 
     Args:
-        warehouse_url: The warehouse's ``postgresql://`` URL.
         schema: The delivery's schema.
-        file_mode: How the file was sent, for rules that ask: ``bulk`` or ``delta``.
 
     Raises:
         GateError: a check could not be made; also in place of whatever Great Expectations or SQLAlchemy raised.
     """
     with _quiet():
         try:
-            with _datasource(warehouse_url, schema, file_mode) as datasource:
+            with _datasource(schema) as datasource:
                 yield Inspection(datasource)
         except Exception as error:
             if _is_own(error):
@@ -141,14 +140,14 @@ def inspect(warehouse_url: str, schema: str, file_mode: str = "bulk") -> Iterato
 
 
 @contextmanager
-def _datasource(warehouse_url: str, schema: str, file_mode: str) -> Iterator["SQLDatasource"]:
+def _datasource(schema: str) -> Iterator["SQLDatasource"]:
     """The delivery's schema as a data source, its tables without a prefix."""
     context = _context(os.getpid())
     name = f"{schema}_{uuid4().hex}"
     datasource = context.data_sources.add_sql(  # its type stub forgets the engine's arguments
         name,
-        connection_string=_connection_string(warehouse_url, schema, file_mode),
-        kwargs={"hide_parameters": True},  # type: ignore[call-arg]
+        connection_string=_connection_string(schema),
+        kwargs=ENGINE,  # type: ignore[call-arg]
     )
     engines = [datasource.get_engine(), datasource.get_execution_engine().engine]
     try:
@@ -183,10 +182,10 @@ def _context(process_id: int) -> "UnsavedContext":  # noqa: ARG001 - a forked pr
     return make_context()
 
 
-def _connection_string(warehouse_url: str, schema: str, file_mode: str) -> str:
+def _connection_string(schema: str) -> str:
     """The URL for psycopg2, the only driver for which Great Expectations knows PostgreSQL's regular expressions."""
-    url = make_url(warehouse_url).set(drivername="postgresql+psycopg2")
-    settings = ("role=rollcall_loader", f"search_path={schema}", f"{FILE_MODE}={file_mode}", *PLANNING)
+    url = make_url(warehouse_url()).set(drivername="postgresql+psycopg2")
+    settings = ("role=rollcall_loader", f"search_path={schema}", *PLANNING)
     own = (f"-c{setting}" for setting in settings)
     options = " ".join([*url.normalized_query.get("options", ()), *own])
     url = url.update_query_dict({"options": options, "application_name": "rollcall gate"})

@@ -8,7 +8,7 @@ all had been asked.
 
 import hashlib
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from psycopg import sql
 from psycopg.rows import scalar_row
@@ -55,9 +55,9 @@ class Rest:
     """
 
     file: File
-    tables: Mapping[str, str]
-    empty: frozenset[str]
-    taken_over: Mapping[str, int]
+    tables: Mapping[str, str] = field(default_factory=dict)
+    empty: frozenset[str] = frozenset()
+    taken_over: Mapping[str, int] = field(default_factory=dict)
 
     def evaluate(self, inspection: Inspection, rules: Sequence[Rule]) -> list[Evaluation]:
         """What some rules find in the whole file, in the order of the rules.
@@ -196,7 +196,7 @@ def all_rows(connection: Connection, file: File, rules: Sequence[Rule]) -> Rest:
     several = sql.SQL("from {} group by 1 having count(*) > 1").format(sql.Identifier(file.table_name))
     _make(connection, alike_table(file), _sharing(file, alike, several))
     table = alike_table(file)
-    return Rest(file, {rule.code: table for rule in alike}, _empty(connection, {table}), {})
+    return Rest(file, {rule.code: table for rule in alike}, _empty(connection, {table}))
 
 
 def new_rows(connection: Connection, delivery: Delivery, before: Delivery, file: File, rules: Sequence[Rule]) -> Rest:

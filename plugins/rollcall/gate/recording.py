@@ -61,20 +61,25 @@ def landing_objected(connection: Connection, delivery_id: int, file: str, gate_c
     )
 
 
-def record_check(connection: Connection, delivery_id: int, evaluation: Evaluation, rows_checked: int) -> None:
-    """Write that a rule was checked, passed or not."""
-    rule = evaluation.rule
-    connection.execute(
-        """
-        insert into rollcall.check_result (delivery_id, file, code, severity, rows_checked, rows_failed)
-        values (%s, %s, %s, %s, %s, %s)
-        """,
-        (delivery_id, rule.file, rule.code, rule.severity, rows_checked, evaluation.rows_failed),
-    )
+def record_checks(
+    connection: Connection, delivery_id: int, evaluations: Sequence[Evaluation], rows_checked: int
+) -> None:
+    """Write that rules were checked, passed or not."""
+    with connection.cursor() as cursor:
+        cursor.executemany(
+            """
+            insert into rollcall.check_result (delivery_id, file, code, severity, rows_checked, rows_failed)
+            values (%s, %s, %s, %s, %s, %s)
+            """,
+            [
+                (delivery_id, each.rule.file, each.rule.code, each.rule.severity, rows_checked, each.rows_failed)
+                for each in evaluations
+            ],
+        )
 
 
 def record_rows(connection: Connection, delivery_id: int, evaluation: Evaluation) -> None:
-    """Write the rows that break a rule: the first of them into the ledger, and all that it sets aside.
+    """Write the rows that break a rule, if some do: the first of them into the ledger, and all that it sets aside.
 
     Args:
         connection: A transaction in the ledger, whose search path is the delivery's schema.
@@ -84,6 +89,8 @@ def record_rows(connection: Connection, delivery_id: int, evaluation: Evaluation
     Raises:
         GateError: the rows are not as many as were counted; nothing of the kind may be published.
     """
+    if not evaluation.rows_failed:
+        return
     if evaluation.rule.severity == "critical":
         set_aside(connection, evaluation)
         list_set_aside(connection, delivery_id, evaluation.rule.file, evaluation.rule.code, evaluation.rule.column)

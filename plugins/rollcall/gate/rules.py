@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from rollcall.codes import Severity
-from rollcall.suites import SUITES, Scope, expectations_of
+from rollcall.suites import SUITES, Scope, SentAs, expectations_of
 
 
 @dataclass(frozen=True)
@@ -19,6 +19,7 @@ class Rule:
         message: What is wrong and what to do about it, for a district's data manager.
         column: The column to look at, in the standard's spelling; None when it is not one column.
         names: The file whose records the column names, by the standard's name, if the rule asks for them.
+        sent_as: The only way of being sent in which a file is asked; None for any.
         scope: What it hangs on whether a row breaks it.
         alike: Of a rule about rows that are alike: SQL, the text that they share.
         expectation: The expectation as Great Expectations reads it.
@@ -30,6 +31,7 @@ class Rule:
     message: str
     column: str | None
     names: str | None
+    sent_as: SentAs | None
     scope: Scope
     alike: str | None
     expectation: dict[str, Any]
@@ -80,6 +82,7 @@ def _rule(suite: str, expectation: dict[str, Any]) -> Rule:
         message=meta["message"],
         column=meta.get("column"),
         names=meta.get("names"),
+        sent_as=meta.get("sent_as"),
         scope=meta.get("scope", "file"),
         alike=meta.get("alike"),
         expectation=expectation,
