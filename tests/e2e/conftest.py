@@ -1,6 +1,7 @@
 """The whole stack, once for all end-to-end tests, with a small district for each."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -31,6 +32,8 @@ DISTRICTS = (
 )
 HELD_AT_FIRST = ("linden", "mulberry", "nutmeg", "olive", "plum", "quince", "sycamore")
 """Each has one night, which a person decides on."""
+FIRST_NIGHTS = ("alder", "birch", "cedar", "dogwood", "hazel", *HELD_AT_FIRST)
+"""Their stories begin with an ordinary first night: all of them at once."""
 BY_DAY = "larch"
 """Its night is half a day away, and what comes meanwhile is taken on arrival."""
 PAUSED = "kapok"
@@ -112,7 +115,28 @@ class Export:
         return write_night(self._profile, night, self._folder / str(night))
 
 
-@pytest.fixture
-def export(tmp_path: Path) -> type[Export]:
-    """Makes a district's SIS: ``export("alder", tmp_path)``."""
-    return Export
+@dataclass(frozen=True)
+class FirstNight:
+    """A district's first night, which was delivered and is under way."""
+
+    sis: Export
+    delivery: Delivery
+    run: str
+
+
+FirstNights = Mapping[str, FirstNight]
+"""By the district."""
+
+
+@pytest.fixture(scope="package", autouse=True)
+def first_nights(desk: Desk, tmp_path_factory: pytest.TempPathFactory) -> FirstNights:
+    """The first nights with which stories begin, under way side by side: few builds serve them all."""
+    return {district: _begun(desk, district, tmp_path_factory.mktemp(district)) for district in FIRST_NIGHTS}
+
+
+def _begun(desk: Desk, district: str, folder: Path) -> FirstNight:
+    sis = Export(district, folder)
+    delivery = sis.write(1)
+    run = desk.start(district, NIGHT_1)
+    desk.upload(district, delivery.files)
+    return FirstNight(sis, delivery, run)

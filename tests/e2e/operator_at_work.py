@@ -14,7 +14,7 @@ from rollcall.airflow_api import airflow_api
 from rollcall.stack import StackState
 from simulator.upload import Account, upload
 
-PATIENCE_SECONDS = 180
+PATIENCE_SECONDS = 300
 
 
 @dataclass(frozen=True)

@@ -3,22 +3,19 @@
 import json
 import os
 import signal
-from pathlib import Path
 from typing import Any
 
 import psutil
 import psycopg
 
-from tests.e2e.conftest import NIGHT_1, Export
+from tests.e2e.conftest import NIGHT_1, FirstNights
 from tests.e2e.operator_at_work import Desk
 from tests.e2e.test_nights_through_the_scheduler import rollcall
 
 
-def hold(desk: Desk, district: str, folder: Path) -> tuple[str, int]:
+def hold(desk: Desk, district: str, first_nights: FirstNights) -> tuple[str, int]:
     """A first night that waits for a person: its run, and its delivery."""
-    delivery = Export(district, folder).write(1)
-    run = desk.start(district, NIGHT_1)
-    desk.upload(district, delivery.files)
+    run = first_nights[district].run
     desk.until_task(district, run, "hold", "awaiting_input")
     ((number,),) = desk.sql("select delivery_id from rollcall.delivery where district_id = %s", district)
     return run, int(number)
@@ -38,10 +35,10 @@ def decisions(desk: Desk, number: int) -> list[tuple[Any, ...]]:
     )
 
 
-def test_an_approval_publishes_whatever_became_of_the_run(desk: Desk, tmp_path: Path) -> None:
+def test_an_approval_publishes_whatever_became_of_the_run(desk: Desk, first_nights: FirstNights) -> None:
     """`hold` marked as success by hand; and a run that was failed and deleted."""
-    ended, ended_number = hold(desk, "linden", tmp_path / "linden")
-    gone, gone_number = hold(desk, "mulberry", tmp_path / "mulberry")
+    ended, ended_number = hold(desk, "linden", first_nights)
+    gone, gone_number = hold(desk, "mulberry", first_nights)
     desk.api("PATCH", f"/api/v2/dags/roster__linden/dagRuns/{ended}/taskInstances/hold", json={"new_state": "success"})
     assert desk.ended("linden", ended) == "success"
     assert desk.published("linden") is None, "nobody has approved it"
@@ -67,8 +64,10 @@ def test_an_approval_publishes_whatever_became_of_the_run(desk: Desk, tmp_path: 
     assert {one["state"] for one in states if one["district"] in ("linden", "mulberry")} == {"published"}
 
 
-def test_law_8_the_answer_that_airflow_took_first_counts_though_no_task_has_read_it(desk: Desk, tmp_path: Path) -> None:
-    run, number = hold(desk, "nutmeg", tmp_path)
+def test_law_8_the_answer_that_airflow_took_first_counts_though_no_task_has_read_it(
+    desk: Desk, first_nights: FirstNights
+) -> None:
+    run, number = hold(desk, "nutmeg", first_nights)
     desk.pause("roster__nutmeg", paused=True)  # as if the scheduler were behind
     desk.answer("nutmeg", run, "Approve", "looks right")
 
@@ -86,9 +85,11 @@ def test_law_8_the_answer_that_airflow_took_first_counts_though_no_task_has_read
     assert desk.tasks("nutmeg", run)["await_publication"] == "success"
 
 
-def test_law_8_an_answer_outlives_the_task_that_was_killed_while_it_took_it_down(desk: Desk, tmp_path: Path) -> None:
+def test_law_8_an_answer_outlives_the_task_that_was_killed_while_it_took_it_down(
+    desk: Desk, first_nights: FirstNights
+) -> None:
     """The retry would ask once more, and Airflow then forgets what was answered."""
-    run, number = hold(desk, "plum", tmp_path)
+    run, number = hold(desk, "plum", first_nights)
     with psycopg.connect(desk.state.warehouse_url) as blocker:
         blocker.execute("select pg_advisory_xact_lock(hashtextextended('rollcall.accept.plum', 0))")
         desk.answer("plum", run, "Approve", "looks right")
@@ -105,9 +106,9 @@ def test_law_8_an_answer_outlives_the_task_that_was_killed_while_it_took_it_down
     assert desk.published("plum") == (1, number, NIGHT_1)
 
 
-def test_a_killed_build_is_taken_over_in_seconds(desk: Desk, tmp_path: Path) -> None:
+def test_a_killed_build_is_taken_over_in_seconds(desk: Desk, first_nights: FirstNights) -> None:
     """The build's process is killed in its middle; the retry, not the backstop, publishes the roster."""
-    run, number = hold(desk, "olive", tmp_path)
+    run, number = hold(desk, "olive", first_nights)
     before = desk.sql("select coalesce(max(build_id), 0) from rollcall.build")[0][0]
     assert decide(desk, "approve", number)[0] == 0
     desk.until(

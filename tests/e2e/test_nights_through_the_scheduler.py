@@ -13,7 +13,7 @@ from rollcall.oneroster import FILE_NAMES
 from rollcall.settings import working_on
 from rollcall.stack import kill, restart
 from simulator import spoil
-from tests.e2e.conftest import NIGHT_1, NIGHT_2, NIGHT_3, Export
+from tests.e2e.conftest import NIGHT_1, NIGHT_2, NIGHT_3, Export, FirstNights
 from tests.e2e.operator_at_work import Desk
 
 
@@ -26,24 +26,18 @@ def rollcall(desk: Desk, *arguments: str) -> subprocess.CompletedProcess[str]:
     )  # fmt: skip
 
 
-def publish_first_night(desk: Desk, district: str, sis: Export) -> None:
-    """A good first night, so that there is something to lose."""
-    delivery = sis.write(1)
-    run = desk.start(district, NIGHT_1)
-    desk.upload(district, delivery.files)
-    assert desk.ended(district, run) == "success"
-    assert desk.roster_rows(district) == delivery.expected.roster_rows
+def published_first_night(desk: Desk, district: str, first_nights: FirstNights) -> Export:
+    """A district whose first night was good, so that there is something to lose."""
+    first = first_nights[district]
+    assert desk.ended(district, first.run) == "success"
+    assert desk.roster_rows(district) == first.delivery.expected.roster_rows
+    return first.sis
 
 
-def test_two_districts_at_once_and_the_same_again(desk: Desk, tmp_path: Path) -> None:
-    exports = {district: Export(district, tmp_path / district) for district in ("alder", "birch")}
-    first = {district: sis.write(1) for district, sis in exports.items()}
-    runs = {district: desk.start(district, NIGHT_1) for district in exports}
-    for district, delivery in first.items():
-        desk.upload(district, delivery.files)
-    assert {desk.ended(district, run) for district, run in runs.items()} == {"success"}
-    for district, run in runs.items():
-        assert desk.roster_rows(district) == first[district].expected.roster_rows
+def test_two_districts_at_once_and_the_same_again(desk: Desk, first_nights: FirstNights) -> None:
+    for district in ("alder", "birch"):
+        published_first_night(desk, district, first_nights)
+        run = first_nights[district].run
         tasks = desk.tasks(district, run)
         assert tasks[f"check[{', '.join(FILE_NAMES)}]"] == "success"
         assert tasks["hold"] == "skipped"
@@ -54,16 +48,15 @@ def test_two_districts_at_once_and_the_same_again(desk: Desk, tmp_path: Path) ->
             assert f"{name}.csv: accept" in check_log
 
     again = desk.start("alder", NIGHT_2)
-    desk.upload("alder", first["alder"].files)
+    desk.upload("alder", first_nights["alder"].delivery.files)
     assert desk.ended("alder", again) == "success"
     assert desk.night("alder", NIGHT_2) == "unchanged"
     assert desk.published("alder")[2] == NIGHT_2  # type: ignore[index]
     assert desk.tasks("alder", again)["decide"] == "skipped"
 
 
-def test_held_then_approved_by_the_cli(desk: Desk, tmp_path: Path) -> None:
-    sis = Export("cedar", tmp_path)
-    publish_first_night(desk, "cedar", sis)
+def test_held_then_approved_by_the_cli(desk: Desk, first_nights: FirstNights) -> None:
+    sis = published_first_night(desk, "cedar", first_nights)
     before = desk.published("cedar")
     bad = sis.write(2)
     spoil.truncate(bad.folder, "enrollments", 0.5)
@@ -101,9 +94,8 @@ def places(enrollments: Path, night: date) -> int:
     )
 
 
-def test_held_then_discarded_in_the_ui_then_superseded(desk: Desk, tmp_path: Path) -> None:
-    sis = Export("dogwood", tmp_path)
-    publish_first_night(desk, "dogwood", sis)
+def test_held_then_discarded_in_the_ui_then_superseded(desk: Desk, first_nights: FirstNights) -> None:
+    sis = published_first_night(desk, "dogwood", first_nights)
     before = desk.published("dogwood")
     bad = sis.write(2)
     spoil.truncate(bad.folder, "enrollments", 0.5)
@@ -199,12 +191,9 @@ def state_of(service: str, now: datetime | None = None) -> ServiceState:
     return next(each for each in service_states(now) if each.service == service)
 
 
-def test_clearing_an_old_run_changes_nothing(desk: Desk, tmp_path: Path) -> None:
-    sis = Export("hazel", tmp_path)
-    first = sis.write(1)
-    old = desk.start("hazel", NIGHT_1)
-    desk.upload("hazel", first.files)
-    assert desk.ended("hazel", old) == "success"
+def test_clearing_an_old_run_changes_nothing(desk: Desk, first_nights: FirstNights) -> None:
+    sis = published_first_night(desk, "hazel", first_nights)
+    old = first_nights["hazel"].run
     second = sis.write(2)
     newer = desk.start("hazel", NIGHT_2)
     desk.upload("hazel", second.files)

@@ -3,13 +3,12 @@
 import re
 from collections.abc import Iterator
 from datetime import timedelta
-from pathlib import Path
 from urllib.parse import urlsplit
 
 import httpx
 import pytest
 
-from tests.e2e.conftest import NIGHT_1, NIGHT_2
+from tests.e2e.conftest import NIGHT_1, NIGHT_2, FirstNights
 from tests.e2e.operator_at_work import Desk
 from tests.e2e.test_decisions_through_the_scheduler import decisions, hold
 
@@ -63,9 +62,9 @@ def test_nobody_sees_or_presses_anything_without_a_login(desk: Desk) -> None:
 
 
 def test_a_hold_is_read_and_approved_on_the_page_and_by_nobody_who_may_not_edit_its_dag(
-    desk: Desk, operator: httpx.Client, viewer: httpx.Client, tmp_path: Path
+    desk: Desk, operator: httpx.Client, viewer: httpx.Client, first_nights: FirstNights
 ) -> None:
-    run, number = hold(desk, "quince", tmp_path)
+    run, number = hold(desk, "quince", first_nights)
     path = f"/dags/roster__quince/deliveries/{number}/decision"
     form = {"choice": "approved", "why": "<b>confirmed</b> by telephone"}
 

@@ -5,7 +5,6 @@ Needs Chromium and its driver on the machine: `make test` leaves this file out w
 
 import shutil
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 from selenium import webdriver
@@ -15,7 +14,7 @@ from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support import expected_conditions as that
 from selenium.webdriver.support.ui import WebDriverWait
 
-from tests.e2e.conftest import NIGHT_1
+from tests.e2e.conftest import NIGHT_1, FirstNights
 from tests.e2e.operator_at_work import PATIENCE_SECONDS, Desk
 from tests.e2e.test_decisions_through_the_scheduler import decisions, hold
 from tests.e2e.test_page import PASSWORD, newcomer
@@ -87,9 +86,9 @@ def browser(desk: Desk) -> Iterator[Browser]:
 
 
 def test_log_in_see_the_held_district_read_why_approve_and_see_it_published(
-    desk: Desk, browser: Browser, tmp_path: Path
+    desk: Desk, browser: Browser, first_nights: FirstNights
 ) -> None:
-    run, number = hold(desk, "sycamore", tmp_path)
+    run, number = hold(desk, "sycamore", first_nights)
     newcomer(desk, "victor", "Viewer").close()
 
     browser.log_in("victor", PASSWORD)
