@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import hypothesis
+import psutil
 import pytest
 from helpers.postgres import Postgres
 from xdist.scheduler import LoadScopeScheduling
@@ -20,6 +21,10 @@ hypothesis.settings.register_profile("rollcall", deadline=None)
 hypothesis.settings.register_profile("thorough", deadline=None, max_examples=1000)  # of `make properties`
 hypothesis.settings.load_profile("rollcall")
 logging.getLogger("rollcall").setLevel(logging.INFO)  # what it logs is tested, too
+
+IN_MEMORY = Path("/dev/shm")
+ENOUGH_BYTES = 8 << 30
+"""Of memory that is free. All that the tests write at a time is about a quarter of it."""
 
 SCHEDULERS_TESTS = "tests/e2e"
 IN_BATCHES = "tests/properties/test_any_nights.py"
@@ -35,6 +40,20 @@ class TogetherOrAlone(LoadScopeScheduling):
         if file.startswith(SCHEDULERS_TESTS):
             return SCHEDULERS_TESTS
         return nodeid if file == IN_BATCHES else file
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Have temporary files in memory where there is room, unless TMPDIR says where: a disk is mostly waited for."""
+    is_worker = hasattr(config, "workerinput")
+    if is_worker or "TMPDIR" in os.environ or not IN_MEMORY.is_dir():
+        return
+    if min(shutil.disk_usage(IN_MEMORY).free, psutil.virtual_memory().available) < ENOUGH_BYTES:
+        return
+    folder = tempfile.mkdtemp(prefix="rollcall-tests-", dir=IN_MEMORY)
+    Path(folder).chmod(0o711)  # as root, PostgreSQL runs as a user of its own, which has to get through
+    os.environ["TMPDIR"] = folder  # for workers, too, and for what tests start
+    tempfile.tempdir = None
+    config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
 
 
 @pytest.hookimpl(optionalhook=True)

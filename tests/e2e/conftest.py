@@ -78,8 +78,8 @@ def stack(districts_dir: Path, stack_dir: Path) -> Iterator[StackState]:
         stack_dir,
         districts_dir=districts_dir,
         stable_after_seconds=2,
-        poll_interval_seconds=0.5,
-        publication_poll_seconds=0.5,
+        poll_interval_seconds=1,
+        publication_poll_seconds=1,
         environment={},  # what other tests left is not this stack's
         extra_env={"ROLLCALL_CONFORM_BACKSTOP": "* * * * *"},
         after_postgres=prepare_warehouse,

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -25,9 +26,20 @@ class Desk:
 
     def api(self, method: str, path: str, **options: Any) -> Any:
         """One request to Airflow's REST API, as the UI makes it."""
-        with airflow_api(self.state.airflow_url, self.state.airflow_user, self.state.airflow_password) as session:
-            response = session.request(method, path, **options).raise_for_status()
+        response = self._logged_in.request(method, path, **options).raise_for_status()
         return response.json() if response.content else None
+
+    @cached_property
+    def _logged_in(self) -> httpx.Client:
+        """Logged in once: to check a password costs the server more than any answer."""
+        state = self.state
+        with airflow_api(state.airflow_url, state.airflow_user, state.airflow_password) as session:
+            return httpx.Client(
+                base_url=session.base_url,
+                headers=session.headers,
+                timeout=session.timeout,
+                limits=httpx.Limits(max_keepalive_connections=0),  # the server may be another one by the next request
+            )
 
     def sql(self, statement: str, *values: Any) -> list[tuple[Any, ...]]:
         """Rows of the warehouse."""
@@ -44,7 +56,7 @@ class Desk:
                 value = None
             if value:
                 return value
-            time.sleep(0.3)
+            time.sleep(0.5)
         raise AssertionError(f"waited {PATIENCE_SECONDS} s in vain for: {what}")
 
     def upload(self, district: str, files: tuple[Path, ...] | list[Path]) -> None:
