@@ -6,11 +6,15 @@ import stat
 import subprocess
 import sys
 from pathlib import Path
+from runpy import run_path
 
+import pytest
 import yaml
 
-from rollcall.settings import PROJECT_ROOT
-from rollcall.stack.server_init import ensure_logins, write_logins
+from rollcall.settings import PROJECT_ROOT, working_on
+from rollcall.stack import StackError
+from rollcall.stack.accounts import accounts_here
+from rollcall.stack.server_init import ensure_logins, write_accounts, write_logins
 
 COMPOSE = (PROJECT_ROOT / "docker-compose.yaml").read_text()
 EXAMPLE = (PROJECT_ROOT / ".env.example").read_text()
@@ -89,3 +93,49 @@ def test_logins_are_made_once_and_numbers_are_never_given_twice(tmp_path: Path) 
     write_logins(tmp_path / "logins.tsv", first)
     rows = [line.split("\t")[:4] for line in (tmp_path / "logins.tsv").read_text().splitlines()]
     assert rows[:2] == [["alpha", "alpha", "0", "district"], ["alpha--rollcall", "alpha", "0", "rollcall"]]
+
+
+def test_a_servers_accounts_change_by_the_same_commands_and_its_keys_are_those_that_sshd_reads(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, districts = tmp_path / "accounts", tmp_path / "districts"
+    for each in (folder, districts):
+        each.mkdir()
+    for name in ("alpha", "beta"):
+        (districts / f"{name}.yaml").write_text(f"name: {name}\n")
+    monkeypatch.setenv("ROLLCALL_SERVER_ACCOUNTS_DIR", str(folder))
+    monkeypatch.setenv("ROLLCALL_SERVER_ADMIN_PASSWORD", "long enough for it")
+    key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJIc9rrEOOEEqnvQvESCYVUK6djK5Ss4cyV5yPBMzXhD"
+    with working_on(districts_dir=districts):
+        accounts = accounts_here()
+        write_accounts(folder)
+        with pytest.raises(StackError, match="ROLLCALL_SFTP_ADDRESS"):
+            accounts.address()
+        before = accounts.of("alpha")
+        accounts.change("alpha", lambda known: known.renewed(key))
+        accounts.change("beta", lambda known: known.handed_over("https://share.example.org/1"))
+        with pytest.raises(StackError, match="'gamma' has no SFTP account"):
+            accounts.change("gamma", lambda known: known.renewed())
+        assert authorized(folder, tmp_path / "keys") == {"alpha": f"{key}\n"}
+        after, beta = accounts.of("alpha"), accounts.of("beta")
+        assert before
+        assert after
+        assert beta
+        assert (after.public_key, after.is_handed_over, after.password != before.password) == (key, True, True)
+        assert beta.secret_link == "https://share.example.org/1"
+        assert after.password in (folder / "logins.tsv").read_text(), "a password that nobody was told"
+        accounts.change("alpha", lambda known: known.renewed())
+        assert authorized(folder, tmp_path / "keys") == {}
+    with working_on(sftp_address="sftp.example.org:2222"):
+        address = accounts.address()
+    assert (address.host, address.port) == ("sftp.example.org", 2222)
+    assert address.host_key.startswith("ssh-ed25519 ")
+
+
+def authorized(accounts: Path, folder: Path) -> dict[str, str]:
+    """What the SFTP service lets in by key, once it has read the accounts."""
+    path = PROJECT_ROOT / "docker" / "sftp" / "serve.py"
+    serve = run_path(str(path))
+    serve["authorize"](serve["read_keys"](accounts / "keys.tsv"), folder)
+    assert f"AuthorizedKeysFile {serve['AUTHORIZED']}/%u" in path.with_name("sshd_config").read_text()
+    return {each.name: each.read_text() for each in folder.iterdir()}
