@@ -227,4 +227,5 @@ def test_any_nights_end_as_the_reference_says(world: SmallWorld, number: int) ->
     faults = play(world, drawn(seed_of_batch), twice)
     assert not faults, "\n\n".join([f"Drawn with the seed {seed_of_batch}:", *faults])
     assert twice.deliveries > BATCH / 5, "hardly a delivery was judged by what changed"
-    assert twice.taken_over > 0, "no finding was taken over"
+    least = BATCH / 5 if SETTINGS.derandomize else 0  # of any story's luck, at least one
+    assert twice.taken_over > least, "hardly a finding was taken over"
