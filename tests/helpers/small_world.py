@@ -16,8 +16,8 @@ from helpers.deliveries import query
 from helpers.postgres import DATABASE
 
 from rollcall import ledger
+from rollcall.archive.content import record_delivered
 from rollcall.archive.inbox import TakenFile
-from rollcall.archive.receive import record_delivered
 from rollcall.archive.store import Archive
 from rollcall.arrival.listing import InboxFile, assess
 from rollcall.conform import BuildOutcome, conform

@@ -21,7 +21,7 @@ import pytest
 from helpers.deliveries import accept, execute, query
 from typer.testing import CliRunner
 
-from rollcall.archive.receive import content_hash
+from rollcall.archive.content import content_hash
 from rollcall.archive.store import Archive
 from rollcall.check.published_state import EarlierDelivery
 from rollcall.cli import app

@@ -14,8 +14,8 @@ from helpers.gating import gate_file
 from helpers.inbox import district
 
 from rollcall import ledger
+from rollcall.archive.content import record_delivered
 from rollcall.archive.inbox import TakenFile
-from rollcall.archive.receive import record_delivered
 from rollcall.archive.store import Archive
 from rollcall.arrival.listing import InboxFile
 from rollcall.codes import message_of

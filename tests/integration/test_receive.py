@@ -22,6 +22,7 @@ from helpers.threads import Thread
 
 from rollcall import sftp as sftp_module
 from rollcall.archive import inbox as inbox_module
+from rollcall.archive.content import record_delivered
 from rollcall.archive.inbox import IncompleteInboxError, empty, take
 from rollcall.archive.injected import InjectError, keep_injected
 from rollcall.archive.receive import NightServedError
@@ -309,10 +310,8 @@ def test_law_1_what_is_written_into_a_claimed_file_goes_back_to_the_inbox(
     with (inbox / "users.csv").open("ab") as late_writer, pytest.MonkeyPatch.context() as patch:
         from rollcall.archive import receive as module
 
-        real = module.record_delivered
-
         def record(*arguments: object) -> object:
-            result = real(*arguments)  # type: ignore[arg-type]
+            result = record_delivered(*arguments)  # type: ignore[arg-type]
             late_writer.write(b"8,student\n")
             late_writer.flush()
             return result
@@ -330,10 +329,8 @@ def test_law_1_a_claimed_file_that_changed_is_kept_even_when_another_of_its_name
     with (inbox / "users.csv").open("ab") as late_writer, pytest.MonkeyPatch.context() as patch:
         from rollcall.archive import receive as module
 
-        real = module.record_delivered
-
         def record(*arguments: object) -> object:
-            result = real(*arguments)  # type: ignore[arg-type]
+            result = record_delivered(*arguments)  # type: ignore[arg-type]
             late_writer.write(b"8,student\n")
             late_writer.flush()
             put(inbox, {"users.csv": b"the next upload"})

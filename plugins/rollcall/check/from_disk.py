@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import IO
 
 from rollcall import ledger
+from rollcall.archive.content import record_delivered, record_refusal
 from rollcall.archive.inbox import TakenFile
-from rollcall.archive.receive import record_delivered, record_refusal
 from rollcall.archive.store import Archive, StoredBytes
 from rollcall.arrival.limits import excess
 from rollcall.arrival.listing import InboxFile, assess
