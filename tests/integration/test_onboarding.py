@@ -3,11 +3,14 @@
 import io
 import json
 import os
+import pty
 import shlex
 import signal
 import socket
+import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -147,6 +150,35 @@ def test_without_a_terminal_no_password_is_printed_and_it_can_still_be_handed_ov
     assert (tmp_path / "kept").read_text() == account_of("pine").password
 
 
+def in_a_terminal(state: StackState, answers: str, *arguments: str) -> str:
+    """What a person sees who answers the command's questions."""
+    ours, theirs = pty.openpty()
+    places = {"ROLLCALL_STATE_DIR": str(state.state_dir), "ROLLCALL_DISTRICTS_DIR": str(state.districts_dir)}
+    command = [str(Path(sys.executable).with_name("rollcall")), "districts", *arguments]
+    child = subprocess.Popen(command, env=os.environ | places, stdin=theirs, stdout=theirs, stderr=theirs)
+    os.close(theirs)
+    os.write(ours, answers.encode())
+    seen = b""
+    with suppress(OSError):  # Linux says so where the other end of a terminal is closed
+        while block := os.read(ours, 4096):
+            seen += block
+    os.close(ours)
+    assert child.wait() == 0, seen.decode()
+    return seen.decode()
+
+
+def test_in_a_terminal_it_asks_and_shows_the_password_once(running: StackState) -> None:
+    answers = "Elder Unified\n\n\npacific\ndata@elder.example\n\n"  # name, id, system, zone, contacts, deadline
+    seen = in_a_terminal(running, answers, "add")
+    password = account_of("elder-unified").password
+    assert seen.count(password) == 1
+    assert logs_in(running, "elder-unified", password)
+    written = load_district(running.districts_dir / "elder-unified.yaml")
+    assert (written.name, written.student_information_system) == ("Elder Unified", "Aeries")
+    assert (written.local_timezone, written.contacts) == ("America/Los_Angeles", ("data@elder.example",))
+    assert password not in in_a_terminal(running, answers, "add")
+
+
 def test_an_ssh_key_logs_in_in_the_place_of_a_password(running: StackState, tmp_path: Path) -> None:
     mine, other = asyncssh.generate_private_key("ssh-ed25519"), asyncssh.generate_private_key("ssh-ed25519")
     (tmp_path / "id.pub").write_bytes(mine.export_public_key())
@@ -267,6 +299,17 @@ def test_what_there_is_not_is_said(arguments: tuple[str, ...]) -> None:
     said = run(*arguments)
     assert said.exit_code != 0
     assert "There is no district 'yew'" in str(said.exception)
+
+
+@pytest.mark.parametrize(
+    "command", [("add", "--name", "X"), ("show",), ("remove", "--yes"), ("pause", "--until", "2027-01-01")]
+)
+def test_an_id_leads_nowhere_but_into_the_folder(running: StackState, command: tuple[str, ...]) -> None:
+    outside = running.districts_dir.parent / "outside.yaml"
+    outside.write_text("name: Outside\n")
+    said = run(*command, "../outside")
+    assert "cannot be a district's id" in str(said.exception)
+    assert outside.read_text() == "name: Outside\n"
 
 
 def test_a_pause_that_ends_before_it_begins_writes_nothing(running: StackState) -> None:

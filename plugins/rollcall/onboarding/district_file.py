@@ -8,7 +8,8 @@ from typing import Any
 
 import yaml
 
-from rollcall.districts import District, district_saying, load_district, removed_file
+from rollcall.districts import DISTRICT_ID, District, district_saying, load_district, removed_file
+from rollcall.names import shown
 from rollcall.private import replace
 from rollcall.settings import settings
 from rollcall.yaml_text import read_yaml
@@ -19,7 +20,15 @@ class OnboardingError(Exception):
 
 
 def file_of(district_id: str) -> Path:
-    """Where a district's file lies, whether there is one or not."""
+    """Where a district's file lies, whether there is one or not.
+
+    Raises:
+        OnboardingError: the id is none, and might lead out of the folder.
+    """
+    if not DISTRICT_ID.match(district_id):
+        raise OnboardingError(
+            f"{shown(district_id)!r} cannot be a district's id: lower-case letters, digits and single hyphens only."
+        )
     return settings().districts_dir / f"{district_id}.yaml"
 
 
