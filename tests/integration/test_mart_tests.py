@@ -75,6 +75,25 @@ def test_a_key_that_stands_there_twice_is_found_and_the_doctor_says_so(warehouse
     assert "lake fails one_open_version_hist_users 1 times" in finding.what
 
 
+def test_what_was_worked_out_and_is_not_as_defined_is_found(warehouse_url: str) -> None:
+    publish(warehouse_url, "hill", 1)
+    publish(warehouse_url, "lake", 1)
+    execute(
+        warehouse_url,
+        "update history.hist_class_details set term_name = 'Another'"
+        " where district_id = 'lake' and source_id = '994_1000';"
+        " insert into history.hist_doubles (district_id, school_year, source_id, class_source_id, user_source_id,"
+        " double_source_id, valid_from_seq, row_hash)"
+        " select district_id, school_year, source_id, class_source_id, user_source_id, 'GONE', 1, 0"
+        " from history.hist_enrollments"
+        " where district_id = 'lake' and source_id = '994_1000:994_1000_S0'",
+    )
+    assert [(each.district_id, each.test, each.severity, each.failures) for each in check_marts()] == [
+        ("lake", "class_details_as_defined", "error", 1),
+        ("lake", "doubles_as_defined", "error", 1),
+    ]
+
+
 def test_a_test_that_cannot_be_asked_keeps_no_other_from_asking(warehouse_url: str) -> None:
     publish(warehouse_url, "lake", 1, unknown_course=True)
     execute(warehouse_url, "set role roster_owner; drop view roster.agg_school_daily")

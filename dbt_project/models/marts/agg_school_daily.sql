@@ -136,7 +136,9 @@ changes as not materialized (
             array[spells.first_night, spells.past_night],
             array[spells.records, -spells.records]
         ) as change (night, records)
-    where spells.past_night is null or spells.first_night < spells.past_night
+    where
+        change.night is not null
+        and (spells.past_night is null or spells.first_night < spells.past_night)
     group by spells.district_id, spells.school_source_id, spells.measure, spells.person_source_id, change.night
 ),
 
