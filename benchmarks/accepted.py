@@ -33,13 +33,10 @@ def accept_folder(
     from rollcall.archive.store import Archive
     from rollcall.decision.acceptance import accept
     from rollcall.landing import land
-    from rollcall.settings import settings
     from rollcall.steps import receive
     from rollcall.who import person
 
-    source = SOURCE + keep_injected(
-        Archive(settings().archive_root, district.district_id), folder, district.upload, by=person("benchmark")
-    )
+    source = SOURCE + keep_injected(Archive.of(district.district_id), folder, district.upload, by=person("benchmark"))
     receipt = receive(
         district,
         stack.account(district.district_id),

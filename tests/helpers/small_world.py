@@ -26,7 +26,7 @@ from rollcall.decision.decide import decide
 from rollcall.decision.recognition import recognize
 from rollcall.districts import District
 from rollcall.oneroster import FILE_BY_NAME, FILES
-from rollcall.settings import settings, working_on
+from rollcall.settings import working_on
 from rollcall.steps import check_again, check_all
 from rollcall.warehouse import connect
 
@@ -109,7 +109,7 @@ class SmallWorld:
         with connect() as connection:
             ledger.record_district(connection, district)
             delivery = ledger.open_delivery(connection, district, service_date, f"run__{service_date}", "inbox")
-        archive = Archive(settings().archive_root, district.district_id)
+        archive = Archive.of(district.district_id)
         record_delivered(archive, district, delivery, self._taken(archive, district, files))
         delivery = recognize(delivery.delivery_id)
         if delivery.state not in ("received", "held"):

@@ -30,7 +30,7 @@ from rollcall.conform import conform
 from rollcall.districts import load_district
 from rollcall.ledger import DeliveryFile
 from rollcall.oneroster import FILE_NAMES, FILES
-from rollcall.settings import PROJECT_ROOT, settings, working_on
+from rollcall.settings import PROJECT_ROOT, working_on
 from simulator.night import Delivery, write_night
 from simulator.profile import Profile
 from simulator.spoil import header_only, remove, truncate
@@ -247,7 +247,7 @@ def test_law_5_a_cut_between_two_records_is_seen_where_the_earlier_files_can_be_
     (folder / "enrollments.csv").write_bytes(b"".join(lines[:-15]))
     with working_on(archive_url=(tmp_path / "archive").as_uri()):
         maple = load_district(districts / "maple.yaml").model_copy(update={"first_delivery": "accept"})
-        EarlierDelivery(night.folder).publish(maple, Archive(settings().archive_root, "maple"), night.service_date)
+        EarlierDelivery(night.folder).publish(maple, Archive.of("maple"), night.service_date)
         assert "15 records" in told(str(night.folder))
         assert "15 records" in told("maple")
     with working_on(archive_url=(tmp_path / "elsewhere").as_uri()):

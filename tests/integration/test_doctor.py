@@ -14,13 +14,13 @@ from typer.testing import CliRunner
 from rollcall import doctor
 from rollcall.archive.store import Archive
 from rollcall.cli import app
-from rollcall.settings import settings, working_on
+from rollcall.settings import working_on
 
 
 @pytest.fixture(autouse=True)
 def world(warehouse_url: str, tmp_path: Path) -> Iterator[Path]:
     with working_on(state_dir=tmp_path / "state", archive_keep_free_mib=0):
-        Archive(settings().archive_root, "maple").write_index("receipts/x.html", "x")
+        Archive.of("maple").write_index("receipts/x.html", "x")
         yield tmp_path / "state"
 
 

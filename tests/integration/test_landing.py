@@ -23,7 +23,7 @@ from rollcall.districts import Limit
 from rollcall.landing import land
 from rollcall.landing.encoding import BLOCK_BYTES
 from rollcall.oneroster import FILE_BY_NAME, FILE_NAMES
-from rollcall.settings import settings, working_on
+from rollcall.settings import working_on
 from rollcall.warehouse import WarehouseError, connect
 from simulator.night import write_night
 from simulator.profile import Profile
@@ -47,7 +47,7 @@ def deliver(files: dict[str, bytes]) -> int:
             yield content[at : at + (1 << 20)]
 
     maple = district()
-    archive = Archive(settings().archive_root, maple.district_id)
+    archive = Archive.of(maple.district_id)
     with connect() as connection:
         ledger.record_district(connection, maple)
         delivery = ledger.open_delivery(connection, maple, FIRST_NIGHT, os.urandom(8).hex(), "inbox")

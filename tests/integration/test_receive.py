@@ -32,7 +32,7 @@ from rollcall.arrival.listing import InboxFile
 from rollcall.arrival.look import list_folder
 from rollcall.codes import catalog
 from rollcall.ledger import UnknownDeliveryError
-from rollcall.settings import settings, working_on
+from rollcall.settings import working_on
 from rollcall.sftp import SftpError, SftpRefusedError
 from rollcall.stack import sftp_server as server_module
 from rollcall.steps import Receipt, receive
@@ -610,7 +610,7 @@ def test_law_1_without_room_in_the_archive_nothing_is_touched(
 def test_what_a_person_puts_in_is_not_more_than_a_district_may_send(tmp_path: Path, archive: Path) -> None:
     put(tmp_path, FILES)
     too_large(tmp_path)
-    store = Archive(settings().archive_root, "maple")
+    store = Archive.of("maple")
     with pytest.raises(InjectError, match=r"users\.csv has 5\.0 GiB; at most 1\.0 GiB are taken\. If that is honest"):
         keep_injected(store, tmp_path, district().upload, by=Person("Ada", "ada"))
     assert not archive.exists()
@@ -692,7 +692,7 @@ def test_law_1_without_renaming_a_file_that_was_replaced_meanwhile_survives(
     async def take_while_uploading() -> None:
         from rollcall.archive.unpack import delivered_files
 
-        store = Archive(settings().archive_root, "maple")
+        store = Archive.of("maple")
         async with server.account().connect() as session:
             taken = await take(session, store, 1, ("orgs", "users"), district().upload)
             put(inbox, {"users.csv": FILES["users.csv"].replace(b"7", b"8")})

@@ -7,7 +7,6 @@ from nights import FIRST_NIGHT, Run, World, small_district, write
 
 from rollcall.archive.injected import keep_injected
 from rollcall.archive.store import Archive
-from rollcall.settings import settings
 from rollcall.who import Person
 
 
@@ -63,7 +62,7 @@ def test_law_10_what_is_put_in_for_a_past_night_overtakes_nothing(world: World) 
     def put_in(night: int) -> Run:
         folder = write(profile, night, world.work / "by-hand" / str(night)).folder
         who, upload = Person("Ada", "ada"), world.district("by-hand").upload
-        token = keep_injected(Archive(settings().archive_root, "by-hand"), folder, upload, by=who)
+        token = keep_injected(Archive.of("by-hand"), folder, upload, by=who)
         run = Run(world, "by-hand", night, source=f"injected/{token}", name="put_in")
         run.judge()
         world.conform()

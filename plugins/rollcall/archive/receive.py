@@ -22,7 +22,6 @@ from rollcall.findings import Finding, add_finding
 from rollcall.ledger import Delivery, DeliveryFile
 from rollcall.log import at_work_on, get_logger
 from rollcall.names import is_text, named
-from rollcall.settings import settings
 from rollcall.sftp import SftpAccount, SftpError
 from rollcall.warehouse import Connection, connect, value
 
@@ -155,7 +154,7 @@ def _try_alone(lock: Connection, district_id: str) -> bool:
 
 def _receive_from_inbox(district: District, account: SftpAccount, delivery: Delivery) -> None:
     """Inbox → archive → ledger → inbox emptied, in this order."""
-    archive = Archive(settings().archive_root, district.district_id)
+    archive = Archive.of(district.district_id)
 
     keep = district.inbox == "keep"
 
@@ -212,7 +211,7 @@ def _strays(listing: Sequence[InboxFile]) -> list[Finding]:
 
 def _receive_injected(district: District, delivery: Delivery) -> None:
     """What a person put in by hand, as if it had lain in the inbox."""
-    archive = Archive(settings().archive_root, district.district_id)
+    archive = Archive.of(district.district_id)
     found = injected(archive, delivery.source.removeprefix(SOURCE))
     if found is None:
         raise ledger.UnknownDeliveryError(
@@ -234,13 +233,13 @@ def _receive_from_archive(district: District, delivery: Delivery) -> None:
         files = ledger.files_of(connection, original.delivery_id)
     if not files:
         raise ledger.UnknownDeliveryError(f"Delivery {earlier} was never archived: there is nothing to take again.")
-    archive = Archive(settings().archive_root, district.district_id)
+    archive = Archive.of(district.district_id)
     record_content(archive, district, delivery, Delivered(tuple(files)))
 
 
 def _empty_inbox(district: District, account: SftpAccount, delivery: Delivery, files: Sequence[DeliveryFile]) -> None:
     """Take the delivery out of the inbox, now that the ledger knows the archive's copy."""
-    archive = Archive(settings().archive_root, district.district_id)
+    archive = Archive.of(district.district_id)
 
     async def empty_it() -> None:
         async with account.connect() as session:

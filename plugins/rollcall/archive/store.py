@@ -130,6 +130,11 @@ class Archive:
         self._local = local_folder(root) is not None
         self._lasting = lasting and self._local
 
+    @classmethod
+    def of(cls, district_id: str) -> "Archive":
+        """A district's part of the archive that is worked on."""
+        return cls(settings().archive_root, district_id)
+
     def require_room(self, size: int) -> None:
         """Refuse to begin with what would leave the archive's disk too full for everybody.
 

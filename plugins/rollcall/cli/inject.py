@@ -42,7 +42,7 @@ def inject(
         impossible = impossible_because(connection, known, service_date)
     if impossible is not None:
         raise ImpossibleNightError(impossible)
-    archive = Archive(settings().archive_root, district)
+    archive = Archive.of(district)
     source = SOURCE + keep_injected(archive, path, known.upload, by=person(by), why=why)
     conf = {"service_date": service_date.isoformat(), "source": source}
     answer: dict[str, Any] = {"district": district, "night": service_date.isoformat(), "source": source}

@@ -34,7 +34,7 @@ def write_change_list(connection: Connection, found: Forecast) -> str:
         ArchiveError: the archive cannot be written.
     """
     delivery = found.comparison.delivery
-    archive = Archive(settings().archive_root, delivery.district_id)
+    archive = Archive.of(delivery.district_id)
     name = f"changes/{delivery.service_date}-{delivery.delivery_id}-changes.csv"
     return archive.write_stream(name, _csv(connection, found))
 

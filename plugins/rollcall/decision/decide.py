@@ -25,7 +25,6 @@ from rollcall.decision.welcome import welcome
 from rollcall.districts import District
 from rollcall.gate.progress import files_not_gated
 from rollcall.ledger import Delivery
-from rollcall.settings import settings
 from rollcall.states import DeliveryState
 from rollcall.warehouse import Connection, connect
 
@@ -111,7 +110,7 @@ def _judge(connection: Connection, district: District, delivery: Delivery) -> tu
     safeguards = Safeguards(district.limits, years, delivery.service_date)
     reasons = of_rolled_back(connection, delivery)
     reasons += of_two_nights(connection, delivery)
-    reasons += of_cut_files(connection, found, safeguards, Archive(settings().archive_root, delivery.district_id))
+    reasons += of_cut_files(connection, found, safeguards, Archive.of(delivery.district_id))
     reasons += safeguards.reasons(found)
     reasons += folded_files_over_limit(connection, delivery, district.limits)
     if district.first_delivery == "hold" and found.comparison.sequence is None:

@@ -23,7 +23,6 @@ from rollcall.landing.typed import make_typed
 from rollcall.ledger import Delivery, DeliveryFile
 from rollcall.log import get_logger
 from rollcall.oneroster import FILE_BY_NAME, ROLES, Column, File
-from rollcall.settings import settings
 from rollcall.warehouse import Connection, connect
 
 log = get_logger(__name__)
@@ -88,7 +87,7 @@ def land(delivery_id: int, file_name: str) -> int:
     """
     with connect() as connection:
         landing = _begin(connection, delivery_id, file_name)
-        archive = Archive(settings().archive_root, landing.delivery.district_id)
+        archive = Archive.of(landing.delivery.district_id)
         _make_table(landing)
         with archive.open(landing.entry.archive_path) as source:
             foreign = formats.of_bytes(source.read(formats.HEAD_BYTES))

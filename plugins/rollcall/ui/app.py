@@ -141,7 +141,7 @@ def download_changes(dag_id: str, delivery_id: int) -> StreamingResponse:
         hold = hold_of(connection, delivery_id)
     if hold is None or hold.change_list is None:
         raise HTTPException(404, "This delivery has no change list.")
-    archive, name = Archive(settings().archive_root, delivery.district_id), hold.change_list
+    archive, name = Archive.of(delivery.district_id), hold.change_list
     return StreamingResponse(
         archive.blocks(name),
         media_type="text/csv",
