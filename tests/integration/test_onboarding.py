@@ -346,3 +346,38 @@ def state_now(running: StackState) -> StackState:
     found = StackState.load(running.state_dir)
     assert found is not None
     return found
+
+
+CONNECTIONS = """
+from airflow import settings
+from airflow.models import Connection
+from airflow.utils.session import create_session
+from rollcall.stack.airflow_init import apply_connections
+from rollcall.stack.airflow_plan import SftpConnection
+
+def wanted(district, password):
+    login = f"{district}--rollcall"
+    return SftpConnection(conn_id=f"sftp_{district}", host="h", port=22, login=login, password=password, host_key="k")
+
+Connection.metadata.create_all(settings.engine)
+with create_session() as session:
+    session.add(Connection(conn_id="sftp_own", conn_type="sftp", login="somebody"))
+    session.add(Connection(conn_id="smtp_default", conn_type="smtp"))
+apply_connections([wanted("alder", "first"), wanted("birch", "first")])
+apply_connections([wanted("alder", "second")])
+with create_session() as session:
+    print(sorted((each.conn_id, each.password) for each in session.query(Connection)))
+"""
+
+
+def test_a_connection_goes_with_its_district_and_no_other_does(tmp_path: Path) -> None:
+    """In a metadata database of its own, which Airflow wants to know of before it is imported."""
+    places = {
+        "AIRFLOW_HOME": str(tmp_path),
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{tmp_path}/airflow.db",
+        "AIRFLOW__LOGGING__LOGGING_LEVEL": "ERROR",
+    }
+    command = [sys.executable, "-c", CONNECTIONS]
+    done = subprocess.run(command, env=os.environ | places, capture_output=True, text=True, check=True)
+    kept = [("sftp_alder", "second"), ("sftp_own", None), ("smtp_default", None)]
+    assert done.stdout.splitlines()[-1] == str(kept)

@@ -22,11 +22,12 @@ def apply(plan: Plan) -> None:
     from airflow.utils.providers_configuration_loader import providers_configuration_loaded
 
     providers_configuration_loaded(initdb)()
-    _apply_connections(plan.connections)
+    apply_connections(plan.connections)
     _apply_users(plan.users)
 
 
-def _apply_connections(wanted: list[SftpConnection]) -> None:
+def apply_connections(wanted: list[SftpConnection]) -> None:
+    """Create or correct these connections, and remove those of Rollcall's own whose district is gone."""
     from airflow.models import Connection
     from airflow.utils.session import create_session
     from sqlalchemy import select
