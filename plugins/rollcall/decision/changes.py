@@ -10,7 +10,7 @@ from psycopg import sql
 
 from rollcall import ledger
 from rollcall.decision.school_years import CLASS_YEARS, own_sessions, school_year_of, write_class_years
-from rollcall.decision.touched import TOUCHED, UNNAMED, Former, former_delivery, write_touched
+from rollcall.decision.touched import UNNAMED, Former, former_delivery, touched_table, write_touched
 from rollcall.landing.typed import (
     AT_ONCE,
     COMPARED,
@@ -25,16 +25,12 @@ from rollcall.oneroster import FILE_BY_NAME, FILES, File
 from rollcall.published import Publication, history_table, publication_of
 from rollcall.warehouse import Connection, is_there, value
 
-PLANNING = """
-set local work_mem = '96MB'; set local enable_nestloop = off; set local jit = off;
-set local parallel_setup_cost = 0; set local parallel_tuple_cost = 0
-"""
-"""Deliveries are looked through whole: a nested loop is always a misjudgment, and large files are read by several
-processes, which PostgreSQL thinks too dear for what reading a cell costs. Undone by `AS_EVER`."""
+PLANNING = "set local work_mem = '96MB'; set local enable_nestloop = off; set local jit = off"
+"""Deliveries are looked through whole: a nested loop is always a misjudgment. Undone by `AS_EVER`."""
+IN_PARALLEL = "set local parallel_setup_cost = 0; set local parallel_tuple_cost = 0"
+"""For what reads every cell of a file: PostgreSQL takes reading for cheaper than handing the rows to another process.
+Undone by `AS_EVER`."""
 AS_EVER = "reset work_mem; reset enable_nestloop; reset jit; reset parallel_setup_cost; reset parallel_tuple_cost"
-
-NAMED = sql.Identifier("named_by_touched")
-"""The temporary table with the rows that name the records which can be otherwise."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +61,21 @@ class Comparison:
     def rekeyed(self, file: File) -> sql.Identifier:
         """Which records of a file seem to come back under a new id."""
         return self.table(f"rekeyed_{file.table_name}")
+
+    @property
+    def touched(self) -> sql.Identifier:
+        """The ids of the records that can be otherwise, of the file that is compared at the moment."""
+        return touched_table(self.delivery)
+
+    @property
+    def named(self) -> sql.Identifier:
+        """The rows that name them."""
+        return self.table("named_by_touched")
+
+    @property
+    def differing(self) -> sql.Identifier:
+        """Which of its records differ."""
+        return self.table("differing_record")
 
     def table(self, name: str) -> sql.Identifier:
         """A table of the delivery's schema."""
@@ -188,6 +199,7 @@ def _write_file(
     for kind in ("view", "table"):
         connection.execute(_drop(kind, comparison.change(file)))
     if comparison.sequence is None:
+        connection.execute(IN_PARALLEL)
         connection.execute(_all_is_new(comparison, file))
         return 0
     if sent is None:
@@ -198,10 +210,12 @@ def _write_file(
         connection.execute("set local enable_nestloop = on")
     records = _touched_records(comparison, file) if former else _all_records(comparison, file)
     connection.execute(_differing(comparison, file, records, is_bulk=sent.mode == "bulk"))
-    connection.execute("analyze differing; set local enable_nestloop = on")
+    connection.execute(sql.SQL("analyze {}; set local enable_nestloop = on").format(comparison.differing))
     connection.execute(_filled_in(comparison, file))
     connection.execute(
-        sql.SQL("drop table if exists differing, {}, {}; set local enable_nestloop = off").format(TOUCHED, NAMED)
+        sql.SQL("drop table if exists {}, {}, {}; set local enable_nestloop = off").format(
+            comparison.differing, comparison.named, comparison.touched
+        )
     )
     connection.execute(sql.SQL("analyze {}").format(comparison.change(file)))
     return _count(
@@ -276,10 +290,10 @@ def _touched_records(comparison: Comparison, file: File) -> _Records:
     """Those that can be otherwise, once `_write_touched` has looked for them."""
     return _Records(
         sql.SQL("{} and version.source_id in (select source_id from {})").format(
-            _published_hashes(comparison, file), TOUCHED
+            _published_hashes(comparison, file), comparison.touched
         ),
-        sql.SQL("select * from {} where not is_to_be_deleted").format(NAMED),
-        sql.SQL("select source_id from {} where is_to_be_deleted").format(NAMED),
+        sql.SQL("select * from {} where not is_to_be_deleted").format(comparison.named),
+        sql.SQL("select source_id from {} where is_to_be_deleted").format(comparison.named),
     )
 
 
@@ -288,9 +302,9 @@ def _write_touched(connection: Connection, comparison: Comparison, file: File, f
     write_touched(connection, comparison.delivery, former, comparison.publication, file)
     connection.execute(
         sql.SQL(
-            "create temporary table {named} on commit drop as"
+            "create unlogged table {named} as"
             " {delivered} and delivered.source_id in (select source_id from {touched}); analyze {named}"
-        ).format(named=NAMED, delivered=_delivered_hashes(comparison, file), touched=TOUCHED)
+        ).format(named=comparison.named, delivered=_delivered_hashes(comparison, file), touched=comparison.touched)
     )
 
 
@@ -317,7 +331,7 @@ def _differing(comparison: Comparison, file: File, records: _Records, *, is_bulk
     """
     return sql.SQL(
         """
-        create temporary table differing on commit drop as
+        create unlogged table {differing} as
         select {key}, living._row, published.valid_from_seq,
             case
                 when published.row_hash is null then 'added'
@@ -332,6 +346,7 @@ def _differing(comparison: Comparison, file: File, records: _Records, *, is_bulk
             and ({is_bulk} or living.row_hash is not null or source_id in ({tombstones}))
         """
     ).format(
+        differing=comparison.differing,
         key=sql.SQL(", ").join(map(sql.Identifier, file.key)),
         published=records.published,
         living=records.living,
@@ -350,15 +365,16 @@ def _filled_in(comparison: Comparison, file: File) -> sql.Composed:
             case when differing.valid_from_seq is null then {delivered_school} else {version_school} end as school,
             coalesce({has_ended}, false) as has_ended,
             {place_and_key}, {attributes}
-        from differing
+        from {differing} as differing
         left join (
-            select * from {typed} where _row in (select _row from differing) {at_once}
+            select * from {typed} where _row in (select _row from {differing}) {at_once}
         ) as delivered on delivered._row = differing._row
         left join {history} as version
             on version.district_id = {district} and version.valid_from_seq = differing.valid_from_seq and {same_key}
         """
     ).format(
         change=comparison.change(file),
+        differing=comparison.differing,
         delivered_school=school_of(file, "delivered"),
         version_school=school_of(file, "version"),
         has_ended=has_ended(comparison, file),

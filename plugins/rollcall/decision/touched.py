@@ -15,9 +15,6 @@ from rollcall.oneroster import File
 from rollcall.published import Publication
 from rollcall.warehouse import Connection, is_there
 
-TOUCHED = sql.Identifier("touched")
-"""The temporary table with the sourcedIds of the records that can be otherwise."""
-
 UNNAMED = "unnamed_record"
 """The table of a delivery's schema with the published records, by file and sourcedId, that no row of it names."""
 
@@ -67,10 +64,18 @@ def _names_all(sent: DeliveryFile) -> bool:
     return sent.mode == "bulk" and bool(sent.rows_landed)
 
 
+def touched_table(delivery: Delivery) -> sql.Identifier:
+    """The table with the sourcedIds of the records that can be otherwise.
+
+    No temporary one: PostgreSQL reads those in one process only.
+    """
+    return sql.Identifier(delivery.landing_schema, "touched_record")
+
+
 def write_touched(
     connection: Connection, delivery: Delivery, former: Former, publication: Publication, file: File
 ) -> None:
-    """Make the temporary table `TOUCHED` for a file.
+    """Make the table `touched_table` for a file.
 
     Args:
         connection: A transaction with the rights of landing.
@@ -91,9 +96,9 @@ def write_touched(
     ]
     connection.execute(
         sql.SQL(
-            "create temporary table {touched} on commit drop as"
+            "create unlogged table {touched} as"
             " select source_id from ({queries}) as record (source_id) where source_id is not null; analyze {touched}"
-        ).format(touched=TOUCHED, queries=sql.SQL(" union ").join(queries))
+        ).format(touched=touched_table(delivery), queries=sql.SQL(" union ").join(queries))
     )
 
 
