@@ -55,7 +55,7 @@
 
 {# Writes what differs. What PostgreSQL expects of conditions on several columns is too little by orders of magnitude: it is
    kept from merging by the district alone, which compares all of a district's rows with one another, and where much has
-   changed also from going through it row by row. #}
+   changed also from going through it row by row. Its hash tables may take twice `work_mem` each, three at a time. #}
 {% macro write_worked_out(history, sequences, rows) %}
     {%- set meta = config.get('meta') -%}
     {%- set content = history_columns() | reject('in', meta.key) | list -%}
@@ -66,7 +66,7 @@
         and wanted.{{ column }} = history.{{ column }}
         {%- endfor %}
     {%- endset -%}
-    {%- call statement('begin') -%} set local work_mem = '96MB'; set local jit = off; set local enable_mergejoin = off {%- endcall -%}
+    {%- call statement('begin') -%} set local work_mem = '64MB'; set local jit = off; set local enable_mergejoin = off {%- endcall -%}
     {%- if has_much_changed(sequences) -%}
         {%- do run_query('set local enable_nestloop = off') -%}
     {%- endif -%}
@@ -115,12 +115,18 @@
 
 
 {# Whether so many records begin or end with these sequences that reading whole tables is quicker than looking up what
-   they touch: more than some, and more than one in fifty of the enrollments, which are most of what is read. #}
+   they touch: more than some, and where the model looks its units up in one that is long (`meta: looked_up_in`), more
+   than one in fifty of that one's versions. #}
 {% macro has_much_changed(sequences) %}
+    {%- set looked_up_in = config.get('meta').looked_up_in -%}
     {%- set query -%}
         select
-            coalesce(sum(added + changed + removed), 0)
-            > (select greatest(20000, 0.02 * reltuples) from pg_class where oid = '{{ ref('hist_enrollments') }}'::regclass)
+            coalesce(sum(added + changed + removed), 0) > greatest(
+                20000
+                {%- if looked_up_in %},
+                (select 0.02 * reltuples from pg_class where oid = '{{ ref(looked_up_in) }}'::regclass)
+                {%- endif %}
+            )
         from ({{ sequences }}) as written
         inner join rollcall.delivery
             on written.district_id = delivery.district_id and written.sequence = delivery.accepted_sequence
