@@ -67,32 +67,33 @@
 
 
 {# The accepted rows of one file that begin a version, over the deliveries of the running build. What is as it was
-   published was read then; of a first delivery all rows begin one, or are to be deleted. Fenced, so that no other row is
-   read. #}
+   published was read then: fenced, so that no such row is read again. Of a first delivery all rows begin one, or are to be
+   deleted. #}
 {% macro beginning_rows(table, file) %}
     {%- for delivery in deliveries_in_build() %}
     select
         {{ dbt.string_literal(dbt.escape_single_quotes(delivery.district_id)) }}::text as district_id,
         typed.*
-    from (
-        select *
-        from {{ delivery.landing_schema }}.typed_{{ table }}
-        where
-            {%- if delivery.is_first %}
-            _row not in (
-                select aside.row_number
-                from {{ delivery.landing_schema }}.row_set_aside as aside
-                where aside.file = '{{ file }}'
-            )
-            {%- else %}
-            _row in (
-                select change._row
-                from {{ delivery.landing_schema }}.change_{{ table }} as change
-                where change.kind in ('added', 'changed')
-            )
-            {%- endif %}
-        offset 0
-    ) as typed
+    from
+        {%- if delivery.is_first %}
+        {{ delivery.landing_schema }}.typed_{{ table }} as typed
+    where
+        typed._row not in (
+            select aside.row_number from {{ delivery.landing_schema }}.row_set_aside as aside where aside.file = '{{ file }}'
+        )
+        {%- else %}
+        (
+            select *
+            from {{ delivery.landing_schema }}.typed_{{ table }}
+            where
+                _row in (
+                    select change._row
+                    from {{ delivery.landing_schema }}.change_{{ table }} as change
+                    where change.kind in ('added', 'changed')
+                )
+            offset 0
+        ) as typed
+        {%- endif %}
     {{ 'union all' if not loop.last }}
     {%- else %}
     select null::text as district_id

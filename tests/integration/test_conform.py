@@ -258,7 +258,7 @@ def test_law_5_what_the_ledger_does_not_list_stays_set_aside_all_the_same(wareho
 def test_the_bookkeeping_audits_notice_what_they_are_for(warehouse_url: str) -> None:
     """Each is shown a history or a ledger that conform itself would never leave."""
     rows = school_district()
-    for district in ("dup", "ledger", "law5", "ragged"):
+    for district in ("dup", "ledger", "law5", "ragged", "unread"):
         accept(warehouse_url, district, 1, rows)
     build()
     twice = deepcopy(rows)
@@ -291,6 +291,10 @@ def test_the_bookkeeping_audits_notice_what_they_are_for(warehouse_url: str) -> 
     ragged = deepcopy(rows)
     ragged["demographics"][0]["sourced_id"] = "what stood in the cell before"
     accept(warehouse_url, "ragged", 2, ragged, set_aside={("demographics", 2)})
+    unread = deepcopy(rows)
+    unread["demographics"][0]["birth_date"] = "some day in May"
+    accept(warehouse_url, "unread", 2, unread)
+    accept(warehouse_url, "unread_at_first", 1, unread)
 
     (outcome,) = build()
 
@@ -299,6 +303,8 @@ def test_the_bookkeeping_audits_notice_what_they_are_for(warehouse_url: str) -> 
         "ledger": "every_candidate_row_has_an_origin: 1; every_change_is_applied: 1",
         "law5": "every_candidate_row_has_an_origin: 1; every_change_is_applied: 1; removals_are_evident: 1",
         "ragged": "removals_are_evident: 1",
+        "unread": "every_filled_cell_is_read: 1",
+        "unread_at_first": "every_filled_cell_is_read: 1",
     }
 
 
