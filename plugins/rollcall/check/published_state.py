@@ -11,10 +11,11 @@ from psycopg import sql
 from rollcall import ledger
 from rollcall.archive.store import Archive
 from rollcall.check.from_disk import blocks_of, receive_from
-from rollcall.conform.history import RECORD_TABLES
 from rollcall.decision.acceptance import accept
 from rollcall.districts import NO_LIMITS, District
 from rollcall.ledger import Delivery, DeliveryFile
+from rollcall.oneroster import FILES, File
+from rollcall.published import Publication, history_table, publication_of
 from rollcall.states import DeliveryState
 from rollcall.steps import check_all
 from rollcall.warehouse import Connection, connect
@@ -94,11 +95,12 @@ class PublishedRoster:
             ledger.record_district(target, district)
             behind = ledger.files_behind_publication(source, self.district_id).values()
             files = [asyncio.run(self._with_content(archive, file)) for file in behind]
-            sequence = _copy_publication(source, target, published, district, files)
+            publication = publication_of(source, self.district_id)
+            _copy_publication(target, published, publication, district, files)
             _copy_rollbacks(source, target, (self.district_id, district.district_id))
             target.execute("set local role rollcall_dbt")  # whose tables they would be
-            for table in RECORD_TABLES:
-                _copy_versions(source, target, table, (self.district_id, district.district_id), sequence)
+            for file in FILES:
+                _copy_versions(source, target, publication, file, district.district_id)
 
     async def _with_content(self, archive: Archive, file: DeliveryFile) -> DeliveryFile:
         """A file with its bytes in this process's archive, where they can be had."""
@@ -111,12 +113,13 @@ class PublishedRoster:
 
 
 def _copy_publication(
-    source: Connection, target: Connection, published: Delivery, district: District, files: Sequence[DeliveryFile]
-) -> int:
-    """The pointer, and the delivery that it points at, with the files of which it is made; returns the sequence."""
-    ((sequence, effective_date),) = source.execute(
-        "select sequence, effective_date from rollcall.publication where district_id = %s", (published.district_id,)
-    ).fetchall()
+    target: Connection,
+    published: Delivery,
+    publication: Publication,
+    district: District,
+    files: Sequence[DeliveryFile],
+) -> None:
+    """The pointer, and the delivery that it points at, with the files of which it is made."""
     copied = ledger.open_delivery(target, district, published.service_date, "against", published.source)
     target.execute(
         """
@@ -124,7 +127,7 @@ def _copy_publication(
             published_at = now(), accepted_sequence = %s
         where delivery_id = %s
         """,
-        (published.arrived_at, published.decided_at, published.decided_at, sequence, copied.delivery_id),
+        (published.arrived_at, published.decided_at, published.decided_at, publication.sequence, copied.delivery_id),
     )
     ledger.record_files(target, copied.delivery_id, files)
     for file in files:
@@ -136,9 +139,8 @@ def _copy_publication(
     target.execute(
         "insert into rollcall.publication (district_id, sequence, delivery_id, effective_date, published_at) "
         "values (%s, %s, %s, %s, now())",
-        (district.district_id, sequence, copied.delivery_id, effective_date),
+        (district.district_id, publication.sequence, copied.delivery_id, publication.night),
     )
-    return int(sequence)
 
 
 def _copy_rollbacks(source: Connection, target: Connection, from_and_to: tuple[str, str]) -> None:
@@ -173,28 +175,25 @@ def _copy_rollbacks(source: Connection, target: Connection, from_and_to: tuple[s
 
 
 def _copy_versions(
-    source: Connection, target: Connection, table: str, from_and_to: tuple[str, str], sequence: int
+    source: Connection, target: Connection, publication: Publication, file: File, district_id: str
 ) -> None:
-    """The versions of one history table that readers see, under the same or another district's id."""
+    """The versions of a file's records that readers see, under the same or another district's id."""
+    name = history_table(file)
     columns = source.execute(
         """
         select attname, format_type(atttypid, atttypmod) from pg_attribute
         where attrelid = to_regclass(%s) and attnum > 0 and not attisdropped order by attnum
         """,
-        (table,),
+        (name.as_string(source),),
     ).fetchall()
-    name = sql.Identifier(*table.split("."))
-    typed = [sql.SQL("{} {}").format(sql.Identifier(str(column)), sql.SQL(str(kind))) for column, kind in columns]
+    typed = [sql.SQL("{} {}").format(sql.Identifier(column), sql.SQL(kind)) for column, kind in columns]
     target.execute(sql.SQL("create table {} ({})").format(name, sql.SQL(", ").join(typed)))
-    read: dict[str, sql.Composable] = {"district_id": sql.Literal(from_and_to[1])} | {
-        str(column): sql.SQL(f"null::{kind}") for column, kind in columns if column in ENDS
+    read: dict[str, sql.Composable] = {"district_id": sql.Literal(district_id)} | {
+        column: sql.SQL(f"null::{kind}") for column, kind in columns if column in ENDS
     }
-    selected = [read.get(str(column), sql.Identifier(str(column))) for column, _ in columns]
-    query = sql.SQL(
-        "copy (select {} from {} where district_id = {} and valid_from_seq <= {} "
-        "and (valid_to_seq is null or valid_to_seq > {})) to stdout (format binary)"
-    ).format(
-        sql.SQL(", ").join(selected), name, *(sql.Literal(value) for value in (from_and_to[0], sequence, sequence))
+    selected = [read.get(column, sql.Identifier(column)) for column, _ in columns]
+    query = sql.SQL("copy (select {} {}) to stdout (format binary)").format(
+        sql.SQL(", ").join(selected), publication.versions(file)
     )
     with (
         source.cursor().copy(query) as out,

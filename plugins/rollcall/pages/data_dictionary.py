@@ -11,8 +11,6 @@ FOLDER = PROJECT_ROOT / "docs"
 Node = Mapping[str, Any]
 """A model or source, as dbt's manifest has it."""
 
-LAYERS = ("landing", "staging", "intermediate", "history", "marts")
-
 DICTIONARY = """# Data dictionary
 
 Who this is for: analysts, and whoever wants to know what a column means. It is written by `make docs` from the `.yml`
