@@ -11,7 +11,6 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from psycopg import sql
-from psycopg.rows import scalar_row
 
 from rollcall import ledger
 from rollcall.gate.inspection import Evaluation, Inspection
@@ -22,7 +21,7 @@ from rollcall.landing.typed import as_read, fingerprint, fingerprint_table, read
 from rollcall.ledger import Delivery
 from rollcall.oneroster import FILE_BY_NAME, FILES, File
 from rollcall.suites import DELIVERY_SUITE, suite_path
-from rollcall.warehouse import Connection
+from rollcall.warehouse import Connection, is_there, value
 
 NOTHING = sql.SQL("")
 PLANNING = "set work_mem = '96MB'; set enable_nestloop = off; set jit = off"
@@ -115,29 +114,29 @@ def judged_before(connection: Connection, delivery: Delivery, landed: LandedFile
     """
     if landed.file not in FILES or not landed.rows:
         return None
-    with connection.cursor(row_factory=scalar_row) as cursor:
-        found = cursor.execute(
-            """
-            select file.delivery_id
-            from rollcall.publication
-            inner join rollcall.delivery_file as file using (delivery_id)
-            where publication.district_id = %(district)s and delivery_id <> %(delivery)s
-                and file.file = %(file)s and file.mode = %(mode)s
-                and file.gated = 'together' and file.verdict <> 'reject' and file.rule_book = %(rule_book)s
-                and not exists (
-                    select from rollcall.delivery as later
-                    where later.district_id = publication.district_id and later.delivery_id <> %(delivery)s
-                        and later.accepted_sequence > publication.sequence
-                )
-            """,
-            {
-                "district": delivery.district_id,
-                "delivery": delivery.delivery_id,
-                "file": landed.file.name,
-                "mode": landed.mode,
-                "rule_book": rule_book(landed.file),
-            },
-        ).fetchone()
+    found = value(
+        connection,
+        """
+        select file.delivery_id
+        from rollcall.publication
+        inner join rollcall.delivery_file as file using (delivery_id)
+        where publication.district_id = %(district)s and delivery_id <> %(delivery)s
+            and file.file = %(file)s and file.mode = %(mode)s
+            and file.gated = 'together' and file.verdict <> 'reject' and file.rule_book = %(rule_book)s
+            and not exists (
+                select from rollcall.delivery as later
+                where later.district_id = publication.district_id and later.delivery_id <> %(delivery)s
+                    and later.accepted_sequence > publication.sequence
+            )
+        """,
+        {
+            "district": delivery.district_id,
+            "delivery": delivery.delivery_id,
+            "file": landed.file.name,
+            "mode": landed.mode,
+            "rule_book": rule_book(landed.file),
+        },
+    )
     before = ledger.delivery(connection, found) if found else None
     return before if before and _are_there(connection, (before, delivery), landed.file) else None
 
@@ -171,16 +170,15 @@ def _are_there(connection: Connection, deliveries: Iterable[Delivery], file: Fil
 def _is_there(connection: Connection, delivery: Delivery, file: File) -> bool:
     """Whether a delivery's rows of a file, as they were read, are all there still."""
     fingerprints = fingerprint_table(delivery, file)
-    with connection.cursor(row_factory=scalar_row) as cursor:
-        if not cursor.execute("select to_regclass(%s) is not null", (fingerprints.as_string(connection),)).fetchone():
-            return False
-        rows = cursor.execute(sql.SQL("select count(*) from {}").format(fingerprints)).fetchone()
-        expected = cursor.execute(
-            "select rows_landed - coalesce(rows_ragged, 0) from rollcall.delivery_file"
-            " where delivery_id = %s and file = %s",
-            (delivery.delivery_id, file.name),
-        ).fetchone()
-    return bool(rows == expected)
+    if not is_there(connection, fingerprints):
+        return False
+    expected = value(
+        connection,
+        "select rows_landed - coalesce(rows_ragged, 0) from rollcall.delivery_file"
+        " where delivery_id = %s and file = %s",
+        (delivery.delivery_id, file.name),
+    )
+    return bool(value(connection, sql.SQL("select count(*) from {}").format(fingerprints)) == expected)
 
 
 def all_rows(connection: Connection, file: File, rules: Sequence[Rule]) -> Rest:
@@ -323,19 +321,15 @@ def _copies_differ(connection: Connection, now: sql.Identifier, former: sql.Iden
 
     Told from the number and the sum of all fingerprints but those of `_without_match`.
     """
-    with connection.cursor(row_factory=scalar_row) as cursor:
-        return bool(
-            cursor.execute(
-                sql.SQL(
-                    "select sum(rows * sign) <> 0 or sum(total * sign) <> 0 from ("
-                    " select count(*) as rows, coalesce(sum(fingerprint), 0) as total, 1 as sign from {now}"
-                    " union all select count(*), coalesce(sum(fingerprint), 0), -1 from {former}"
-                    " union all select count(*), coalesce(sum(fingerprint), 0), -1 from {unlike} where _row is not null"
-                    " union all select count(*), coalesce(sum(fingerprint), 0), 1 from {unlike} where _row is null"
-                    ") as counted"
-                ).format(now=now, former=former, unlike=unlike)
-            ).fetchone()
-        )
+    counted = sql.SQL(
+        "select sum(rows * sign) <> 0 or sum(total * sign) <> 0 from ("
+        " select count(*) as rows, coalesce(sum(fingerprint), 0) as total, 1 as sign from {now}"
+        " union all select count(*), coalesce(sum(fingerprint), 0), -1 from {former}"
+        " union all select count(*), coalesce(sum(fingerprint), 0), -1 from {unlike} where _row is not null"
+        " union all select count(*), coalesce(sum(fingerprint), 0), 1 from {unlike} where _row is null"
+        ") as counted"
+    )
+    return bool(value(connection, counted.format(now=now, former=former, unlike=unlike)))
 
 
 def _write_alike(
@@ -441,5 +435,4 @@ def _empty(connection: Connection, tables: Collection[str]) -> frozenset[str]:
 
 
 def _is_empty(connection: Connection, table: sql.Identifier) -> bool:
-    with connection.cursor(row_factory=scalar_row) as cursor:
-        return bool(cursor.execute(sql.SQL("select not exists (select from {})").format(table)).fetchone())
+    return bool(value(connection, sql.SQL("select not exists (select from {})").format(table)))
