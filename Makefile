@@ -12,7 +12,7 @@ SIDE_BY_SIDE = --numprocesses logical --dist loadscope --no-loadscope-reorder --
 NOT_HERE = $$(command -v chromedriver >/dev/null || echo --ignore tests/e2e/test_page_in_a_browser.py)
 
 .DEFAULT_GOAL := help
-.PHONY: help parquet demo up down test properties lint types rules docs lock bench bench-nights bench-fleet chaos clean
+.PHONY: help parquet demo up down test properties lint types rules docs pictures lock bench bench-nights bench-fleet chaos clean
 
 help: ## What can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 8
@@ -60,7 +60,7 @@ types: .venv/.installed-dev ## mypy, strict, on everything that is Python
 	MYPYPATH=tests:. .venv/bin/mypy tests/conftest.py tests/helpers tests/unit tests/integration
 	MYPYPATH=tests/scenarios:tests:. .venv/bin/mypy tests/scenarios
 	MYPYPATH=tests/properties:tests:. .venv/bin/mypy tests/properties
-	MYPYPATH=.:tests .venv/bin/mypy -p tests.e2e -p tests.chaos
+	MYPYPATH=.:tests .venv/bin/mypy -p tests.e2e -p tests.chaos -m tests.pictures
 
 rules: .venv/.installed ## Write the suites of expectations/, and docs/rules/, from expectations/rules/
 	.venv/bin/python -m rollcall.authoring
@@ -68,6 +68,9 @@ rules: .venv/.installed ## Write the suites of expectations/, and docs/rules/, f
 
 docs: .venv/.installed ## Write docs/data-dictionary.md and docs/lineage.md from the dbt models
 	.venv/bin/python -m rollcall.pages.data_dictionary
+
+pictures: .venv/.installed-dev ## Take the page's pictures in docs/images/ anew; needs Chromium and its driver
+	PYTHONPATH=tests .venv/bin/python -m tests.pictures
 
 lock: .venv/bin/uv ## Refresh requirements*.txt from pyproject.toml
 	$(UV) pip compile --quiet --universal --python-version 3.11 --no-annotate --no-header --upgrade pyproject.toml -o requirements.txt

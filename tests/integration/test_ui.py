@@ -10,11 +10,11 @@ import psycopg
 import pytest
 from fastapi import Request
 from helpers.inbox import district
+from helpers.on_record import delivered
 
 from rollcall import ledger
 from rollcall.decision.holds import Answer, open_hold
 from rollcall.decision.reasons import Reason
-from rollcall.ledger import DeliveryFile
 from rollcall.report.next_steps import NEXT_STEPS
 from rollcall.report.status import BAD_NEWS, states_of_night
 from rollcall.settings import settings, working_on
@@ -37,33 +37,6 @@ def world(warehouse_url: str, tmp_path: Path) -> Iterator[None]:
 
 def request() -> Request:
     return Request({"type": "http", "method": "GET", "path": "/", "root_path": "/rollcall", "headers": []})
-
-
-def delivered(connection: Connection, name: str, night: date, state: str, rows: int = 9, **figures: int) -> int:
-    """A night of a district, and the delivery that serves it."""
-    ledger.record_district(connection, district(name))
-    opened = ledger.open_delivery(connection, district(name), night, f"run_{night}")
-    ledger.record_files(
-        connection, opened.delivery_id, [DeliveryFile(opened.delivery_id, "users", "users.csv", "a/b", "", 0)]
-    )
-    connection.execute(
-        "update rollcall.delivery set records = %s, set_aside = %s, students = %s where delivery_id = %s",
-        (rows, figures.get("set_aside", 0), figures.get("students"), opened.delivery_id),
-    )
-    ledger.set_state(connection, opened.delivery_id, DeliveryState(state), "Because.")
-    outcome = "in_progress" if state == "received" else state
-    ledger.record_night(connection, name, night, outcome, delivery_id=opened.delivery_id)
-    if state == "published":
-        for statement in (
-            "delete from rollcall.publication where district_id = %(name)s",
-            *(
-                f"insert into rollcall.{table} (district_id, sequence, delivery_id, effective_date, published_at)"
-                " values (%(name)s, %(number)s, %(number)s, %(night)s, now())"
-                for table in ("publication", "publication_event")
-            ),
-        ):
-            connection.execute(statement, {"name": name, "number": opened.delivery_id, "night": night})
-    return opened.delivery_id
 
 
 class Elements(HTMLParser):
