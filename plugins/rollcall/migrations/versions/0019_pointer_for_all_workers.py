@@ -39,37 +39,47 @@ GRANTED = """
 """
 
 # As 0012 made it, but for all districts at once. A limit, or a lookup per district, is nothing that a parallel worker
-# may do: every row would be handed to the one process that has the pointer. `union` although no row comes twice: the
-# branches of `union all` would be shared among the workers, and one of them would get all districts.
+# may do: every row would be handed to the one process that has the pointer. The outer `distinct on` takes nothing away:
+# it tells the planner that a district has one row, and keeps the branches from being shared among the workers, one of
+# which would get all districts.
 PUBLISHED = """
 create or replace view rollcall.published as
-select
-    publication.district_id,
-    publication.district_name,
-    publication.enrollment_end_date,
-    publication.sequence,
-    publication.effective_date,
-    publication.published_at,
+select distinct on (shown.district_id)
+    shown.district_id,
+    shown.district_name,
+    shown.enrollment_end_date,
+    shown.sequence,
+    shown.effective_date,
+    shown.published_at,
     (select rollcall.as_of()) as as_of
-from rollcall.publication
-where {publication_is_granted} and (select rollcall.as_of()) is null
-union
-(
-    select distinct on (event.district_id)
-        event.district_id,
-        event.district_name,
-        event.enrollment_end_date,
-        event.sequence,
-        event.effective_date,
-        event.published_at,
-        (select rollcall.as_of()) as as_of
-    from rollcall.publication_event as event
-    where
-        {event_is_granted}
-        and event.effective_date <= (select rollcall.as_of())
-        and event.night_correction_id is null
-    order by event.district_id asc, event.publication_event_id desc
-);
+from (
+    select
+        publication.district_id,
+        publication.district_name,
+        publication.enrollment_end_date,
+        publication.sequence,
+        publication.effective_date,
+        publication.published_at
+    from rollcall.publication
+    where {publication_is_granted} and (select rollcall.as_of()) is null
+    union all
+    (
+        select distinct on (event.district_id)
+            event.district_id,
+            event.district_name,
+            event.enrollment_end_date,
+            event.sequence,
+            event.effective_date,
+            event.published_at
+        from rollcall.publication_event as event
+        where
+            {event_is_granted}
+            and event.effective_date <= (select rollcall.as_of())
+            and event.night_correction_id is null
+        order by event.district_id asc, event.publication_event_id desc
+    )
+) as shown
+order by shown.district_id;
 """
 
 
