@@ -3,23 +3,29 @@
 import csv
 import json
 import os
+import shlex
 import subprocess
 import sys
 from datetime import UTC, date, datetime
 from pathlib import Path
+
+import httpx
+import pytest
 
 from rollcall.cli.services import DEAD_AFTER, ServiceState, service_states
 from rollcall.oneroster import FILE_NAMES
 from rollcall.settings import working_on
 from rollcall.stack import kill, restart
 from simulator import spoil
+from simulator.upload import Account, UploadError, upload
 from tests.e2e.conftest import NIGHT_1, NIGHT_2, NIGHT_3, Export, FirstNights
 from tests.e2e.operator_at_work import Desk
 
 
 def rollcall(desk: Desk, *arguments: str) -> subprocess.CompletedProcess[str]:
     """The command line, as an operator calls it."""
-    environment = {**os.environ, "ROLLCALL_STATE_DIR": str(desk.state.state_dir)}
+    served = {"ROLLCALL_STATE_DIR": desk.state.state_dir, "ROLLCALL_DISTRICTS_DIR": desk.state.districts_dir}
+    environment = {**os.environ, **{name: str(path) for name, path in served.items()}}
     return subprocess.run(
         [Path(sys.executable).with_name("rollcall"), *arguments],
         env=environment, capture_output=True, text=True, check=False,
@@ -217,6 +223,52 @@ def history(desk: Desk) -> list[tuple[object, ...]]:
         "select source_id, valid_from_seq, valid_to_seq, end_reason from history.hist_enrollments "
         "where district_id = 'hazel' order by 1, 2"
     )
+
+
+def test_a_district_is_brought_in_while_the_stack_runs_and_taken_out_again(
+    desk: Desk, districts_dir: Path, tmp_path: Path
+) -> None:
+    """From nothing to its first night by one command, without a restart; removed, it cannot log in any more."""
+    kept = tmp_path / "kept"
+    keep = (
+        f"import pathlib, sys; pathlib.Path({str(kept)!r}).write_text(sys.stdin.read()); print('https://link.example')"
+    )
+
+    def districts(*arguments: str) -> str:
+        done = rollcall(desk, "districts", *arguments)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def login() -> Account:
+        return Account(desk.state.sftp_host, desk.state.sftp_port, "walnut", kept.read_text(), desk.state.sftp_host_key)
+
+    hand_over = ("--secret-command", shlex.join([sys.executable, "-c", keep]))
+    said = districts("add", "walnut", "--name", "Walnut", "--contact", "it@walnut.example", *hand_over)
+    assert kept.read_text() not in said
+    desk.until("the DAG of walnut", lambda: desk.api("GET", "/api/v2/dags/roster__walnut"))
+    old, delivery = login(), Export("walnut", tmp_path).write(1)
+    districts("rotate", "walnut", *hand_over)
+    with pytest.raises(UploadError):
+        upload(old, delivery.files)
+    upload(login(), delivery.files)
+    run = desk.start("walnut", NIGHT_1)
+    desk.until_task("walnut", run, "hold", "awaiting_input")
+    ((number, reason),) = desk.sql(
+        "select delivery_id, state_reason from rollcall.delivery where district_id = 'walnut'"
+    )
+    assert "students: 60" in reason
+    assert rollcall(desk, "approve", str(number), "--why", "as they said").returncode == 0
+    assert desk.ended("walnut", run) == "success"
+    assert desk.roster_rows("walnut") == delivery.expected.roster_rows
+
+    assert "stays for readers" in districts("remove", "walnut", "--yes")
+    with pytest.raises(UploadError):
+        upload(login(), delivery.files)
+    with pytest.raises(httpx.HTTPStatusError, match="404"):
+        desk.api("GET", "/api/v2/connections/sftp_walnut")
+    assert desk.api("GET", "/api/v2/connections/sftp_alder")["login"] == "alder--rollcall"
+    assert desk.roster_rows("walnut") == delivery.expected.roster_rows
+    (districts_dir / "walnut.yaml.removed").unlink()
 
 
 def test_a_mistake_in_a_district_file_is_an_import_error_and_costs_no_other(desk: Desk, districts_dir: Path) -> None:
