@@ -9,7 +9,16 @@ from rollcall.districts import Limit, Limits
 from rollcall.gate import recording, references
 from rollcall.gate.fold import fold_roles
 from rollcall.gate.inspection import Evaluation, Inspection, inspect
-from rollcall.gate.judged import Rest, all_rows, judged_before, judged_since, new_rows, rule_book, touched_rows
+from rollcall.gate.judged import (
+    PLANNING,
+    Rest,
+    all_rows,
+    judged_before,
+    judged_since,
+    new_rows,
+    rule_book,
+    touched_rows,
+)
 from rollcall.gate.landed import LandedFile, lock_landed_files
 from rollcall.gate.outcome import DeliveryOutcome, FileOutcome, judge, recorded_outcome
 from rollcall.gate.progress import record_gated_alone, record_gated_together
@@ -99,6 +108,7 @@ def _look(delivery_id: int) -> Iterator[Look]:
     """A look at a delivery's tables; what it costs to open one is more than a small file costs."""
     schema = landing_schema(delivery_id)
     with connect(search_path=schema, autocommit=True) as scratch, inspect(schema) as inspection:
+        scratch.execute(PLANNING)
         yield Look(scratch, inspection)
 
 

@@ -24,8 +24,11 @@ from rollcall.suites import DELIVERY_SUITE, suite_path
 from rollcall.warehouse import Connection, is_there, value
 
 NOTHING = sql.SQL("")
-PLANNING = "set work_mem = '96MB'; set enable_nestloop = off; set jit = off"
-"""Deliveries are looked through whole: a nested loop is always a misjudgment."""
+PLANNING = """
+set work_mem = '96MB'; set enable_nestloop = off; set jit = off;
+set parallel_setup_cost = 0; set parallel_tuple_cost = 0
+"""
+"""Deliveries are looked through whole: a nested loop is always a misjudgment, and so is a large file in one process."""
 
 
 @dataclass(frozen=True)
@@ -189,7 +192,6 @@ def all_rows(connection: Connection, file: File, rules: Sequence[Rule]) -> Rest:
         file: The file.
         rules: The file's rules.
     """
-    connection.execute(PLANNING)
     alike = [rule for rule in rules if rule.scope == "alike"]
     several = sql.SQL("from {} group by 1 having count(*) > 1").format(sql.Identifier(file.table_name))
     _make(connection, alike_table(file), _sharing(file, alike, several))
@@ -209,7 +211,6 @@ def new_rows(connection: Connection, delivery: Delivery, before: Delivery, file:
         file: The file.
         rules: The file's rules.
     """
-    connection.execute(PLANNING)
     new, now, former = new_table(file), fingerprint_table(delivery, file), fingerprint_table(before, file)
     unlike = sql.Identifier(unlike_table(file))
     _make(connection, unlike_table(file), _without_match(now, former))
@@ -242,7 +243,6 @@ def touched_rows(
 
     Arguments are those of `new_rows`, which went before; what is otherwise is in the tables of `moved_table`.
     """
-    connection.execute(PLANNING)
     touched = f"touched_{file.table_name}"
     names_moved = [
         sql.SQL(
