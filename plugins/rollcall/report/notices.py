@@ -4,7 +4,7 @@ from datetime import date
 
 from rollcall.report.notify import Message, notify
 from rollcall.states import NightOutcome
-from rollcall.warehouse import Connection, connect
+from rollcall.warehouse import Connection, connect, value
 
 MOST_A_NIGHT = 10
 """How many messages of one kind a night has; the roll-up names the rest."""
@@ -45,7 +45,8 @@ def claim(connection: Connection, night: date, topic: str, about: str) -> int | 
         The how-manyeth of its topic it is on that night; None when it was told already.
     """
     connection.execute("select pg_advisory_xact_lock(hashtext('rollcall.notice'))")
-    row = connection.execute(
+    place: int | None = value(
+        connection,
         """
         insert into rollcall.notice (service_date, topic, about) values (%s, %s, %s)
         on conflict do nothing
@@ -55,5 +56,5 @@ def claim(connection: Connection, night: date, topic: str, about: str) -> int | 
         )
         """,
         (night, topic, about),
-    ).fetchone()
-    return int(str(row[0])) if row else None
+    )
+    return place

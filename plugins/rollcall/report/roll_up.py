@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from itertools import groupby
 
+from psycopg.rows import class_row
+
 from rollcall.report.next_steps import NEXT_STEPS, urgency
 from rollcall.report.notices import claim
 from rollcall.report.notify import Message, notify
@@ -101,13 +103,13 @@ def _with_rows_set_aside(found: Sequence[SetAside]) -> Iterator[str]:
 
 def _set_aside(connection: Connection, night: date) -> list[SetAside]:
     """The districts of which the night's published delivery had records set aside, most first."""
-    rows = connection.execute(
-        """
-        select district_id, set_aside
-        from rollcall.night inner join rollcall.delivery using (district_id, delivery_id)
-        where night.service_date = %s and delivery.state = 'published' and set_aside > 0
-        order by set_aside desc, district_id
-        """,
-        (night,),
-    ).fetchall()
-    return [SetAside(str(district), int(str(count))) for district, count in rows]
+    with connection.cursor(row_factory=class_row(SetAside)) as cursor:
+        return cursor.execute(
+            """
+            select district_id as district, set_aside as rows
+            from rollcall.night inner join rollcall.delivery using (district_id, delivery_id)
+            where night.service_date = %s and delivery.state = 'published' and set_aside > 0
+            order by set_aside desc, district_id
+            """,
+            (night,),
+        ).fetchall()
