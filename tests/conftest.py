@@ -1,5 +1,6 @@
 """Fixtures that need a real PostgreSQL: one server and one deployed template per session, one database per test."""
 
+import gc
 import logging
 import os
 import shutil
@@ -110,6 +111,7 @@ def warehouse_template(postgres: Postgres) -> str:
 
     with working_on(warehouse=postgres.create(TEMPLATE)):
         deploy()
+    gc.freeze()  # dbt's modules are there now, for good: nobody need look through a million objects again and again
     return TEMPLATE
 
 

@@ -47,7 +47,7 @@ def refused_by_history(world: World, birth_place: str) -> Iterator[None]:
 
 def test_one_culprit_among_five_stands_alone_in_the_end(world: World) -> None:
     run, _, others = with_neighbours(world, "build-culprit", 4)
-    world.execute(f"update delivery_{run.delivery_id}.demographics set city_of_birth = %s", CELL)
+    world.execute(f"update delivery_{run.delivery_id}.change_demographics set city_of_birth = %s", CELL)
     lines: list[str] = []
     with heard_by(lines.append), refused_by_history(world, CELL):
         outcomes = build(world)
@@ -65,7 +65,7 @@ def test_one_culprit_among_five_stands_alone_in_the_end(world: World) -> None:
 
 def test_an_audit_finding_holds_back_its_own_district_only(world: World) -> None:
     run, _, others = with_neighbours(world, "build-audit", 2)
-    world.execute(f"update delivery_{run.delivery_id}.enrollments set class_sourced_id = 'ghost'")
+    world.execute(f"update delivery_{run.delivery_id}.change_enrollments set class_source_id = 'ghost'")
     (outcome,) = build(world)
     run.report()
     assert sorted(outcome.published) == others

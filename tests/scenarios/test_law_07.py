@@ -91,7 +91,7 @@ def test_law_07_personal_data_stays_in_the_warehouse(
         failed_gate = nights.judge("law-7-gate")
     unzippable = nights.judge("law-7-unzippable", _as_a_broken_zip)
     check, unique, audit = (nights.judge(f"law-7-{name}") for name in ("check", "unique", "audit"))
-    world.execute(f"update delivery_{audit.delivery_id}.enrollments set user_sourced_id = %s", FAMILY_NAME)
+    world.execute(f"update delivery_{audit.delivery_id}.change_enrollments set user_source_id = %s", FAMILY_NAME)
     with _no_name_twice(world, "law-7-unique"), _no_birth_place(world, "law-7-check"):
         nights.conform()
     for run in (good, headless, failed_copy, failed_gate, unzippable, check, unique, audit):
