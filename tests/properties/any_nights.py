@@ -263,7 +263,7 @@ def _slipped(table: list[list[str]], slip: Slip) -> list[list[str]]:
     at = slip.number % len(table)
     row = list(table[at])
     header = [column.name for column in FILE_BY_NAME[slip.file].columns]
-    if slip.how in ("cell", "unknown id") and len(row) < len(header):
+    if not row or (slip.how in ("cell", "unknown id") and len(row) < len(header)):
         return table
     if slip.how == "cell":
         broken = sorted(BROKEN[slip.file].items())

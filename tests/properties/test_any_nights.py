@@ -227,5 +227,5 @@ def test_any_nights_end_as_the_reference_says(world: SmallWorld, number: int) ->
     faults = play(world, drawn(seed_of_batch), twice)
     assert not faults, "\n\n".join([f"Drawn with the seed {seed_of_batch}:", *faults])
     assert twice.deliveries > BATCH / 5, "hardly a delivery was judged by what changed"
-    least = BATCH / 5 if SETTINGS.derandomize else 0  # of any story's luck, at least one
-    assert twice.taken_over > least, "hardly a finding was taken over"
+    if SETTINGS.derandomize:  # the stories of a random batch may all be without a finding that stays
+        assert twice.taken_over > BATCH / 5, "hardly a finding was taken over"
