@@ -16,7 +16,7 @@ from typing import Literal
 import psycopg
 import pytest
 from helpers.counts import agree, counts_of
-from nights import FIRST_NIGHT, MARTS, OF_SEVERAL_NIGHTS, Run, World, records, rewrite, small_district, write
+from nights import FIRST_NIGHT, MARTS, OF_SEVERAL_NIGHTS, Record, Run, World, records, rewrite, small_district, write
 
 from rollcall.arrival.listing import InboxFile, Stability, assess
 from rollcall.oneroster import FILE_NAMES, ROLES
@@ -42,7 +42,11 @@ def without_a_student(folder: Path) -> None:
     """As Aeries tells that somebody left: not a word."""
     student = a_student(folder)
     for file, column in (("users", "sourcedId"), ("demographics", "sourcedId"), ("enrollments", "userSourcedId")):
-        rewrite(folder, file, lambda record, at=column: None if record[at] == student else record)  # type: ignore[misc]
+        rewrite(folder, file, partial(_unless_of, column, student))
+
+
+def _unless_of(column: str, student: str, record: Record) -> Record | None:
+    return None if record[column] == student else record
 
 
 def with_a_student_whose_role_is_nonsense(folder: Path) -> None:
