@@ -23,6 +23,7 @@ from typer.testing import CliRunner, Result
 from rollcall import stack
 from rollcall.cli import app
 from rollcall.districts import load_district, removed_districts
+from rollcall.migrations import migrate
 from rollcall.onboarding.add import HandOver, add
 from rollcall.onboarding.district_file import OnboardingError
 from rollcall.onboarding.secret import link_from
@@ -30,6 +31,7 @@ from rollcall.settings import PROJECT_ROOT, working_on
 from rollcall.stack import Account, StackState
 from rollcall.stack.accounts import LocalAccounts
 from rollcall.stack.airflow import plan
+from rollcall.warehouse import WarehouseError
 
 LINK = "https://share.example.org/once"
 NAMED = ("--name", "Maple Unified", "--sis", "Aeries", "--time-zone", "Pacific", "--contact", "it@maple.example")
@@ -42,8 +44,14 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StackState]:
     folder.mkdir()
     (folder / "_defaults.yaml").write_bytes((PROJECT_ROOT / "dags" / "districts" / "_defaults.yaml").read_bytes())
     with working_on(state_dir=root / "state", districts_dir=folder):
-        yield stack.up(root / "state", districts_dir=folder, with_airflow=False)
+        yield stack.up(root / "state", districts_dir=folder, with_airflow=False, after_postgres=with_a_ledger)
         stack.down(root / "state")
+
+
+def with_a_ledger(state: StackState) -> None:
+    """Make the ledger's tables."""
+    with working_on(warehouse=state.warehouse_url):
+        migrate()
 
 
 @pytest.fixture(autouse=True)
@@ -340,6 +348,51 @@ def test_a_removed_district_cannot_log_in_and_comes_back_with_another_password(
     assert removed_districts(running.districts_dir) == set()
     assert not logs_in(running, "holly", old)
     assert logs_in(running, "holly", (tmp_path / "kept").read_text())
+
+
+def test_law_8_who_did_what_to_a_district_and_why_is_on_record_once(
+    running: StackState, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "getuid", lambda: 424242)
+    tonight = datetime.now(UTC).date()
+    first, last = str(tonight + timedelta(days=30)), str(tonight + timedelta(days=60))
+    signed = ("--by", "Ada", "--why")
+    for _ in range(2):
+        run("add", "rowan", "--name", "Rowan", *signed, "signed in June", "--secret-command", secret_command(tmp_path))
+        run("pause", "rowan", "--from", first, "--until", last, *signed, "summer")
+    for _ in range(2):
+        run("rotate", "rowan", *signed, "he left")
+    refused = run("rotate", "rowan", "--secret-command", secret_command(tmp_path, code=1), *signed, "no link")
+    run("resume", "rowan")
+    run("remove", "rowan", "--yes", *signed, "[b]left the county[/b]")
+    assert refused.exit_code != 0
+
+    told = CliRunner().invoke(app, ["history", "rowan", "--json"])
+    acts = json.loads(told.output)["acts"]
+    assert told.exit_code == 0
+    assert [(act["action"], act["done_by"], act["why"]) for act in reversed(acts)] == [
+        ("added", "Ada", "signed in June"),
+        ("paused", "Ada", "summer"),
+        ("rotated", "Ada", "he left"),
+        ("rotated", "Ada", "he left"),
+        ("rotated", "Ada", "no link"),
+        ("resumed", "424242", ""),
+        ("removed", "Ada", "[b]left the county[/b]"),
+    ]
+    assert (acts[5]["first_night"], acts[5]["last_night"]) == (first, last)
+    shown = CliRunner().invoke(app, ["history", "rowan"]).output
+    assert f"{first} to {last}" in shown
+    assert "[b]left the county[/b]" in shown
+
+
+def test_law_8_without_a_ledger_nothing_is_done_to_a_district(running: StackState) -> None:
+    run("add", "sumac", "--name", "Sumac")
+    before = account_of("sumac")
+    with working_on(warehouse="postgresql://nobody@127.0.0.1:1/nowhere"):
+        for command in (("add", "thuja", "--name", "Thuja"), ("rotate", "sumac"), ("remove", "sumac", "--yes")):
+            assert isinstance(run(*command).exception, WarehouseError)
+    assert account_of("sumac") == before
+    assert not (running.districts_dir / "thuja.yaml").exists()
 
 
 def state_now(running: StackState) -> StackState:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from rollcall.cli.output import AsJson, make_console, make_table
+from rollcall.cli.output import AsJson, By, make_console, make_table
 from rollcall.escaping import one_line
 from rollcall.private import UMASK
 from rollcall.zones import ZONES, zone_in_words, zone_named
@@ -34,6 +34,7 @@ PublicKey = Annotated[
     typer.Option("--public-key", exists=True, dir_okay=False, help="The district's SSH key, in place of a password."),
 ]
 KitFolder = Annotated[Path | None, typer.Option("--to", metavar="FOLDER", help="Where the kit goes.")]
+Why = Annotated[str, typer.Option("--why", help="Why; goes into the ledger.")]
 
 
 def add(
@@ -46,6 +47,8 @@ def add(
     public_key: PublicKey = None,
     secret_command: SecretCommand = "",
     to: KitFolder = None,
+    by: By = "",
+    why: Why = "",
 ) -> None:
     """Bring a district in: its file, its account, its kit. Asks for what is not given; safe to repeat.
 
@@ -53,8 +56,10 @@ def add(
 
     With a link instead of a password on the screen: --secret-command 'op item share ...'
     """
+    from rollcall.onboarding.acts import Act, on_record
     from rollcall.onboarding.add import add as bring_in
     from rollcall.stack.accounts import accounts_here
+    from rollcall.who import person
 
     os.umask(UMASK)
     accounts = accounts_here()
@@ -68,7 +73,9 @@ def add(
     if not (district and name):
         raise typer.BadParameter("Give the district's id and its --name, or run it in a terminal to be asked.")
     values = _values(name, system, zone, contact or [], deadline)
-    done = bring_in(accounts, district, values, how_of(secret_command, public_key), _tell, to)
+    how = how_of(secret_command, public_key)
+    with on_record(Act(district, "added", why), person(by)):
+        done = bring_in(accounts, district, values, how, _tell, to)
     console.print(
         f"{done.district.dag_id} is in Airflow within a minute. Send the kit to the district"
         f"{', and the password separately' if not (done.account.public_key or done.account.secret_link) else ''}.",
@@ -161,17 +168,25 @@ def rotate(
     public_key: PublicKey = None,
     secret_command: SecretCommand = "",
     to: KitFolder = None,
+    by: By = "",
+    why: Why = "",
 ) -> None:
     """Give a district a new password, or an SSH key in its place; the old one is refused from now on.
 
     rollcall districts rotate lakeside-usd --secret-command 'op item share ...'
     """
+    from rollcall.onboarding.acts import Act, on_record
+    from rollcall.onboarding.add import finish
     from rollcall.onboarding.add import rotate as renew
     from rollcall.onboarding.district_file import require_district
     from rollcall.stack.accounts import accounts_here
+    from rollcall.who import person
 
     os.umask(UMASK)
-    renew(accounts_here(), require_district(district), how_of(secret_command, public_key), _tell, to)
+    accounts, known, how = accounts_here(), require_district(district), how_of(secret_command, public_key)
+    with on_record(Act(district, "rotated", why), person(by)):
+        account = renew(accounts, known, how, _tell)
+    finish(accounts, known, account, how, _tell, to)
 
 
 def pause(
@@ -180,39 +195,52 @@ def pause(
     since: Annotated[
         datetime | None, typer.Option("--from", formats=["%Y-%m-%d"], help="The first one; tonight if not given.")
     ] = None,
-    why: Annotated[str, typer.Option(help="Why, for the status and the page.")] = "",
+    why: Annotated[str, typer.Option(help="Why, for the status, the page and the ledger.")] = "",
+    by: By = "",
 ) -> None:
     """Expect nothing from a district for a while; it resumes by itself.
 
     rollcall districts pause lakeside-usd --until 2027-08-10 --why summer
     """
     from rollcall.onboarding import district_file
+    from rollcall.onboarding.acts import Act, on_record
+    from rollcall.who import person
 
     first = since.date() if since else _tonight(district)
-    known = district_file.pause(district, first, until.date(), why)
+    with on_record(Act(district, "paused", why, first, until.date()), person(by)):
+        known = district_file.pause(district, first, until.date(), why)
     _tell(f"{known.district_id} is paused from {first} to {until.date()}; the night after that is expected again.")
 
 
-def resume(district: DistrictId) -> None:
+def resume(district: DistrictId, by: By = "", why: Why = "") -> None:
     """Expect a district's deliveries again, from tonight on."""
     from rollcall.onboarding import district_file
+    from rollcall.onboarding.acts import Act, on_record
+    from rollcall.who import person
 
     tonight = _tonight(district)
-    district_file.resume(district, tonight)
+    with on_record(Act(district, "resumed", why, tonight), person(by)):
+        district_file.resume(district, tonight)
     _tell(f"{district} is expected again from the night of {tonight} on.")
 
 
 def remove(
-    district: DistrictId, yes: Annotated[bool, typer.Option("--yes", help="Do not ask whether it is meant.")] = False
+    district: DistrictId,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask whether it is meant.")] = False,
+    by: By = "",
+    why: Why = "",
 ) -> None:
     """Take a district out: its account, its connection, its file. What it published and sent stays."""
+    from rollcall.onboarding.acts import Act, on_record
     from rollcall.onboarding.add import remove as take_out
     from rollcall.stack.accounts import accounts_here
+    from rollcall.who import person
 
     os.umask(UMASK)
     if not yes:
         typer.confirm(f"Take {district} out, and refuse what it sends from now on?", abort=True)
-    take_out(accounts_here(), district, _tell)
+    with on_record(Act(district, "removed", why), person(by)):
+        take_out(accounts_here(), district, _tell)
 
 
 def _tonight(district_id: str) -> date:

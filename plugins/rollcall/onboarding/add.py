@@ -90,24 +90,22 @@ def write_kit_of(
     return kit
 
 
-def rotate(accounts: Accounts, district: District, how: HandOver, tell: Tell, folder: Path | None = None) -> BroughtIn:
-    """Give a district a new password or key, and a kit that says so; the old one is refused from the next login on.
+def rotate(accounts: Accounts, district: District, how: HandOver, tell: Tell) -> Account:
+    """Give a district a new password or key, still to be handed over: `finish` does. The old one is refused.
 
     Args:
         accounts: Those of this installation.
         district: The district.
-        how: How what it logs in with from now on is handed over.
-        tell: Told of each step once it is done.
-        folder: Where the kit goes; ``<state_dir>/kits`` by default.
+        how: How what the district logs in with from now on is handed over.
+        tell: Told once it is done.
 
     Raises:
-        OnboardingError: the new password cannot be handed over like this.
         StackError: the district has no account.
     """
-    accounts.address()
+    accounts.address()  # says now what would be missing later
     account = accounts.change(district.district_id, lambda known: known.renewed(how.public_key))
     tell(f"What {account.username} logged in with until now is refused.")
-    return finish(accounts, district, account, how, tell, folder)
+    return account
 
 
 def remove(accounts: Accounts, district_id: str, tell: Tell) -> None:
