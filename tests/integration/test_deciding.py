@@ -72,7 +72,7 @@ def test_an_approval_is_accepted_in_the_ledger_and_the_answer_says_when_it_is_bu
     assert "Once Airflow is up, it is built when `conform` next looks: `*/10 * * * *`, UTC." in told
     assert query(warehouse_url, "select state from rollcall.delivery") == [("accepted",)]
     assert decided(warehouse_url) == [("approved", "Ada", LOGIN, "settled")]
-    assert "in_progress" in status(), "the run had failed, and says nothing any more"
+    assert "In progress (1)" in status(), "the run had failed, and says nothing any more"
 
 
 def test_a_hold_is_discarded_by_the_login_if_nobody_says_who_they_are(held: int, warehouse_url: str) -> None:
@@ -80,7 +80,7 @@ def test_a_hold_is_discarded_by_the_login_if_nobody_says_who_they_are(held: int,
     assert exit_code == 0
     assert f"discarded by {LOGIN}: half of it The delivery was discarded; the last good roster stays." in told
     assert decided(warehouse_url) == [("discarded", LOGIN, LOGIN, "settled")]
-    assert "discarded" in status()
+    assert "Discarded (1)" in status()
 
 
 def test_who_comes_second_is_told_so_and_is_a_row(held: int, warehouse_url: str) -> None:

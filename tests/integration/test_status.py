@@ -1,8 +1,13 @@
 """``rollcall status``: how each district stands, and since when it has not been good."""
 
 import json
+import os
+import pty
 import re
+import signal
 import socket
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -270,7 +275,8 @@ def test_a_district_whose_file_is_broken_says_so(nights: Callable[..., None], fi
     code, table = status()
     assert (code, maple()["state"], maple()["last_good"]) == (1, "misconfigured", "2026-11-20")
     assert maple()["message"].startswith("maple.yaml: timezone: 'Mars/Olympus' is not a time zone")
-    assert "misconfigured" in table
+    assert "Misconfigured (1)  Fix the district's file as the message says." in table
+    assert "rollcall districts check" in table
 
 
 def test_a_district_without_a_night_yet_is_new(file: Callable[..., None], warehouse_url: str) -> None:
@@ -325,3 +331,71 @@ def test_status_prints_a_districts_words_word_for_word_and_obeys_nothing_of_them
     told = CliRunner().invoke(app, ["status"])
     assert told.exit_code == 1
     assert "School [/] [link=http://evil.example]ok[/link] \\x1b[2J is gone." in " ".join(told.stdout.split())
+
+
+def test_status_groups_by_what_needs_doing_within_80_columns(
+    nights: Callable[..., None], warehouse_url: str, tmp_path: Path
+) -> None:
+    nights("published", "held")
+    execute(warehouse_url, "update rollcall.delivery set state_reason = %s where state = 'held'", "Too few. " * 30)
+    execute(
+        warehouse_url,
+        "insert into rollcall.district (district_id, name, enrollment_end_date) values ('oak', 'Oak', 'inclusive')",
+    )
+    (tmp_path / DEFAULTS.name).write_bytes(DEFAULTS.read_bytes())
+    long_name = "a-very-long-name-of-a-district-that-nobody-would-ever-type"
+    (tmp_path / f"{long_name}.yaml").write_text("timezone: Mars/Olympus")
+    code, told = status()
+    assert code == 1
+    assert max(map(len, told.splitlines())) <= 80
+    assert [line for line in told.splitlines() if re.match(r"\S", line)] == [
+        "2 districts need somebody; 1 do not.",
+        "On hold (1)  Read why, then press Approve or Discard.",
+        "Misconfigured (1)  Fix the district's file as the message says.",
+        "No night yet (1)  ",
+    ]
+    assert "rollcall approve DELIVERY --why TEXT" in told
+    assert f"  {long_name}\n" in told
+    needing = json.loads(status("--needs-action", "--json")[1])
+    assert {each["district"]: each["state"] for each in needing} == {"maple": "held", long_name: "misconfigured"}
+
+
+def test_a_night_that_is_over_is_looked_back_at(nights: Callable[..., None], file: Callable[..., None]) -> None:
+    file()
+    nights("published", "missing", "published")
+    past = json.loads(status("--night", "2026-11-21", "--json")[1])
+    assert [(each["state"], each["night"]) for each in past] == [("missing", "2026-11-21")]
+    assert (status("--night", "2026-11-21")[0], status("--night", "2026-11-20")[0]) == (1, 0)
+    refused = CliRunner().invoke(app, ["status", "--night", "2999-01-01"])
+    assert (refused.exit_code, "has not come" in refused.stderr) == (2, True)
+
+
+def test_somebody_who_watches_sees_what_changes(
+    nights: Callable[..., None], warehouse_url: str, tmp_path: Path
+) -> None:
+    nights("published", "held")
+    ours, theirs = pty.openpty()
+    command = [str(Path(sys.executable).with_name("rollcall")), "status", "--watch", "--needs-action"]
+    here = {"AIRFLOW_CONN_WAREHOUSE": warehouse_url, "ROLLCALL_DISTRICTS_DIR": str(tmp_path), "TERM": "xterm"}
+    watching = subprocess.Popen(
+        command, stdin=theirs, stdout=theirs, stderr=theirs, env={**os.environ, **here}, start_new_session=True
+    )
+    os.close(theirs)
+    try:
+        read_until(ours, b"On hold (1)")
+        execute(warehouse_url, "update rollcall.delivery set state = 'discarded'")
+        read_until(ours, b"0 districts need somebody")
+        watching.send_signal(signal.SIGINT)
+        assert watching.wait() == 0
+    finally:
+        watching.kill()
+        os.close(ours)
+    refused = CliRunner().invoke(app, ["status", "--watch"])
+    assert (refused.exit_code, "for a person at a terminal" in refused.stderr) == (2, True)
+
+
+def read_until(terminal: int, text: bytes) -> None:
+    """Read what a terminal shows until a text has come; colours in the middle of it are no matter."""
+    shown = b""
+    while text not in re.sub(rb"\x1b\[[0-9;?]*[a-zA-Z]", b"", shown):
+        shown += os.read(terminal, 4096)

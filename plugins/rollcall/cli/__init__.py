@@ -6,9 +6,9 @@ import sys
 import typer
 
 from rollcall.cli import (
+    check,
     correct_night,
     decisions,
-    deliveries,
     districts,
     doctor,
     export,
@@ -17,6 +17,7 @@ from rollcall.cli import (
     readers,
     rollback,
     stack,
+    status,
 )
 from rollcall.cli.errors import exit_code, say
 from rollcall.cli.output import log_shown
@@ -43,8 +44,8 @@ app.command()(stack.up)
 app.command()(stack.down)
 app.command()(stack.deploy)
 app.command()(doctor.doctor)
-app.command()(deliveries.status)
-app.command()(deliveries.check)
+app.command()(status.status)
+app.command()(check.check)
 app.command()(history.history)
 app.command()(inject.inject)
 app.command()(decisions.approve)
