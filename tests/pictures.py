@@ -1,11 +1,11 @@
 """``python -m tests.pictures``: take the pictures of docs/images/ anew, from the real page in the real Airflow.
 
-Forty districts: one whose night is held after it went through the scheduler, the others as the ledger says.
+Forty districts: some have two nights through the scheduler, the second one spoiled; the others are as the ledger says.
 """
 
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -23,11 +23,24 @@ from tests.e2e.conftest import DEFAULTS, Export
 from tests.e2e.operator_at_work import Desk
 
 IMAGES = PROJECT_ROOT / "docs" / "images"
-HELD = "alder"
+
+
+def _without_roles(folder: Path) -> None:
+    """Name a column of users.csv otherwise."""
+    path = folder / "users.csv"
+    path.write_bytes(path.read_bytes().replace(b"role", b"roll", 1))
+
+
+HELD, REJECTED, REKEYED, MISSING = "alder", "birch", "catalpa", "dogwood"
+SPOILED: Mapping[str, Callable[[Path], None]] = {
+    HELD: partial(spoil.truncate, file="enrollments", keep=0.5),
+    REJECTED: _without_roles,
+    REKEYED: spoil.rekey_users,
+}
+"""What became of the second night of those whose nights are real."""
 ENDED: Mapping[str, tuple[str, str]] = {
-    "birch": ("rejected", "users.csv has no column role."),
     "cedar": ("incomplete", "classes.csv did not come."),
-    "dogwood": ("missing", "Nothing came until 7:00."),
+    MISSING: ("missing", "Nothing came until 7:00."),
     "elm": ("unreachable", "The SFTP server did not answer for four hours."),
     "fir": ("audit_failed", "Two enrollments name a class that is not published."),
     "ginkgo": ("failed", "receive: the archive's disk is full."),
@@ -56,11 +69,13 @@ def main() -> int:
         work = Path(folder)
         work.chmod(0o711)  # as root, PostgreSQL runs as a user of its own, which has to get through
         with desk_with_districts(work) as desk, open_browser(desk.state.airflow_url) as browser:
-            hold_a_night(desk, work / "export")
+            play_the_nights(desk, work / "export")
             write_the_others(desk)
             browser.log_in(desk.state.airflow_user, desk.state.airflow_password)
             take(browser, "page-districts", "/rollcall/", SCREEN)
             take(browser, "page-district", f"/rollcall/dags/roster__{HELD}", (1440, 1500))
+            for name, district in {"rejected": REJECTED, "rekeyed": REKEYED, "missing": MISSING}.items():
+                take(browser, f"page-{name}", f"/rollcall/dags/roster__{district}", (1440, 1000))
             take(browser, "page-phone", "/rollcall/", PHONE, theme="dark")
     return 0
 
@@ -71,7 +86,7 @@ def desk_with_districts(work: Path) -> Iterator[Desk]:
     districts = work / "districts"
     districts.mkdir()
     (districts / DEFAULTS.name).write_bytes(DEFAULTS.read_bytes())
-    for name in (HELD, *ENDED, *ALL_WELL):
+    for name in (*SPOILED, *ENDED, *ALL_WELL):
         (districts / f"{name}.yaml").write_text(f"name: {name.title()} Unified\nfirst_delivery: accept\n")
     with working_on(state_dir=work / "state", districts_dir=districts):
         state = up(
@@ -88,17 +103,22 @@ def desk_with_districts(work: Path) -> Iterator[Desk]:
             down(work / "state")
 
 
-def hold_a_night(desk: Desk, folder: Path) -> None:
-    """Two nights of a district through the scheduler, the second with half of its enrollments."""
-    sis = Export(HELD, folder, students=400)
-    first, second = sis.write(1), sis.write(2)
-    spoil.truncate(second.folder, "enrollments", 0.5)
-    run = desk.start(HELD, TONIGHT - timedelta(days=1))
-    desk.upload(HELD, first.files)
-    desk.ended(HELD, run)
-    run = desk.start(HELD, TONIGHT)
-    desk.upload(HELD, second.files)
-    desk.until_task(HELD, run, "hold", "awaiting_input")
+def play_the_nights(desk: Desk, folder: Path) -> None:
+    """Two nights each through the scheduler, side by side; the second ends in a hold, or rejected."""
+    exports = {name: Export(name, folder / name, students=400) for name in SPOILED}
+    for number, night in ((1, TONIGHT - timedelta(days=1)), (2, TONIGHT)):
+        runs = {}
+        for name, sis in exports.items():
+            delivery = sis.write(number)
+            if number == 2:
+                SPOILED[name](delivery.folder)
+            runs[name] = desk.start(name, night)
+            desk.upload(name, delivery.files)
+        for name, run in runs.items():
+            if number == 1 or name == REJECTED:
+                desk.ended(name, run)
+            else:
+                desk.until_task(name, run, "hold", "awaiting_input")
 
 
 def write_the_others(desk: Desk) -> None:
