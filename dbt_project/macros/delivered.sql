@@ -60,7 +60,28 @@
         null::text as district_id,
         null::bigint as delivery_id,
         null::text as source_id,
+        null::text as class_source_id,
         false as is_to_be_deleted
+    where false
+    {%- endfor %}
+{% endmacro %}
+
+
+{# The school year of each class that the rows of a delivery may name, over the deliveries of the running build, as
+   `rollcall.decision.school_years` worked it out. #}
+{% macro class_years() %}
+    {%- for delivery in deliveries_in_build() %}
+    select
+        {{ delivery.delivery_id }}::bigint as delivery_id,
+        class_school_year.source_id,
+        class_school_year.school_year
+    from {{ delivery.landing_schema }}.class_school_year
+    {{ 'union all' if not loop.last }}
+    {%- else %}
+    select
+        null::bigint as delivery_id,
+        null::text as source_id,
+        null::integer as school_year
     where false
     {%- endfor %}
 {% endmacro %}

@@ -1,9 +1,11 @@
 {# Versions that name a record which is not in the candidate, per district: of those that begin with the running build,
    and of those whose record ends with it; what neither began nor lost anything was looked at before. Versions that are
-   kept because tonight's row was set aside may outlive their record: they are not counted.
+   kept because tonight's row was set aside, or because their absence is no evidence, may outlive their record: they are
+   not counted. Nor is last year's version of an id that tonight's row uses again.
 
-   `names` says which columns of a version are the record's key: each column of the record, and the version's. #}
-{% macro versions_without_their_record(history, file, table, record_history, names) %}
+   `names` says which columns of a version are the record's key: each column of the record, and the version's. `in_class`
+   is the column that says of which class, and so of which school year, a row of the file is. #}
+{% macro versions_without_their_record(history, file, table, in_class, record_history, names) %}
     with
 
     begun as (
@@ -25,6 +27,10 @@
 
     accepted as (
         {{ accepted_rows(table, file) }}
+    ),
+
+    class_years as (
+        {{ class_years() }}
     ),
 
     -- What begins is looked up before it is put together with the rest: of a first load that is every version, and hardly
@@ -61,9 +67,12 @@
         exists (
             select
             from accepted
+            inner join class_years
+                on accepted.delivery_id = class_years.delivery_id and accepted.{{ in_class }} = class_years.source_id
             where
                 accepted.district_id = without_their_record.district_id
                 and accepted.source_id = without_their_record.source_id
+                and class_years.school_year = without_their_record.school_year
         )
     group by without_their_record.district_id
 {% endmacro %}
@@ -71,7 +80,7 @@
 
 {# A version's identity, and the record that it names. #}
 {% macro version_columns(names) -%}
-    {%- for column in ['district_id', 'source_id', 'valid_from_seq'] + names.values() | list %}
+    {%- for column in (['district_id', 'source_id', 'school_year', 'valid_from_seq'] + names.values() | list) | unique %}
             version.{{ column }}{{ ',' if not loop.last }}
     {%- endfor %}
 {%- endmacro %}

@@ -67,3 +67,15 @@ def test_who_names_what_the_same_night_deletes_is_set_aside(world: SmallWorld) -
     assert world.query("select count(*) from roster.dim_class where source_id = '995_1001'") == [(0,)]
     assert world.query("select count(*) from roster.roster") == [(9,)]
     assert world.query("select count(*) from roster.fct_enrollment") == [(12,)], "the last good version stays"
+
+
+def test_a_doubtful_row_keeps_last_years_enrollments_and_holds_up_no_roll_over(world: SmallWorld) -> None:
+    """Ids are used again each year: last year's enrollment, kept without its class, was taken for tonight's."""
+    lake_sends(world, school_district(2026), night=date(2026, 5, 20))
+    rows = school_district(2027)
+    rows["enrollments"].append(rows["enrollments"][0] | {"sourced_id": "ANY", "class_sourced_id": "NO_SUCH_CLASS"})
+    assert lake_sends(world, rows, night=date(2026, 8, 20)) == ("published", None)
+    shown = "select school_year, count(*) from roster.{} group by 1 order by 1"
+    assert world.query(shown.format("fct_enrollment")) == [(2026, 12), (2027, 12)], "no absence is believed"
+    assert world.query(shown.format("dim_class")) == [(2027, 4)]
+    assert world.query(shown.format("roster")) == [(2027, 12)]
