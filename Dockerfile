@@ -1,6 +1,20 @@
-# syntax=docker/dockerfile:1
+# The base images are arguments: an organization's own mirror or hardened build takes their place.
+ARG PYTHON_IMAGE=python:3.12-slim
 
-FROM python:3.12-slim AS rollcall
+FROM ${PYTHON_IMAGE} AS sftp
+ENV PYTHONUNBUFFERED=1
+# libnss-extrausers reads the districts' accounts from a folder of their own: the image's /etc stays as it is.
+RUN apt-get update \
+    && apt-get install --yes --no-install-recommends libnss-extrausers openssh-server \
+    && rm -rf /var/lib/apt/lists/* /etc/ssh/ssh_host_* \
+    && sed --in-place --regexp-extended 's/^(passwd|group|shadow):.*/& extrausers/' /etc/nsswitch.conf \
+    && install -d -m 0755 /run/rollcall /run/sshd /srv/sftp
+COPY docker/sftp/sshd_config /etc/ssh/sshd_config
+COPY docker/sftp/pam /etc/pam.d/sshd
+COPY docker/health.py docker/sftp/*.py plugins/rollcall/stack/sftp_guesses.py /usr/local/lib/rollcall/
+CMD ["python", "/usr/local/lib/rollcall/serve.py"]
+
+FROM ${PYTHON_IMAGE} AS rollcall
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PYTHONUNBUFFERED=1
 RUN useradd --uid 50000 --create-home rollcall \
     && install -d -o rollcall -g rollcall -m 0700 \
@@ -23,13 +37,3 @@ ENV AIRFLOW_HOME=/opt/airflow \
 USER rollcall
 # What its processes write is for their user alone.
 ENTRYPOINT ["/bin/sh", "-c", "umask 077 && exec \"$@\"", "--"]
-
-FROM python:3.12-slim AS sftp
-ENV PYTHONUNBUFFERED=1
-RUN apt-get update \
-    && apt-get install --yes --no-install-recommends openssh-server \
-    && rm -rf /var/lib/apt/lists/* /etc/ssh/ssh_host_* \
-    && install -d -m 0755 /run/sshd /srv/sftp
-COPY docker/sftp/sshd_config /etc/ssh/sshd_config
-COPY docker/sftp/serve.py docker/health.py /usr/local/lib/rollcall/
-CMD ["python", "/usr/local/lib/rollcall/serve.py"]

@@ -16,13 +16,17 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 PROJECT_ROOT = Path(__file__).resolve().parents[2]
 
+_PREFIX = "ROLLCALL_"
 _WAREHOUSE = "AIRFLOW_CONN_WAREHOUSE"
+_SET_BY_THE_STACK = frozenset(
+    {"warehouse", "home", "state_dir", "districts_dir", "airflow_url", "airflow_user", "airflow_password"}
+)
 
 
 class Settings(BaseSettings):
-    """Settings, each from the environment variable ``ROLLCALL_<NAME>``, else the default given here."""
+    """Settings, each from the environment variable ``ROLLCALL_<NAME>``; without one, or a blank one, the default."""
 
-    model_config = SettingsConfigDict(env_prefix="ROLLCALL_", frozen=True)
+    model_config = SettingsConfigDict(env_prefix=_PREFIX, env_ignore_empty=True, frozen=True)
 
     warehouse: SecretStr = Field(
         default=SecretStr(""),
@@ -111,6 +115,11 @@ class Settings(BaseSettings):
 
 
 _WORKED_ON: ContextVar[Settings] = ContextVar("worked_on")
+
+
+def passed_on() -> list[str]:
+    """The variables that people set, and that a stack passes on to its processes; the others it sets by itself."""
+    return [_PREFIX + name.upper() for name in Settings.model_fields if name not in _SET_BY_THE_STACK]
 
 
 @lru_cache(maxsize=1)

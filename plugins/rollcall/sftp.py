@@ -35,6 +35,7 @@ class SftpAccount:
 
     Attributes:
         host_key: The server's public key as ``<type> <base64>``; a server that shows another one is refused.
+        private_key: What is shown in the place of a password, as OpenSSH writes it; blank where there is a password.
     """
 
     host: str
@@ -42,6 +43,7 @@ class SftpAccount:
     username: str
     password: str = field(repr=False)
     host_key: str | None = None
+    private_key: str = field(default="", repr=False)
 
     @asynccontextmanager
     async def connect(self) -> AsyncIterator[asyncssh.SFTPClient]:
@@ -59,7 +61,7 @@ class SftpAccount:
                     username=self.username,
                     password=self.password,
                     known_hosts=self._known_hosts(),
-                    client_keys=[],
+                    client_keys=self._client_keys(),
                     connect_timeout=CONNECT_TIMEOUT_SECONDS,
                     keepalive_interval=15,
                 ) as connection,
@@ -88,6 +90,16 @@ class SftpAccount:
         except (TimeoutError, OSError, asyncssh.Error) as error:
             raise SftpError(
                 f"The connection to {self.host}:{self.port} failed or was lost ({type(error).__name__})."
+            ) from None
+
+    def _client_keys(self) -> list[asyncssh.SSHKey]:
+        """The key that is offered; never one of whoever runs this."""
+        try:
+            return [asyncssh.import_private_key(self.private_key)] if self.private_key else []
+        except (asyncssh.KeyImportError, ValueError):
+            raise SftpRefusedError(
+                f"The private key of {self.username!r} cannot be read. Put it into the extra 'private_key' of the "
+                "Airflow connection as OpenSSH writes it, without a passphrase."
             ) from None
 
     def _known_hosts(self) -> asyncssh.SSHKnownHosts | None:
@@ -127,4 +139,5 @@ def airflow_account(connection_id: str) -> SftpAccount:
         username=connection.login or "",
         password=connection.password or "",
         host_key=connection.extra_dejson.get("host_key"),
+        private_key=connection.extra_dejson.get("private_key", ""),
     )

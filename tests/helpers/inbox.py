@@ -13,7 +13,7 @@ from rollcall.districts import DEFAULTS_FILE, District, Limits
 from rollcall.settings import PROJECT_ROOT
 from rollcall.sftp import SftpAccount
 from rollcall.stack import Account
-from rollcall.stack.sftp import ensure_host_key
+from rollcall.stack.sftp import ensure_key
 from rollcall.stack.sftp_accounts import make_folders, write_accounts
 from rollcall.stack.sftp_server import serve
 
@@ -63,7 +63,7 @@ class Server:
             root / "accounts.json",
             [Account(username=name, password=PASSWORD, district=name, role="rollcall") for name in districts],
         )
-        self.host_key = ensure_host_key(root / "host_key")
+        self.host_key = ensure_key(root / "host_key")
         self._thread.start()
 
     def start(self) -> None:

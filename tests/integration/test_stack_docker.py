@@ -1,20 +1,24 @@
 """What of the Docker stack can be checked without Docker."""
 
+import asyncio
+import importlib
 import json
 import re
 import stat
 import subprocess
 import sys
 from pathlib import Path
-from runpy import run_path
+from types import ModuleType
 
 import pytest
 import yaml
+from pydantic import SecretStr
 
-from rollcall.settings import PROJECT_ROOT, working_on
-from rollcall.stack import StackError
+from rollcall.settings import PROJECT_ROOT, Settings, passed_on, working_on
+from rollcall.sftp import SftpAccount
+from rollcall.stack import StackError, sftp_guesses
 from rollcall.stack.accounts import accounts_here
-from rollcall.stack.server_init import ensure_logins, write_accounts, write_logins
+from rollcall.stack.server_init import ServerSettings, ensure_logins, server_plan, write_accounts, write_logins
 
 COMPOSE = (PROJECT_ROOT / "docker-compose.yaml").read_text()
 EXAMPLE = (PROJECT_ROOT / ".env.example").read_text()
@@ -24,10 +28,58 @@ def assignments(text: str) -> dict[str, str]:
     return dict(re.findall(r"^([A-Z_]+)=(.*)$", text, re.MULTILINE))
 
 
+def explained(text: str) -> dict[str, str]:
+    """The assignments, those too that are there for a person to take the ``#`` away."""
+    return dict(re.findall(r"^(?:# )?([A-Z_]+)=(.*)$", text, re.MULTILINE))
+
+
+def docker_modules(monkeypatch: pytest.MonkeyPatch, name: str) -> ModuleType:
+    """A module of the SFTP service, which lies beside its fellows there."""
+    monkeypatch.syspath_prepend(str(PROJECT_ROOT / "docker" / "sftp"))
+    monkeypatch.setitem(sys.modules, "sftp_guesses", sftp_guesses)
+    return importlib.import_module(name)
+
+
 def test_every_variable_of_the_compose_file_is_explained() -> None:
     used = set(re.findall(r"\$\{([A-Z_]+)", COMPOSE))
-    assert used - set(assignments(EXAMPLE)) == set()
-    assert set(assignments(EXAMPLE)) - used == {"COMPOSE_PROJECT_NAME"}
+    passed = {name for name, value in yaml.safe_load(COMPOSE)["x-settings"].items() if value is None}
+    assert used | passed == set(explained(EXAMPLE))
+
+
+def test_every_setting_of_rollcall_is_passed_on_and_told_with_its_default() -> None:
+    passed = yaml.safe_load(COMPOSE)["x-settings"]
+    assert set(passed) == {"AIRFLOW_CONN_SMTP_DEFAULT", *passed_on()}
+    for service in ("scheduler", "triggerer", "dag-processor", "api-server", "migrate"):
+        assert set(passed) <= set(yaml.safe_load(COMPOSE)["services"][service]["environment"])
+    told = explained(EXAMPLE)
+    for name in passed_on():
+        default = Settings.model_fields[name.removeprefix("ROLLCALL_").lower()].default
+        default = default.get_secret_value() if isinstance(default, SecretStr) else default
+        assert told[name] == str(default), name
+
+
+def test_a_blank_variable_means_the_default(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ROLLCALL_FINDINGS_KEPT_DAYS", "")
+    assert Settings().findings_kept_days == 90
+
+
+def test_the_scheduler_stops_before_what_its_tasks_report_to() -> None:
+    services = yaml.safe_load(COMPOSE)["services"]
+    for name in ("scheduler", "triggerer", "dag-processor"):
+        assert {"api-server", "sftp", "migrate"} <= set(services[name]["depends_on"]), name
+    graces = [int(services[name]["stop_grace_period"].removesuffix("s")) for name in ("scheduler", "postgres")]
+    assert graces[0] <= 30
+
+
+def test_no_service_may_do_more_than_it_needs() -> None:
+    for name, service in yaml.safe_load(COMPOSE)["services"].items():
+        assert service["cap_drop"] == ["ALL"], name
+        assert service["security_opt"] == ["no-new-privileges:true"], name
+        assert service["read_only"], name
+        assert {"mem_limit", "pids_limit", "logging"} <= set(service), name
+    networks = {name: service["networks"] for name, service in yaml.safe_load(COMPOSE)["services"].items()}
+    assert networks["sftp"] == ["edge"]
+    assert [name for name, joined in networks.items() if "edge" in joined] == ["sftp", "scheduler", "triggerer"]
 
 
 def test_there_are_no_default_passwords() -> None:
@@ -95,6 +147,36 @@ def test_logins_are_made_once_and_numbers_are_never_given_twice(tmp_path: Path) 
     assert rows[:2] == [["alpha", "alpha", "0", "district"], ["alpha--rollcall", "alpha", "0", "rollcall"]]
 
 
+def test_guesses_at_the_sftp_service_wait_and_those_of_one_account_keep_no_other_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    logins = ensure_logins(tmp_path / "districts.json", ["alpha", "beta"])
+    write_logins(tmp_path / "logins.tsv", logins)
+    service = docker_modules(monkeypatch, "passwords")
+    waits: list[float] = []
+
+    async def wait(seconds: float) -> None:
+        waits.append(seconds)
+
+    monkeypatch.setattr(service.asyncio, "sleep", wait)
+
+    async def story() -> None:
+        known = docker_modules(monkeypatch, "accounts").read_logins(tmp_path / "logins.tsv")
+        passwords = service.Passwords()
+        passwords.logins = {login.username: login for login in known if login.is_district}
+        for _ in range(20):
+            assert not await passwords.is_right("alpha", "wrong")
+        assert waits[:5] == [0] * 5
+        assert max(waits) > 5
+        assert not await passwords.is_right("alpha", logins["alpha"].password), "too many wait already"
+        assert await passwords.is_right("beta", logins["beta"].password)
+        assert waits[-1] == 0
+        for name, password in (("alpha--rollcall", ""), ("nobody", ""), ("beta", "")):
+            assert not await passwords.is_right(name, password)
+
+    asyncio.run(story())
+
+
 def test_a_servers_accounts_change_by_the_same_commands_and_its_keys_are_those_that_sshd_reads(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -116,7 +198,12 @@ def test_a_servers_accounts_change_by_the_same_commands_and_its_keys_are_those_t
         accounts.change("beta", lambda known: known.handed_over("https://share.example.org/1"))
         with pytest.raises(StackError, match="'gamma' has no SFTP account"):
             accounts.change("gamma", lambda known: known.renewed())
-        assert authorized(folder, tmp_path / "keys") == {"alpha": f"{key}\n"}
+        (own,) = {(folder / "keys.tsv").read_text().splitlines()[-1].split("\t")[1] + "\n"}
+        service = {"alpha--rollcall": own, "beta--rollcall": own}
+        assert authorized(monkeypatch, folder, tmp_path / "keys") == {"alpha": f"{key}\n"} | service
+        (connection, _) = server_plan(ServerSettings(), write_accounts(folder)).connections
+        shown = SftpAccount("h", 22, connection.login, "", private_key=connection.extra["private_key"])
+        assert shown._client_keys()[0].export_public_key().decode().startswith(own.strip())
         after, beta = accounts.of("alpha"), accounts.of("beta")
         assert before
         assert after
@@ -125,17 +212,17 @@ def test_a_servers_accounts_change_by_the_same_commands_and_its_keys_are_those_t
         assert beta.secret_link == "https://share.example.org/1"
         assert after.password in (folder / "logins.tsv").read_text(), "a password that nobody was told"
         accounts.change("alpha", lambda known: known.renewed())
-        assert authorized(folder, tmp_path / "keys") == {}
+        assert authorized(monkeypatch, folder, tmp_path / "keys") == service
     with working_on(sftp_address="sftp.example.org:2222"):
         address = accounts.address()
     assert (address.host, address.port) == ("sftp.example.org", 2222)
     assert address.host_key.startswith("ssh-ed25519 ")
 
 
-def authorized(accounts: Path, folder: Path) -> dict[str, str]:
+def authorized(monkeypatch: pytest.MonkeyPatch, accounts: Path, folder: Path) -> dict[str, str]:
     """What the SFTP service lets in by key, once it has read the accounts."""
-    path = PROJECT_ROOT / "docker" / "sftp" / "serve.py"
-    serve = run_path(str(path))
-    serve["authorize"](serve["read_keys"](accounts / "keys.tsv"), folder)
-    assert f"AuthorizedKeysFile {serve['AUTHORIZED']}/%u" in path.with_name("sshd_config").read_text()
+    service = docker_modules(monkeypatch, "accounts")
+    service.authorize(service.read_keys(accounts / "keys.tsv"), folder)
+    sshd_config = PROJECT_ROOT / "docker" / "sftp" / "sshd_config"
+    assert f"AuthorizedKeysFile {service.AUTHORIZED}/%u" in sshd_config.read_text()
     return {each.name: each.read_text() for each in folder.iterdir()}

@@ -89,7 +89,7 @@ def run_demo(console: Console) -> int:
     )
     work = settings().state_dir / "demo"
     with ProcessPoolExecutor(1) as pool:
-        writing = pool.submit(_write_nights, work, first_night)
+        writing = pool.submit(write_nights, work, first_night)
         state = _up(console)
         nights = writing.result()
     rows: list[NightRow] = []
@@ -153,7 +153,7 @@ def _up(console: Console) -> StackState:
     return state
 
 
-def _write_nights(work: Path, first_night: date) -> dict[int, dict[str, Delivery]]:
+def write_nights(work: Path, first_night: date) -> dict[int, dict[str, Delivery]]:
     """Every district's files for both nights; riverbend's second enrollments.csv is cut in half."""
     nights: dict[int, dict[str, Delivery]] = {1: {}, 2: {}}
     for profile in (replace(profile, first_night=first_night) for profile in PROFILES):

@@ -20,7 +20,7 @@ from rollcall.stack.server_init import (
     save_logins,
     write_accounts,
 )
-from rollcall.stack.sftp import ensure_host_key
+from rollcall.stack.sftp import ensure_key
 from rollcall.stack.state import Account, StackState
 
 Change = Callable[[Account], Account]
@@ -129,7 +129,7 @@ class ServerAccounts:
 
     def address(self) -> Address:
         """Where districts upload to, as the settings say."""
-        found = _address(ensure_host_key(self._server.accounts_dir / HOST_KEY))
+        found = _address(ensure_key(self._server.accounts_dir / HOST_KEY))
         if found is None:
             raise StackError(
                 "Say in ROLLCALL_SFTP_ADDRESS where districts upload to, for instance sftp.example.org:22."

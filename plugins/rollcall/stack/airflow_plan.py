@@ -15,7 +15,7 @@ class User(BaseModel):
 
 
 class SftpConnection(BaseModel):
-    """An Airflow connection to a district's folder."""
+    """An Airflow connection to a district's folder, with a password or a private key."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -23,13 +23,15 @@ class SftpConnection(BaseModel):
     host: str
     port: int
     login: str
-    password: str = Field(repr=False)
+    password: str = Field(default="", repr=False)
+    private_key: str = Field(default="", repr=False)
     host_key: str
 
     @property
     def extra(self) -> dict[str, str]:
         """Extras that pin the server's key for both of the provider's hooks, and offer no key of whoever runs them."""
-        return {"host_key": self.host_key, "look_for_keys": "false"}
+        pinned = {"host_key": self.host_key, "look_for_keys": "false"}
+        return pinned | ({"private_key": self.private_key} if self.private_key else {})
 
 
 class Plan(BaseModel):

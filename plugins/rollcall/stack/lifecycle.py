@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict
 
 from rollcall import private
 from rollcall.private import make_folder
-from rollcall.settings import Settings, settings
+from rollcall.settings import Settings, passed_on, settings
 from rollcall.stack import airflow, postgres, processes, sftp
 from rollcall.stack.errors import StackError
 from rollcall.stack.processes import STOP_SIGNALS, Record, StopSignals
@@ -21,8 +21,6 @@ from rollcall.stack.state import StackState, close_state_folder, district_ids, l
 
 Progress = Callable[[str], None]
 SERVICES = (postgres.NAME, sftp.NAME, *airflow.NAMES)
-# Settings that `up` itself gives to the stack's processes; the others are kept from the caller's environment.
-_OWN_SETTINGS = {"home", "state_dir", "districts_dir", "airflow_url", "airflow_user", "airflow_password"}
 _AIRFLOW_PATIENCE = 240.0
 
 
@@ -148,7 +146,7 @@ _OWN_CONNECTIONS = frozenset({"AIRFLOW_CONN_WAREHOUSE"})
 
 
 def _kept_environment(environment: Mapping[str, str]) -> dict[str, str]:
-    kept = {f"ROLLCALL_{name.upper()}" for name in set(Settings.model_fields) - _OWN_SETTINGS}
+    kept = passed_on()
     return {
         name: value
         for name, value in environment.items()
@@ -172,7 +170,7 @@ def _prepare(config: Settings, options: Mapping[str, str]) -> StackState:
     make_folder(state.logs_dir)
     airflow.prepare_home(state)
     state = state.model_copy(
-        update={**_ports(state), "sftp_host_key": sftp.ensure_host_key(state.state_dir / "sftp_host_key")}
+        update={**_ports(state), "sftp_host_key": sftp.ensure_key(state.state_dir / "sftp_host_key")}
     )
     sftp.sync_accounts(state)
     state.save()

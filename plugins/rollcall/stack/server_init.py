@@ -15,11 +15,11 @@ from rollcall.private import locked, write_private
 from rollcall.settings import settings
 from rollcall.stack.airflow_init import apply
 from rollcall.stack.airflow_plan import Plan, SftpConnection, User
-from rollcall.stack.sftp import ensure_host_key
+from rollcall.stack.sftp import ensure_key
 from rollcall.stack.sftp_accounts import require_district_id
 from rollcall.stack.state import Account, district_ids, new_password, service_login
 
-LOGINS, HOST_KEY, LOCK = "districts.json", "host_key", ".lock"
+LOGINS, HOST_KEY, SERVICE_KEY, LOCK = "districts.json", "host_key", "rollcall_key", ".lock"
 """What lies in the folder of the accounts; the lists that the SFTP service reads lie beside it."""
 
 
@@ -36,7 +36,7 @@ class ServerSettings(BaseSettings):
 
 
 class DistrictLogins(BaseModel):
-    """A district's two logins, and the number from which the SFTP service makes its user id.
+    """A district's own login, and the number from which the SFTP service makes its user id.
 
     Attributes:
         public_key, is_handed_over, secret_link: As an `Account` has them.
@@ -46,14 +46,13 @@ class DistrictLogins(BaseModel):
 
     number: int
     password: str = Field(default_factory=new_password, repr=False)
-    service_password: str = Field(default_factory=new_password, repr=False)
     public_key: str = ""
     is_handed_over: bool = False
     secret_link: str = Field(default="", repr=False)
 
     def account(self, district: str) -> Account:
         """The district's own login."""
-        own = self.model_dump(exclude={"number", "service_password"})
+        own = self.model_dump(exclude={"number"})
         return Account(username=district, district=district, role="district", **own)
 
     def with_account(self, account: Account) -> "DistrictLogins":
@@ -87,35 +86,47 @@ def save_logins(path: Path, logins: dict[str, DistrictLogins]) -> None:
 
 
 def write_logins(path: Path, logins: dict[str, DistrictLogins]) -> None:
-    """Write the list that the SFTP service reads: user name, district, number, role, password."""
+    """Write the list that the SFTP service reads: user name, district, number, role, password.
+
+    Rollcall's own login to each district's folder has no password.
+    """
     lines = []
     for district, entry in logins.items():
         lines.append([district, district, str(entry.number), "district", entry.password])
-        lines.append([service_login(district), district, str(entry.number), "rollcall", entry.service_password])
+        lines.append([service_login(district), district, str(entry.number), "rollcall", ""])
     _write_lines(path, lines)
 
 
-def write_keys(path: Path, logins: dict[str, DistrictLogins]) -> None:
-    """Write the SSH keys for the SFTP service: user name, key."""
-    _write_lines(path, [[district, entry.public_key] for district, entry in logins.items() if entry.public_key])
+def write_keys(path: Path, logins: dict[str, DistrictLogins], service_key: str) -> None:
+    """Write the SSH keys for the SFTP service: user name, key.
+
+    Args:
+        path: The list.
+        logins: The districts' logins.
+        service_key: The public key of Rollcall's own ones.
+    """
+    own = [[district, entry.public_key] for district, entry in logins.items() if entry.public_key]
+    _write_lines(path, own + [[service_login(district), service_key] for district in logins])
 
 
 def _write_lines(path: Path, lines: list[list[str]]) -> None:
     write_private(path, "".join("\t".join(line) + "\n" for line in lines))
 
 
-def server_plan(server: ServerSettings, logins: dict[str, DistrictLogins], host_key: str) -> Plan:
+def server_plan(server: ServerSettings, logins: dict[str, DistrictLogins]) -> Plan:
     """Users and connections of the Docker stack."""
+    host_key = ensure_key(server.accounts_dir / HOST_KEY)
+    private_key = (server.accounts_dir / SERVICE_KEY).read_text()
     connections = [
         SftpConnection(
             conn_id=CONNECTION_PREFIX + district,
             host=server.sftp_host,
             port=server.sftp_port,
             login=service_login(district),
-            password=entry.service_password,
+            private_key=private_key,
             host_key=host_key,
         )
-        for district, entry in logins.items()
+        for district in logins
     ]
     own = settings()
     admin = server.admin_password.get_secret_value()
@@ -126,26 +137,26 @@ def server_plan(server: ServerSettings, logins: dict[str, DistrictLogins], host_
     return Plan(users=users, connections=connections)
 
 
-def write_accounts(folder: Path) -> tuple[dict[str, DistrictLogins], str]:
+def write_accounts(folder: Path) -> dict[str, DistrictLogins]:
     """Bring the SFTP service's lists in line with the district files.
 
     Args:
         folder: Shared with the SFTP service.
 
     Returns:
-        The logins, and the server's public host key.
+        The logins.
     """
     with locked(folder / LOCK):
         logins = ensure_logins(folder / LOGINS, district_ids(settings().districts_dir))
-        host_key = ensure_host_key(folder / HOST_KEY)
-        write_keys(folder / "keys.tsv", logins)
+        ensure_key(folder / HOST_KEY)
+        write_keys(folder / "keys.tsv", logins, ensure_key(folder / SERVICE_KEY))
         write_logins(folder / "logins.tsv", logins)
-    return logins, host_key
+    return logins
 
 
 def bring_in_line(server: ServerSettings) -> None:
     """Bring accounts, host key and metadata database in line."""
-    apply(server_plan(server, *write_accounts(server.accounts_dir)))
+    apply(server_plan(server, write_accounts(server.accounts_dir)))
 
 
 def main() -> None:

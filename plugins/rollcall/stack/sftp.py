@@ -29,8 +29,8 @@ def sync_accounts(state: StackState) -> None:
     write_accounts(state.state_dir / "sftp_accounts.json", [*state.accounts.values(), *state.service_accounts.values()])
 
 
-def ensure_host_key(path: Path) -> str:
-    """Make the server's ed25519 key if there is none; its public half as "type base64"."""
+def ensure_key(path: Path) -> str:
+    """Make an ed25519 key if there is none; its public half as "type base64"."""
     import asyncssh
 
     if not path.exists():
