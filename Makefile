@@ -12,7 +12,7 @@ SIDE_BY_SIDE = --numprocesses logical --dist loadscope --no-loadscope-reorder --
 NOT_HERE = $$(command -v chromedriver >/dev/null || echo --ignore tests/e2e/test_page_in_a_browser.py)
 
 .DEFAULT_GOAL := help
-.PHONY: help parquet demo up down test properties lint types rules docs pictures lock bench bench-nights bench-fleet chaos clean
+.PHONY: help parquet demo up down test properties lint types rules docs pictures lock bench bench-nights bench-fleet chaos test-compose clean
 
 help: ## What can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 8
@@ -60,7 +60,7 @@ types: .venv/.installed-dev ## mypy, strict, on everything that is Python
 	MYPYPATH=tests:. .venv/bin/mypy tests/conftest.py tests/helpers tests/unit tests/integration
 	MYPYPATH=tests/scenarios:tests:. .venv/bin/mypy tests/scenarios
 	MYPYPATH=tests/properties:tests:. .venv/bin/mypy tests/properties
-	MYPYPATH=.:tests .venv/bin/mypy -p tests.e2e -p tests.chaos -m tests.pictures
+	MYPYPATH=.:tests .venv/bin/mypy -p tests.e2e -p tests.chaos -p tests.compose -m tests.pictures
 
 rules: .venv/.installed ## Write the suites of expectations/, and docs/rules/, from expectations/rules/
 	.venv/bin/python -m rollcall.authoring
@@ -88,6 +88,9 @@ bench-fleet: .venv/.installed ## What 5, 20 and 60 districts at once cost, and 1
 
 chaos: .venv/.installed-dev ## Faults on the real stack, and how they end: about half an hour; docs/chaos.md has the table
 	.venv/bin/python -m tests.chaos --write docs/chaos.md
+
+test-compose: .venv/.installed-dev ## The server stack, built, run, killed and restored with Docker: about half an hour
+	.venv/bin/python -m tests.compose --write docs/deploy/test-compose.md
 
 clean: down ## Stop the stack and remove its state; the next demo starts afresh
 	rm -rf .rollcall

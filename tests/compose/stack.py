@@ -1,0 +1,281 @@
+"""The server stack as an operator handles it: Compose commands, SQL, Airflow's API, real SFTP clients."""
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from rollcall.airflow_api import AirflowUnreachableError, airflow_api
+from rollcall.settings import PROJECT_ROOT
+
+PROJECT = "rollcalltest"
+SERVICES = ("postgres", "sftp", "api-server", "scheduler", "dag-processor", "triggerer")
+SFTP_PORT, AIRFLOW_PORT = 12222, 18080
+PATIENCE_SECONDS = 420
+SETTINGS = {
+    "COMPOSE_PROJECT_NAME": PROJECT,
+    "SFTP_LISTEN": f"127.0.0.1:{SFTP_PORT}",
+    "AIRFLOW_LISTEN": f"127.0.0.1:{AIRFLOW_PORT}",
+    "AIRFLOW_PUBLIC_URL": f"http://localhost:{AIRFLOW_PORT}",
+    "ROLLCALL_SFTP_ADDRESS": f"127.0.0.1:{SFTP_PORT}",
+    "ROLLCALL_STABLE_AFTER_SECONDS": "5",
+    "ROLLCALL_POLL_INTERVAL_SECONDS": "2",
+    "ROLLCALL_CONFORM_BACKSTOP": "* * * * *",
+}
+STATE = (
+    "select coalesce(delivery.state, night.outcome) from rollcall.night left join rollcall.delivery using (delivery_id)"
+    " where night.district_id = '{}' and night.service_date = date '{}'"
+)
+
+
+class NoDockerError(Exception):
+    """There is no Docker engine to be had."""
+
+
+def compose_command() -> list[str]:
+    """Either of the two commands that there are.
+
+    Raises:
+        NoDockerError: neither is there, or no engine answers.
+    """
+    if not shutil.which("docker") or _fails("docker", "info"):
+        raise NoDockerError("This needs a running Docker engine, and none answers here (`docker info`).")
+    if not _fails("docker", "compose", "version"):
+        return ["docker", "compose"]
+    if shutil.which("docker-compose"):
+        return ["docker-compose"]
+    raise NoDockerError("This needs Docker Compose: neither `docker compose` nor `docker-compose` is here.")
+
+
+def _fails(*command: str) -> bool:
+    return subprocess.run(command, capture_output=True, check=False).returncode != 0
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What an SFTP client said, and whether it did all that it was told."""
+
+    is_done: bool
+    said: str
+
+
+class Stack:
+    """One server stack under a project name and ports of its own.
+
+    Args:
+        work: An empty folder, for the settings, the districts' files and what is uploaded.
+        log: Where the output of Compose goes.
+    """
+
+    def __init__(self, work: Path, log: Path) -> None:
+        self.work = work
+        self._log = log
+        self._command = compose_command()
+        self._env = work / ".env"
+        self.districts = work / "districts"
+
+    def prepare(self) -> None:
+        """Write settings with random secrets, and the folder of the districts' files."""
+        shutil.copytree(PROJECT_ROOT / "dags" / "districts", self.districts)
+        for path in (self.districts, *self.districts.iterdir()):
+            path.chmod(0o777 if path.is_dir() else 0o666)  # `districts add` runs as the image's own user
+        made = subprocess.run(
+            [sys.executable, PROJECT_ROOT / "docker" / "make_env.py"], capture_output=True, text=True, check=True
+        )
+        own = SETTINGS | {"DISTRICTS_DIR": str(self.districts)}
+        own |= {name: os.environ[name] for name in ("PYTHON_IMAGE", "POSTGRES_IMAGE") if name in os.environ}
+        kept = [line for line in made.stdout.splitlines() if line.partition("=")[0] not in own]
+        self._env.write_text("\n".join([*kept, *(f"{name}={value}" for name, value in own.items())]) + "\n")
+        self._env.chmod(0o600)
+
+    def setting(self, name: str) -> str:
+        """A value of the settings."""
+        lines = (line.partition("=") for line in self._env.read_text().splitlines())
+        return next(value for key, _, value in lines if key == name)
+
+    def compose(self, *arguments: str, stdin: bytes | None = None) -> bytes:
+        """Run a Compose command; what it prints.
+
+        Raises:
+            AssertionError: it failed.
+        """
+        command = [*self._command, "--project-name", PROJECT, "--env-file", str(self._env), *arguments]
+        with self._log.open("ab") as log:
+            log.write(f"$ compose {' '.join(arguments)}\n".encode())
+            log.flush()
+            ended = subprocess.run(
+                command,
+                cwd=PROJECT_ROOT,
+                input=stdin or b"",
+                stdout=subprocess.PIPE,
+                stderr=log,
+                check=False,
+            )
+            if len(ended.stdout) < 10_000:
+                log.write(ended.stdout)
+        assert ended.returncode == 0, f"`compose {' '.join(arguments[:3])} ...` failed; {self._log} says why"
+        return ended.stdout
+
+    def inside(self, service: str, *command: str, stdin: bytes | None = None, user: str = "") -> str:
+        """Run a command in a service's container; what it prints."""
+        as_user = ["--user", user] if user else []
+        return self.compose("exec", "-T", *as_user, service, *command, stdin=stdin).decode()
+
+    def one_off(self, service: str, *command: str, stdin: bytes | None = None) -> bytes:
+        """Run a command in a container of its own, without what the service depends on."""
+        return self.compose("run", "--rm", "--no-deps", "-T", service, *command, stdin=stdin)
+
+    def sql(self, query: str, database: str = "warehouse") -> str:
+        """What a query of one value says."""
+        psql = ("psql", "--username", "postgres", "--dbname", database, "--no-psqlrc", "-Atc", query)
+        return self.inside("postgres", *psql).strip()
+
+    @contextmanager
+    def api(self) -> Iterator[httpx.Client]:
+        """Airflow's API, as its administrator."""
+        url = f"http://127.0.0.1:{AIRFLOW_PORT}"
+        with airflow_api(url, "admin", self.setting("AIRFLOW_ADMIN_PASSWORD")) as session:
+            yield session
+
+    def until(self, what: str, check: Callable[[], Any], every: float = 1.0) -> Any:
+        """Wait for something to become true, also while services are away; its value."""
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while time.monotonic() < deadline:
+            with suppress(AssertionError, AirflowUnreachableError, httpx.HTTPError):
+                value = check()
+                if value:
+                    return value
+            time.sleep(every)
+        raise AssertionError(f"waited {PATIENCE_SECONDS} s in vain for: {what}")
+
+    def is_healthy(self) -> bool:
+        """Whether every service says that it is well."""
+        label = f"label=com.docker.compose.project={PROJECT}"
+        listed = subprocess.run(
+            ["docker", "ps", "--quiet", "--filter", label, "--filter", "health=healthy"],
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        return len(listed.stdout.split()) == len(SERVICES)
+
+    def until_healthy(self) -> None:
+        """Wait until every service says so."""
+        self.until("every service is healthy", self.is_healthy)
+
+    def inspect(self, service: str) -> dict[str, Any]:
+        """What Docker knows of a service's container."""
+        container = self.compose("ps", "--quiet", service).decode().split()[0]
+        said = subprocess.run(["docker", "inspect", container], capture_output=True, check=True)
+        found: dict[str, Any] = json.loads(said.stdout)[0]
+        return found
+
+    def logs(self, service: str) -> str:
+        """What a service has said so far."""
+        return self.compose("logs", "--no-color", service).decode(errors="replace")
+
+    def kill(self, service: str) -> None:
+        """SIGKILL a service's main process, as a crash would; Docker starts it again."""
+        user = "postgres" if service == "postgres" else ""
+        with suppress(AssertionError):  # the container goes, and the command with it
+            self.inside(service, "sh", "-c", "kill -9 $(cat /proc/1/task/1/children)", user=user)
+
+    def password(self, district: str) -> str:
+        """The password of a district's account."""
+        lines = self.inside("sftp", "cat", "/run/rollcall/accounts/logins.tsv").splitlines()
+        return next(line.split("\t")[4] for line in lines if line.startswith(f"{district}\t"))
+
+    def sftp_command(self, login: str, key: Path | None = None) -> list[str]:
+        """How to start OpenSSH's own client; the server's key is pinned at first sight."""
+        options = {
+            "StrictHostKeyChecking": "accept-new",
+            "UserKnownHostsFile": str(self.work / "known_hosts"),
+            "IdentitiesOnly": "yes",
+            "PubkeyAuthentication": "yes" if key else "no",
+            "PasswordAuthentication": "no" if key else "yes",
+            "NumberOfPasswordPrompts": "1",
+            "BatchMode": "no",
+        }
+        told = [f"-o{name}={value}" for name, value in options.items()] + (["-i", str(key)] if key else [])
+        return ["sftp", "-q", "-P", str(SFTP_PORT), *told, "-b", "-", f"{login}@127.0.0.1"]
+
+    def answering(self, password: str) -> dict[str, str]:
+        """The environment of a client that is asked for a password."""
+        program = self.work / f"answer-{hashlib.sha256(password.encode()).hexdigest()[:8]}"
+        if not program.exists():
+            program.write_text(f"#!/bin/sh\necho '{password}'\n")
+            program.chmod(0o700)
+        return os.environ | {"SSH_ASKPASS": str(program), "SSH_ASKPASS_REQUIRE": "force"}
+
+    def sftp(self, login: str, *commands: str, password: str | None = None, key: Path | None = None) -> Answer:
+        """Let OpenSSH's own client do something, one command after the other until one fails."""
+        ended = subprocess.run(
+            self.sftp_command(login, key),
+            input="".join(f"{command}\n" for command in commands),
+            env=self.answering("" if key else self.password(login) if password is None else password),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        return Answer(ended.returncode == 0, ended.stdout + ended.stderr)
+
+    def listed(self, login: str, folder: str) -> list[str]:
+        """What the client lists in a folder."""
+        lines = self.sftp(login, f"ls -1 {folder}").said.splitlines()
+        return [line.strip() for line in lines if not line.startswith("sftp>")]
+
+    def upload(self, district: str, files: Sequence[Path]) -> None:
+        """Upload a delivery."""
+        answer = self.sftp(district, *(f"put {path}" for path in files))
+        assert answer.is_done, f"{district} could not upload: {answer.said[-300:]}"
+
+    def start(self, district: str, night: date) -> str:
+        """Start a district's run for a night, as soon as Airflow knows its DAG; the run's id."""
+        conf = {"service_date": night.isoformat(), "wait_seconds": PATIENCE_SECONDS}
+        path = f"/api/v2/dags/roster__{district}/dagRuns"
+
+        def started() -> str:
+            with self.api() as session:
+                run = session.post(path, json={"logical_date": None, "conf": conf}).raise_for_status()
+                return str(run.json()["dag_run_id"])
+
+        return str(self.until(f"a run of {district}", started))
+
+    def state(self, district: str, night: date) -> str:
+        """How the ledger says that a night stands."""
+        return self.sql(STATE.format(district, night))
+
+    def until_state(self, district: str, night: date, state: str) -> None:
+        """Wait until the ledger says so."""
+        try:
+            self.until(f"{district}: {state}", lambda: self.state(district, night) == state)
+        except AssertionError as error:
+            raise AssertionError(f"{error}; it says: {self.state(district, night)}") from None
+
+    def until_running(self, district: str, run_id: str, task_id: str) -> None:
+        """Wait until a task of a run is at work."""
+        path = f"/api/v2/dags/roster__{district}/dagRuns/{run_id}/taskInstances"
+        with self.api() as session:
+            self.until(
+                f"{task_id} of {district} runs",
+                lambda: any(
+                    found["task_id"] == task_id and found["state"] == "running"
+                    for found in session.get(path).raise_for_status().json()["task_instances"]
+                ),
+                every=0.1,
+            )
+
+    def roster_rows(self, district: str) -> int:
+        """How many rows readers see of a district."""
+        return int(self.sql(f"select count(*) from roster.roster where district_id = '{district}'"))
