@@ -57,7 +57,8 @@ def test_nobody_sees_or_presses_anything_without_a_login(desk: Desk) -> None:
                  "/dags/roster__alder/deliveries/1/changes.csv"):  # fmt: skip
         assert httpx.get(url + path).status_code == 401, path
     for path in ("/dags/roster__alder/deliveries/1/decision", "/dags/roster__alder/deliveries/1/again",
-                 "/dags/roster__alder/rollback"):  # fmt: skip
+                 "/dags/roster__alder/rollback", "/dags/roster__alder/pause",
+                 "/dags/roster__alder/resume"):  # fmt: skip
         assert httpx.post(url + path, data={"why": "because"}).status_code == 401, path
 
 
@@ -141,7 +142,9 @@ def test_the_page_says_what_it_may_load_and_is_in_the_navigation(desk: Desk, ope
     assert "<b>" not in unreadable.text
 
 
-def test_a_roster_is_gone_back_from_and_a_delivery_taken_again(desk: Desk, operator: httpx.Client) -> None:
+def test_a_roster_is_gone_back_from_a_delivery_taken_again_a_district_paused_and_resumed(
+    desk: Desk, operator: httpx.Client
+) -> None:
     ((rejected,),) = desk.sql(
         "insert into rollcall.delivery (district_id, service_date, run_id, state, content_hash)"
         " values ('quince', %s, 'gone', 'rejected', 'x') returning delivery_id",
@@ -157,3 +160,8 @@ def test_a_roster_is_gone_back_from_and_a_delivery_taken_again(desk: Desk, opera
     refused = operator.post("/dags/roster__quince/rollback", data=form | {"sequence": "1"}).text
     assert "was never published" in refused or "not older than sequence" in refused
     assert desk.ended("quince", run) == "failed", "it has no files"
+
+    paused = operator.post("/dags/roster__quince/pause", data=form | {"first_night": "", "last_night": "2999-12-31"})
+    assert "quince is paused from" in paused.text
+    resumed = operator.post("/dags/roster__quince/resume", data=form)
+    assert "quince is expected again" in resumed.text

@@ -1,7 +1,8 @@
 """The Rollcall page: what it says of every district, and what it makes of what districts wrote."""
 
+import json
 from collections.abc import Iterator
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -15,12 +16,15 @@ from helpers.on_record import delivered
 from rollcall import ledger
 from rollcall.decision.holds import Answer, open_hold
 from rollcall.decision.reasons import Reason
+from rollcall.districts import DistrictFileError
+from rollcall.onboarding.acts import acts_of
+from rollcall.onboarding.district_file import OnboardingError
 from rollcall.report.next_steps import NEXT_STEPS
 from rollcall.report.status import BAD_NEWS, states_of_night
 from rollcall.settings import settings, working_on
 from rollcall.states import DeliveryState, NightOutcome
 from rollcall.ui import district as district_page
-from rollcall.ui import overview
+from rollcall.ui import overview, pressing
 from rollcall.ui.pages import duration, page
 from rollcall.ui.sparkline import sparkline
 from rollcall.warehouse import Connection, connect
@@ -37,6 +41,14 @@ def world(warehouse_url: str, tmp_path: Path) -> Iterator[None]:
 
 def request() -> Request:
     return Request({"type": "http", "method": "GET", "path": "/", "root_path": "/rollcall", "headers": []})
+
+
+def write_file(text: str) -> Path:
+    """The file of alder."""
+    folder = settings().districts_dir
+    (folder / "_defaults.yaml").write_bytes((settings().home / "dags/districts/_defaults.yaml").read_bytes())
+    (folder / "alder.yaml").write_text(text)
+    return folder / "alder.yaml"
 
 
 class Elements(HTMLParser):
@@ -90,7 +102,7 @@ def test_the_list_has_a_line_for_each_district_what_needs_a_person_first() -> No
     assert '<a href="/rollcall/dags/roster__birch">' in html
 
 
-def test_a_look_back_shows_a_night_as_it_ended_whatever_came_later(tmp_path: Path) -> None:
+def test_a_look_back_shows_a_night_as_it_ended_whatever_came_later() -> None:
     with connect(role=None) as connection:
         delivered(connection, "alder", NIGHT, "published")
         delivered(connection, "alder", NIGHT + timedelta(days=1), "rejected")
@@ -99,8 +111,7 @@ def test_a_look_back_shows_a_night_as_it_ended_whatever_came_later(tmp_path: Pat
         assert (then.state, then.last_good, then.nights_since, then.delivery) == ("rejected", NIGHT, 1, 2)
         (before,) = states_of_night(connection, NIGHT - timedelta(days=1))
         assert (before.state, before.last_good) == ("new", None)
-        (tmp_path / "_defaults.yaml").write_bytes((settings().home / "dags/districts/_defaults.yaml").read_bytes())
-        (tmp_path / "alder.yaml").write_text("name: Alder\npauses: [{first_night: 2026-11-24, last_night: 2026-11-24}]")
+        write_file("name: Alder\npauses: [{first_night: 2026-11-24, last_night: 2026-11-24}]")
         (unknown,) = states_of_night(connection, NIGHT + timedelta(days=3))
         assert (unknown.state, unknown.nights_since, unknown.message) == ("missing", 1, "No run was started.")
         (paused,) = states_of_night(connection, NIGHT + timedelta(days=4))
@@ -145,6 +156,8 @@ def hostile_delivery(connection: Connection) -> int:
         "insert into rollcall.expected_change values (%s, 'users', %s, 1, 9, 0, 0, 9, 0, 0)", (number, HOSTILE)
     )
     connection.execute("update rollcall.night set message = %s", (HOSTILE,))
+    write_file(json.dumps({"name": HOSTILE, "first_delivery": "accept"}))
+    pressing.pause("alder", None, date(2999, 12, 31), "ada", HOSTILE)
     connection.execute("update rollcall.delivery_file set verdict = 'reject', verdict_reason = %s", (HOSTILE,))
     return number
 
@@ -159,6 +172,8 @@ def the_page(connection: Connection, number: int, *, may_press: bool = True) -> 
         nights=district_page.nights(connection, "alder"),
         shown=district_page.in_full(connection, ledger.delivery(connection, number)),
         publications=district_page.publications_before(connection, "alder"),
+        pauses=district_page.pauses_of("alder"),
+        acts=acts_of(connection, "alder"),
         may_press=may_press,
         token="token",
         told=[HOSTILE],
@@ -196,9 +211,12 @@ def test_a_hold_is_told_with_its_reasons_and_pressed_only_by_who_may() -> None:
         assert 'href="/rollcall/rules/safeguards#hold_removed"' in html
         assert "not_pressed" not in html
         forms = [attributes for tag, attributes in Elements(html).found if tag == "form"]
-        assert [form["method"] for form in forms] == ["post"]
+        assert [(form["method"], str(form["action"]).rpartition("/")[2]) for form in forms] == [
+            ("post", "decision"),
+            ("post", "resume"),
+        ]
         fields = {attributes.get("name") for tag, attributes in Elements(html).found if tag in ("input", "button")}
-        assert fields == {"token", "why", "choice"}
+        assert fields - {None} == {"token", "why", "choice"}
         viewer = the_page(connection, number, may_press=False)
         assert "<form" not in viewer
         assert "takes the permission to edit the DAG roster__alder" in viewer
@@ -208,6 +226,41 @@ def test_a_hold_is_told_with_its_reasons_and_pressed_only_by_who_may() -> None:
         settled = the_page(connection, number)
         assert "Discarded by <b>ada</b>, on this page" in settled
         assert "Approve</button>" not in settled
+
+
+def test_a_district_is_paused_and_resumed_as_on_the_command_line() -> None:
+    path = write_file("name: Alder  # a person's remark\nfirst_delivery: accept\ntimezone: Etc/UTC\n")
+    tonight = datetime.now(UTC).date()
+    pauses = district_page.pauses_of("alder")
+    assert pauses is not None
+    assert (pauses.tonight, pauses.listed, pauses.is_paused) == (tonight, (), False)
+    with connect(role=None) as connection:
+        number = delivered(connection, "alder", NIGHT, "published")
+        assert "/pause" in the_page(connection, number)
+        assert "/pause" not in the_page(connection, number, may_press=False)
+
+        told = pressing.pause("alder", None, tonight + timedelta(days=9), "ada", "fall break")
+        assert told == [
+            f"alder is paused from {tonight} to {tonight + timedelta(days=9)}; the night after that is expected again."
+        ]
+        assert overview.states(connection, None)[0].state == "paused"
+        html = the_page(connection, number)
+        assert "fall break" in html
+        assert "/resume" in html
+        with pytest.raises(DistrictFileError, match="last_night lies before first_night"):
+            pressing.pause("alder", tonight, tonight - timedelta(days=1), "ada", "a slip")
+        assert [(act.action, act.done_by, act.why) for act in acts_of(connection, "alder")] == [
+            ("paused", "ada", "fall break")
+        ], "what was not done is not on record"
+
+        pressing.resume("alder", "ada", "they came back early")
+        assert overview.states(connection, None)[0].state != "paused"
+        assert f"Resumed from {tonight} by <b>ada</b>" in the_page(connection, number)
+        assert "remark" in path.read_text()
+        path.unlink()
+        assert "Pauses" not in the_page(connection, number), "a district without a file has none"
+        with pytest.raises(OnboardingError, match="There is no district 'alder'"):
+            pressing.resume("alder", "ada", "too late")
 
 
 def test_a_delivery_of_another_district_is_not_shown() -> None:

@@ -4,7 +4,7 @@ import json
 import os
 import re
 import sys
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -206,7 +206,7 @@ def pause(
     from rollcall.onboarding.acts import Act, on_record
     from rollcall.who import person
 
-    first = since.date() if since else _tonight(district)
+    first = since.date() if since else district_file.tonight(district)
     with on_record(Act(district, "paused", why, first, until.date()), person(by)):
         known = district_file.pause(district, first, until.date(), why)
     _tell(f"{known.district_id} is paused from {first} to {until.date()}; the night after that is expected again.")
@@ -218,7 +218,7 @@ def resume(district: DistrictId, by: By = "", why: Why = "") -> None:
     from rollcall.onboarding.acts import Act, on_record
     from rollcall.who import person
 
-    tonight = _tonight(district)
+    tonight = district_file.tonight(district)
     with on_record(Act(district, "resumed", why, tonight), person(by)):
         district_file.resume(district, tonight)
     _tell(f"{district} is expected again from the night of {tonight} on.")
@@ -241,13 +241,6 @@ def remove(
         typer.confirm(f"Take {district} out, and refuse what it sends from now on?", abort=True)
     with on_record(Act(district, "removed", why), person(by)):
         take_out(accounts_here(), district, _tell)
-
-
-def _tonight(district_id: str) -> date:
-    """The night that a run of today serves."""
-    from rollcall.onboarding.district_file import require_district
-
-    return require_district(district_id).service_date(datetime.now(UTC))
 
 
 def _logs_in_with(account: "Account | None") -> str:

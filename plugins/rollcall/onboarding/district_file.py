@@ -1,7 +1,7 @@
 """Writing a district's file: what differs from the defaults, checked before a byte of it is written."""
 
 from collections.abc import Callable
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -42,6 +42,16 @@ def require_district(district_id: str) -> District:
     if not file_of(district_id).is_file():
         raise OnboardingError(f"There is no district {district_id!r}. `rollcall districts list` names those there are.")
     return load_district(file_of(district_id))
+
+
+def tonight(district_id: str) -> date:
+    """The night that a run of today serves.
+
+    Raises:
+        OnboardingError: the district has no file.
+        DistrictFileError: its file cannot be used.
+    """
+    return require_district(district_id).service_date(datetime.now(UTC))
 
 
 def ensure_file(district_id: str, values: dict[str, Any]) -> District:

@@ -25,6 +25,8 @@ from rollcall.decision.holds import hold_of
 from rollcall.decision.settle import CannotSettleError
 from rollcall.districts import DAG_PREFIX, DistrictFileError, dag_id_of, load_district
 from rollcall.ledger import Delivery, UnknownDeliveryError
+from rollcall.onboarding.acts import acts_of
+from rollcall.onboarding.district_file import OnboardingError
 from rollcall.pages.rule_book import PAGES
 from rollcall.report.receipt import receipt_of
 from rollcall.report.receipt_page import receipt_html
@@ -54,7 +56,15 @@ Night = Annotated[date | None, BeforeValidator(lambda text: text or None)]
 """A night of an address; the form sends a blank one for now."""
 UNREADABLE = f"A night is written as 2026-11-20; a reason has between 1 and {LONGEST_REASON} characters."
 Found = TypeVar("Found")
-REFUSALS = (AirflowUnreachableError, CannotRollBackError, CannotSettleError, UnknownDeliveryError, WarehouseError)
+REFUSALS = (
+    AirflowUnreachableError,
+    CannotRollBackError,
+    CannotSettleError,
+    DistrictFileError,
+    OnboardingError,
+    UnknownDeliveryError,
+    WarehouseError,
+)
 """What a press may end in; each says why, and that nothing else was done."""
 
 
@@ -76,6 +86,8 @@ def make_app() -> FastAPI:
     app.post("/dags/{dag_id}/deliveries/{delivery_id}/decision", dependencies=presses)(press_decision)
     app.post("/dags/{dag_id}/deliveries/{delivery_id}/again", dependencies=presses)(press_again)
     app.post("/dags/{dag_id}/rollback", dependencies=presses)(press_rollback)
+    app.post("/dags/{dag_id}/pause", dependencies=presses)(press_pause)
+    app.post("/dags/{dag_id}/resume", dependencies=presses)(press_resume)
     app.add_exception_handler(HttpError, _say_refusal)
     app.add_exception_handler(RequestValidationError, _say_unreadable)
     app.add_exception_handler(WarehouseError, _say_trouble)
@@ -113,6 +125,8 @@ def show_district(
             nights=district.nights(connection, district_id, before),
             shown=district.in_full(connection, chosen) if chosen else None,
             publications=district.publications_before(connection, district_id),
+            pauses=district.pauses_of(district_id),
+            acts=acts_of(connection, district_id)[: district.ACTS_LISTED],
             may_press=access.may_press(user, district_id),
             token=access.token_of(user),
             told=access.signed(request.cookies.get(TOLD, "")),
@@ -190,6 +204,25 @@ def press_rollback(
     """Publish an earlier roster again."""
     district_id = _district_of(dag_id)
     return _press(request, dag_id, lambda: pressing.go_back(district_id, sequence, user.get_name(), why))
+
+
+def press_pause(
+    request: Request,
+    user: GetUserDep,
+    dag_id: str,
+    last_night: Annotated[date, Form()],
+    why: Why,
+    first_night: Annotated[Night, Form()] = None,
+) -> Response:
+    """Expect nothing from the district for a while."""
+    district_id = _district_of(dag_id)
+    return _press(request, dag_id, lambda: pressing.pause(district_id, first_night, last_night, user.get_name(), why))
+
+
+def press_resume(request: Request, user: GetUserDep, dag_id: str, why: Why) -> Response:
+    """Expect the district's deliveries again."""
+    district_id = _district_of(dag_id)
+    return _press(request, dag_id, lambda: pressing.resume(district_id, user.get_name(), why))
 
 
 def _press(

@@ -1,7 +1,7 @@
 """What a district's page shows: its nights, and one delivery in full."""
 
 from dataclasses import dataclass, fields
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from itertools import groupby
 from typing import TypeVar
 
@@ -11,8 +11,10 @@ from rollcall import ledger
 from rollcall.codes import catalog
 from rollcall.decision.change_list import ExpectedChange, expected_changes, where_it_lies
 from rollcall.decision.holds import Hold, hold_of
+from rollcall.districts import DistrictFileError, Pause
 from rollcall.findings import Finding, findings_of
 from rollcall.ledger import Delivery
+from rollcall.onboarding.district_file import OnboardingError, require_district
 from rollcall.report.next_steps import NEXT_STEPS, NextStep
 from rollcall.report.receipt import FileLine, file_lines
 from rollcall.report.status import state_of
@@ -23,6 +25,8 @@ NIGHTS_LISTED = 30
 ROWS_SHOWN = 20
 """How many rows of a finding the page lists; the receipt has more."""
 CHANGES_SHOWN = 200
+ACTS_LISTED = 10
+"""How many of the acts on record the page lists; `rollcall history` has all."""
 AGAIN = (
     DeliveryState.REJECTED,
     DeliveryState.DISCARDED,
@@ -82,6 +86,24 @@ class Publication:
 
     sequence: int
     night: date
+
+
+@dataclass(frozen=True)
+class Pauses:
+    """The nights on which nothing is expected of a district.
+
+    Attributes:
+        tonight: The night that a run of today serves.
+        listed: The pauses that are not over.
+    """
+
+    tonight: date
+    listed: tuple[Pause, ...]
+
+    @property
+    def is_paused(self) -> bool:
+        """Whether nothing is expected tonight."""
+        return any(each.first_night <= self.tonight for each in self.listed)
 
 
 @dataclass(frozen=True)
@@ -221,6 +243,16 @@ def publications_before(connection: Connection, district_id: str) -> list[Public
             (district_id,),
         )
         return cursor.fetchall()
+
+
+def pauses_of(district_id: str) -> Pauses | None:
+    """The pauses of a district that has a usable file; None of another one."""
+    try:
+        known = require_district(district_id)
+    except (DistrictFileError, OnboardingError):
+        return None
+    tonight = known.service_date(datetime.now(UTC))
+    return Pauses(tonight, tuple(each for each in known.pauses if each.last_night >= tonight))
 
 
 def _page_of(found: Finding) -> str | None:

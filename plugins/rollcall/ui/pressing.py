@@ -1,6 +1,6 @@
 """What a person presses on the page: the same acts as on the command line, under the name that Airflow knows."""
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Literal
 from urllib.parse import quote
 
@@ -10,6 +10,8 @@ from rollcall.decision.holds import Answer
 from rollcall.decision.sequel import follow_up, is_overtaken, settle_by_hand
 from rollcall.districts import dag_id_of
 from rollcall.ledger import Delivery
+from rollcall.onboarding import district_file
+from rollcall.onboarding.acts import Act, on_record
 from rollcall.warehouse import connect
 from rollcall.who import Person
 
@@ -61,3 +63,35 @@ def take_again(delivery: Delivery, by: str, why: str) -> list[str]:
         ledger.record_taken_again(connection, delivery.delivery_id, run_id, by, why)
         api.post(path, json={"dag_run_id": run_id, "logical_date": None, "conf": conf}).raise_for_status()
     return [f"Run {run_id} takes delivery {delivery.delivery_id} of {delivery.service_date} again from the archive."]
+
+
+def pause(district_id: str, first_night: date | None, last_night: date, by: str, why: str) -> list[str]:
+    """Expect nothing from a district for a while.
+
+    Args:
+        district_id: The district.
+        first_night: The first night without a delivery; None for tonight.
+        last_night: The last one.
+        by: Airflow's user.
+        why: The reason, for everybody who looks at the district.
+
+    Raises:
+        DistrictFileError: the nights are no pause.
+        OnboardingError: the district has no file, or it cannot be written.
+    """
+    first_night = first_night or district_file.tonight(district_id)
+    with on_record(Act(district_id, "paused", why, first_night, last_night), Person(by, "airflow")):
+        district_file.pause(district_id, first_night, last_night, why)
+    return [f"{district_id} is paused from {first_night} to {last_night}; the night after that is expected again."]
+
+
+def resume(district_id: str, by: str, why: str) -> list[str]:
+    """Expect a district's deliveries again, from tonight on.
+
+    Raises:
+        OnboardingError: the district has no file, or it cannot be written.
+    """
+    tonight = district_file.tonight(district_id)
+    with on_record(Act(district_id, "resumed", why, tonight), Person(by, "airflow")):
+        district_file.resume(district_id, tonight)
+    return [f"{district_id} is expected again from the night of {tonight} on."]

@@ -25,7 +25,8 @@ comment on column rollcall.district_act.district_id is
 comment on column rollcall.district_act.first_night is
     'Of a pause, the first night without a delivery; of its end, the first night that is expected again.';
 comment on column rollcall.district_act.last_night is 'Of a pause, the last night without a delivery.';
-comment on column rollcall.district_act.login is 'The operating system''s name of who did it.';
+comment on column rollcall.district_act.login is
+    'The operating system''s name of who did it; `airflow` for the Rollcall page, where done_by is Airflow''s user.';
 grant select on rollcall.district_act to rollcall_loader, rollcall_dbt;
 grant insert on rollcall.district_act to rollcall_loader;
 """
