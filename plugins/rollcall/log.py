@@ -1,16 +1,19 @@
 """The package's loggers: the standard library's, below ``rollcall``.
 
 Where a line goes is for whoever runs the package to say: Airflow keeps it in the task's log, the command line shows it.
-Each line of a delivery's work begins with the delivery's number. None holds personal data (law 7).
+Each line of a delivery's work begins with the delivery's number. Every line that is logged meanwhile, by whatever
+library, has it as the field ``delivery_id`` where Airflow writes the log. None holds personal data (law 7).
 """
 
 import logging
 from collections.abc import Iterator, MutableMapping
 from contextlib import contextmanager
-from contextvars import ContextVar
 from typing import Any
 
-_delivery: ContextVar[int | None] = ContextVar("delivery", default=None)
+from structlog.contextvars import bound_contextvars, get_contextvars
+
+DELIVERY = "delivery_id"
+"""The field, as Airflow has ``dag_id`` and ``run_id``."""
 
 
 class DeliveryLogger(logging.LoggerAdapter[logging.Logger]):
@@ -18,7 +21,7 @@ class DeliveryLogger(logging.LoggerAdapter[logging.Logger]):
 
     def process(self, msg: Any, kwargs: MutableMapping[str, Any]) -> tuple[Any, MutableMapping[str, Any]]:
         """The message with the delivery's number before it, if there is one."""
-        delivery_id = _delivery.get()
+        delivery_id = get_contextvars().get(DELIVERY)
         return (msg if delivery_id is None else f"Delivery {delivery_id}: {msg}"), kwargs
 
 
@@ -33,9 +36,6 @@ def get_logger(name: str) -> DeliveryLogger:
 
 @contextmanager
 def at_work_on(delivery_id: int) -> Iterator[None]:
-    """Have every line that is logged within this name a delivery."""
-    before = _delivery.set(delivery_id)
-    try:
+    """Have every line that is logged within name a delivery."""
+    with bound_contextvars(**{DELIVERY: delivery_id}):
         yield
-    finally:
-        _delivery.reset(before)

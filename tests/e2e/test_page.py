@@ -1,5 +1,6 @@
 """The Rollcall page in the real Airflow: who may see and press, forged forms, and each press on record."""
 
+import json
 import re
 from collections.abc import Iterator
 from datetime import timedelta
@@ -53,7 +54,7 @@ def token_in(html: str) -> str:
 
 def test_nobody_sees_or_presses_anything_without_a_login(desk: Desk) -> None:
     url = f"{desk.state.airflow_url}/rollcall"
-    for path in ("/", "/rules/users", "/dags/roster__alder", "/dags/roster__alder/deliveries/1/receipt",
+    for path in ("/", "/metrics", "/rules/users", "/dags/roster__alder", "/dags/roster__alder/deliveries/1/receipt",
                  "/dags/roster__alder/deliveries/1/changes.csv"):  # fmt: skip
         assert httpx.get(url + path).status_code == 401, path
     for path in ("/dags/roster__alder/deliveries/1/decision", "/dags/roster__alder/deliveries/1/again",
@@ -100,6 +101,9 @@ def test_a_hold_is_read_and_approved_on_the_page_and_by_nobody_who_may_not_edit_
     assert desk.ended("quince", run) == "success"
     desk.until_night("quince", NIGHT_1, "published")
     assert [answer[3] for answer in decisions(desk, number)] == ["settled", "overtaken"]
+    logged = [json.loads(line) for line in desk.task_log("quince", run, "check").splitlines()]
+    landed = [line for line in logged if line["event"].startswith(f"Delivery {number}: Landed")]
+    assert {line["delivery_id"] for line in landed} == {number}
 
 
 def test_who_may_read_one_dag_sees_one_district(desk: Desk, operator: httpx.Client) -> None:
@@ -116,6 +120,9 @@ def test_who_may_read_one_dag_sees_one_district(desk: Desk, operator: httpx.Clie
         assert "alder" not in listed.lower()
         assert quin.get("/dags/roster__alder").status_code == 403
         assert quin.get("/dags/roster__quince").status_code == 200
+        measured = quin.get("/metrics").text
+        assert 'rollcall_district_state{district="quince"' in measured
+        assert "alder" not in measured
 
 
 def test_the_page_says_what_it_may_load_and_is_in_the_navigation(desk: Desk, operator: httpx.Client) -> None:

@@ -12,6 +12,7 @@ import pytest
 from fastapi import Request
 from helpers.inbox import district
 from helpers.on_record import delivered
+from prometheus_client.parser import text_string_to_metric_families
 
 from rollcall import ledger
 from rollcall.decision.holds import Answer, open_hold
@@ -24,7 +25,7 @@ from rollcall.report.status import BAD_NEWS, states_of_night
 from rollcall.settings import settings, working_on
 from rollcall.states import DeliveryState, NightOutcome
 from rollcall.ui import district as district_page
-from rollcall.ui import overview, pressing
+from rollcall.ui import metrics, overview, pressing
 from rollcall.ui.pages import duration, page
 from rollcall.ui.sparkline import sparkline
 from rollcall.warehouse import Connection, connect
@@ -296,3 +297,46 @@ def test_durations_as_people_say_them() -> None:
         "3 min 5 s",
         "2 h 10 min",
     ]
+
+
+def test_metrics_say_how_the_nights_go_of_the_districts_that_may_be_shown() -> None:
+    tonight = datetime.now(UTC).date()
+    with connect(role=None) as connection:
+        number = delivered(connection, "alder", tonight, "published", rows=1000, students=800, set_aside=3)
+        delivered(connection, "birch", tonight - timedelta(days=1), "published")
+        held = delivered(connection, "birch", tonight, "received")
+        open_hold(connection, ledger.delivery(connection, held), (Reason("hold_removed", "Gone."),), "", None)
+        ledger.set_state(connection, held, DeliveryState.HELD, "Gone.")
+        delivered(connection, "cedar", tonight, "rejected")
+        connection.execute(
+            "update rollcall.delivery set accepted_at = arrived_at, published_at = arrived_at + interval '50 seconds'"
+            " where delivery_id = %s",
+            (number,),
+        )
+        connection.execute(
+            "insert into rollcall.check_result (delivery_id, file, code, severity, rows_failed)"
+            " select delivery_id, 'users', 'rule', 'critical', delivery_id from rollcall.delivery"
+        )
+        found = overview.states(connection, None)
+        text = metrics.metrics(connection, [each for each in found if each.district != "cedar"]).decode()
+    assert "cedar" not in text
+    measured = {
+        (sample.name.removeprefix("rollcall_"), *sample.labels.values()): sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+    }
+    assert measured["districts", "good", "published"] == 1
+    assert measured["districts", "wait", "held"] == 1
+    assert measured["districts", "bad", "rejected"] == 0
+    assert measured["districts_needing_a_person",] == 1
+    assert measured["district_state", "birch", "held"] == 1
+    assert measured["district_nights_without", "birch"] == 1
+    assert measured["district_rows", "alder"] == 1000
+    assert measured["district_students", "alder"] == 800
+    assert measured["district_rows_set_aside", "alder"] == 3
+    assert ("district_students", "birch") not in measured, "they were not counted"
+    assert measured["findings", "rule", "users", "critical"] == number + held
+    assert measured["findings_districts", "rule", "users", "critical"] == 2
+    assert measured["step_seconds", "1", "build"] == 50
+    assert measured["step_deliveries", "check"] == 3
+    assert (measured["waiting", "decision"], measured["waiting", "build"], measured["waiting", "delivery"]) == (1, 0, 0)

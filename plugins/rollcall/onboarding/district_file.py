@@ -91,7 +91,7 @@ def _write(path: Path, text: str) -> None:
         path.chmod(0o644)  # it holds no secret, and is kept with the code
     except OSError as error:
         raise OnboardingError(
-            f"{path} cannot be written ({error.strerror}). Write it by hand and run the same command again:\n{text}"
+            f"{path} cannot be written ({error.strerror}). Write it by hand, then do the same again:\n{text}"
         ) from None
 
 

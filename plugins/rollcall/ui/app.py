@@ -9,6 +9,7 @@ from datetime import date
 from pathlib import Path
 from typing import Annotated, Literal, TypeVar
 
+from airflow.api_fastapi.auth.managers.models.base_user import BaseUser
 from airflow.api_fastapi.core_api.security import GetUserDep, requires_access_dag
 from fastapi import Depends, FastAPI, Form, HTTPException, Request
 from fastapi.exceptions import RequestValidationError
@@ -30,8 +31,9 @@ from rollcall.onboarding.district_file import OnboardingError
 from rollcall.pages.rule_book import PAGES
 from rollcall.report.receipt import receipt_of
 from rollcall.report.receipt_page import receipt_html
+from rollcall.report.status import DistrictState
 from rollcall.settings import settings
-from rollcall.ui import access, district, overview, pressing
+from rollcall.ui import access, district, metrics, overview, pressing
 from rollcall.ui.pages import page
 from rollcall.warehouse import Connection, WarehouseError, connect
 
@@ -78,6 +80,7 @@ def make_app() -> FastAPI:
     sees = [Depends(requires_access_dag("GET"))]
     presses = [Depends(requires_access_dag("PUT")), Depends(access.requires_token)]
     app.get("/")(show_districts)
+    app.get("/metrics")(show_metrics)
     app.get("/static/{name}")(serve_static)
     app.get("/rules/{name}")(show_rules)
     app.get("/dags/{dag_id}", dependencies=sees)(show_district)
@@ -94,16 +97,20 @@ def make_app() -> FastAPI:
     return app
 
 
+def show_metrics(user: GetUserDep) -> Response:
+    """What Prometheus reads, of the districts that its account may see."""
+    with connect() as connection:
+        found = _readable(user, overview.states(connection, None))
+        return Response(metrics.metrics(connection, found), media_type=metrics.CONTENT_TYPE, headers=HEADERS)
+
+
 def show_districts(
     request: Request, user: GetUserDep, night: Night = None, state: str = "", q: str = ""
 ) -> HTMLResponse:
     """The list: now, or as a night ended."""
     with connect() as connection:
-        found = overview.states(connection, night)
-        allowed = access.readable(user, [each.district for each in found])
-        shown = overview.overview(
-            connection, [each for each in found if each.district in allowed], night, state, q.strip()
-        )
+        found = _readable(user, overview.states(connection, night))
+        shown = overview.overview(connection, found, night, state, q.strip())
     return _html(page("districts", request, shown=shown, night=night, wanted=state, search=q.strip()))
 
 
@@ -223,6 +230,12 @@ def press_resume(request: Request, user: GetUserDep, dag_id: str, why: Why) -> R
     """Expect the district's deliveries again."""
     district_id = _district_of(dag_id)
     return _press(request, dag_id, lambda: pressing.resume(district_id, user.get_name(), why))
+
+
+def _readable(user: BaseUser, found: list[DistrictState]) -> list[DistrictState]:
+    """Those of some districts that a user may see."""
+    allowed = access.readable(user, [each.district for each in found])
+    return [each for each in found if each.district in allowed]
 
 
 def _press(
