@@ -55,6 +55,7 @@ def token_in(html: str) -> str:
 def test_nobody_sees_or_presses_anything_without_a_login(desk: Desk) -> None:
     url = f"{desk.state.airflow_url}/rollcall"
     for path in ("/", "/metrics", "/rules/users", "/dags/roster__alder", "/dags/roster__alder/deliveries/1/receipt",
+                 "/dags/roster__alder/deliveries/1/archive.json",
                  "/dags/roster__alder/deliveries/1/changes.csv"):  # fmt: skip
         assert httpx.get(url + path).status_code == 401, path
     for path in ("/dags/roster__alder/deliveries/1/decision", "/dags/roster__alder/deliveries/1/again",
@@ -101,6 +102,9 @@ def test_a_hold_is_read_and_approved_on_the_page_and_by_nobody_who_may_not_edit_
     assert desk.ended("quince", run) == "success"
     desk.until_night("quince", NIGHT_1, "published")
     assert [answer[3] for answer in decisions(desk, number)] == ["settled", "overtaken"]
+    entry = operator.get(f"/dags/roster__quince/deliveries/{number}/archive.json").json()
+    assert set(entry["files"]) == {path.name for path in first_nights["quince"].delivery.files}
+    assert operator.get(f"/dags/roster__alder/deliveries/{number}/archive.json").status_code == 404
     logged = [json.loads(line) for line in desk.task_log("quince", run, "check").splitlines()]
     landed = [line for line in logged if line["event"].startswith(f"Delivery {number}: Landed")]
     assert {line["delivery_id"] for line in landed} == {number}

@@ -5,14 +5,44 @@ Needs Chromium and its driver on the machine: `make test` leaves this file out w
 
 from collections.abc import Iterator
 
+import psycopg
 import pytest
 from selenium.webdriver.common.by import By
 
+from rollcall.report.next_steps import NEXT_STEPS
 from tests.e2e.browser import Browser, open_browser
 from tests.e2e.conftest import NIGHT_1, FirstNights
 from tests.e2e.operator_at_work import Desk
 from tests.e2e.test_decisions_through_the_scheduler import decisions, hold
 from tests.e2e.test_page import PASSWORD, newcomer
+
+TEN_STATES = (
+    *("failed", "incomplete", "missing", "not_expected", "published"),
+    *("refused", "rejected", "superseded", "unchanged", "unreachable"),
+)
+A_THOUSAND = """
+    insert into rollcall.district (district_id, name)
+    select 'no-' || number, 'District No. ' || number from generate_series(1, 1000) as number;
+    insert into rollcall.night (district_id, service_date, outcome)
+    select 'no-' || number, %(night)s, (%(states)s)[1 + number %% 10] from generate_series(1, 1000) as number;
+"""
+BY_STATE = """
+    const counts = {};
+    for (const state of document.querySelectorAll("#districts .state"))
+      counts[state.textContent] = (counts[state.textContent] || 0) + 1;
+    return counts;
+"""
+
+
+@pytest.fixture
+def a_thousand_districts(desk: Desk) -> Iterator[None]:
+    """On record only: no other story meets them."""
+    with psycopg.connect(desk.state.warehouse_url, cursor_factory=psycopg.ClientCursor) as connection:
+        connection.execute(A_THOUSAND, {"night": NIGHT_1, "states": list(TEN_STATES)})
+    yield
+    with psycopg.connect(desk.state.warehouse_url) as connection:
+        for table in ("night", "district"):
+            connection.execute(f"delete from rollcall.{table} where district_id like 'no-%'")
 
 
 @pytest.fixture(scope="module")
@@ -56,3 +86,20 @@ def test_log_in_see_the_held_district_read_why_approve_and_see_it_published(
         if "Content Security Policy" in entry["message"]
     ]
     assert [entry for entry in refused if "/rollcall/" in entry["message"]] == []
+
+
+def test_a_thousand_districts_in_ten_states_are_one_list(
+    desk: Desk, browser: Browser, a_thousand_districts: None
+) -> None:
+    browser.log_in(desk.state.airflow_user, desk.state.airflow_password)
+    browser.driver.get(f"{desk.state.airflow_url}/rollcall/?q=District+No.")
+    count_lines = "return [...document.querySelectorAll('#districts tbody tr')].filter((line) => !line.hidden).length"
+    assert browser.driver.execute_script(count_lines) == 1000
+    assert "1,000 districts" in browser.find("caption").text
+    assert browser.driver.execute_script(BY_STATE) == {NEXT_STEPS[state].words: 100 for state in TEN_STATES}
+    assert browser.driver.execute_script("return document.documentElement.scrollWidth <= innerWidth")
+
+    browser.find("input[name=q]").send_keys(" 77")
+    assert browser.driver.execute_script(count_lines) == 11, "77, and 770 to 779"
+    browser.driver.get(f"{desk.state.airflow_url}/rollcall/?q=District+No.&state=unreachable")
+    assert browser.driver.execute_script(count_lines) == 100

@@ -118,8 +118,16 @@ def _write_index(archive: Archive, delivery: Delivery, files: Sequence[DeliveryF
         "service_date": delivery.service_date.isoformat(),
         "files": {file.sent_name: {"archive_path": file.archive_path, "sha256": file.sha256} for file in files},
     }
-    name = f"deliveries/{delivery.service_date}-{delivery.delivery_id}.json"
-    archive.write_index(name, json.dumps(index, indent=2) + "\n")
+    archive.write_index(_index_of(delivery), json.dumps(index, indent=2) + "\n")
+
+
+def read_entry(delivery: Delivery) -> str | None:
+    """What the archive says of a delivery, as JSON: its files, where they lie, their hashes; None when it has none."""
+    return Archive.of(delivery.district_id).read_index(_index_of(delivery))
+
+
+def _index_of(delivery: Delivery) -> str:
+    return f"deliveries/{delivery.service_date}-{delivery.delivery_id}.json"
 
 
 def _manifest(archive: Archive, files: Sequence[DeliveryFile]) -> Manifest | None:

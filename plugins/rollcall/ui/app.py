@@ -19,6 +19,7 @@ from starlette.exceptions import HTTPException as HttpError
 
 from rollcall import ledger
 from rollcall.airflow_api import AirflowUnreachableError
+from rollcall.archive.content import read_entry
 from rollcall.archive.store import Archive
 from rollcall.codes import catalog
 from rollcall.conform.rollback import CannotRollBackError
@@ -86,6 +87,7 @@ def make_app() -> FastAPI:
     app.get("/dags/{dag_id}", dependencies=sees)(show_district)
     app.get("/dags/{dag_id}/deliveries/{delivery_id}/receipt", dependencies=sees)(show_receipt)
     app.get("/dags/{dag_id}/deliveries/{delivery_id}/changes.csv", dependencies=sees)(download_changes)
+    app.get("/dags/{dag_id}/deliveries/{delivery_id}/archive.json", dependencies=sees)(show_archive_entry)
     app.post("/dags/{dag_id}/deliveries/{delivery_id}/decision", dependencies=presses)(press_decision)
     app.post("/dags/{dag_id}/deliveries/{delivery_id}/again", dependencies=presses)(press_again)
     app.post("/dags/{dag_id}/rollback", dependencies=presses)(press_rollback)
@@ -168,6 +170,14 @@ def download_changes(dag_id: str, delivery_id: int) -> StreamingResponse:
         media_type="text/csv",
         headers=HEADERS | {"Content-Disposition": f'attachment; filename="{name.rpartition("/")[2]}"'},
     )
+
+
+def show_archive_entry(dag_id: str, delivery_id: int) -> Response:
+    """Where a delivery's files lie in the archive, and their hashes."""
+    entry = read_entry(_own(dag_id, delivery_id))
+    if entry is None:
+        raise HTTPException(404, "The archive has no entry of this delivery.")
+    return Response(entry, media_type="application/json", headers=HEADERS)
 
 
 def show_rules(request: Request, _: GetUserDep, name: str) -> HTMLResponse:
