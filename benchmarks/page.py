@@ -1,4 +1,4 @@
-"""What the Rollcall page costs the server for many districts, from the first query to the last byte of HTML."""
+"""What the Rollcall page costs for many districts: in the server, first query to last byte; and in a browser."""
 
 import shutil
 import statistics
@@ -11,15 +11,17 @@ from typing import Any, NamedTuple
 import psycopg
 from fastapi import Request
 
+from benchmarks.first_paint import first_paints
 from benchmarks.machine import machine, server_version
 from rollcall.migrations import migrate
 from rollcall.settings import PROJECT_ROOT, working_on
 from rollcall.stack.throwaway import throwaway_postgres
-from rollcall.ui import overview
+from rollcall.ui import metrics, overview
 from rollcall.ui.pages import page
 from rollcall.warehouse import connect
 
 RUNS = 5
+STATIC = Path(overview.__file__).parent / "static"
 FILL = """
     insert into rollcall.district (district_id, name)
     select 'district-' || number, 'District ' || number from generate_series(1, %(districts)s) as number;
@@ -76,6 +78,8 @@ def measure(districts: int, nights: int, work: Path, say: Callable[[str], None])
         first = [_list(None)]
         now = [_list(None) for _ in range(RUNS)]
         back = [_list(last - timedelta(days=2)) for _ in range(RUNS)]
+        measured = [_metrics() for _ in range(RUNS)]
+        painted = first_paints(lambda: _html(None).encode(), STATIC, RUNS)
         result = {
             "name": "page",
             "districts": districts,
@@ -85,7 +89,9 @@ def measure(districts: int, nights: int, work: Path, say: Callable[[str], None])
                 "the first after a start": _median(first),
                 "now": _median(now),
                 "a night": _median(back),
+                "the metrics": _median(measured),
             },
+            "first_paint_seconds": round(statistics.median(painted), 2) if painted else None,
             "machine": before | {"load_at_end": machine()["load"], "server": server_version(url)},
         }
     say(str(result["lists"]))
@@ -110,13 +116,26 @@ def _fill(url: str, districts: int, nights: int, last: date) -> None:
 
 def _list(night: date | None) -> Made:
     """Make the whole list."""
+    return _timed(lambda: _html(night).encode())
+
+
+def _html(night: date | None) -> str:
     asked = Request({"type": "http", "method": "GET", "path": "/", "root_path": "/rollcall", "headers": []})
-    began, processor = time.perf_counter(), time.process_time()
     with connect() as connection:
-        found = overview.states(connection, night)
-        shown = overview.overview(connection, found, night)
-    html = page("districts", asked, shown=shown, night=night, wanted="", search="")
-    return Made(time.perf_counter() - began, time.process_time() - processor, len(html.encode()))
+        shown = overview.overview(connection, overview.states(connection, night), night)
+    return page("districts", asked, shown=shown, night=night, wanted="", search="")
+
+
+def _metrics() -> Made:
+    """Make what Prometheus reads."""
+    with connect() as connection:
+        return _timed(lambda: metrics.metrics(connection, overview.states(connection, None)))
+
+
+def _timed(make: Callable[[], bytes]) -> Made:
+    began, processor = time.perf_counter(), time.process_time()
+    made = make()
+    return Made(time.perf_counter() - began, time.process_time() - processor, len(made))
 
 
 def _median(made: list[Made]) -> dict[str, float]:

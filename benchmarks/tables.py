@@ -229,6 +229,9 @@ def page_table(result: Mapping[str, Any]) -> str:
         [name, f"{made['seconds']:.2f} s", f"{made['processor_seconds']:.2f} s"]
         for name, made in result["lists"].items()
     ]
+    painted = result.get("first_paint_seconds")
+    if painted is not None:
+        rows.append(["painted by Chromium, from the click", f"{painted:.2f} s", ""])
     return "\n\n".join((intro, _table(["the list", "clock", "processor, but for PostgreSQL's"], rows)))
 
 

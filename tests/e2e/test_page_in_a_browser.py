@@ -24,7 +24,7 @@ A_THOUSAND = """
     insert into rollcall.district (district_id, name)
     select 'no-' || number, 'District No. ' || number from generate_series(1, 1000) as number;
     insert into rollcall.night (district_id, service_date, outcome)
-    select 'no-' || number, %(night)s, (%(states)s)[1 + number %% 10] from generate_series(1, 1000) as number;
+    select 'no-' || number, %(night)s, (%(states)s::text[])[1 + number %% 10] from generate_series(1, 1000) as number;
 """
 BY_STATE = """
     const counts = {};

@@ -1,6 +1,7 @@
 """The Rollcall page: what it says of every district, and what it makes of what districts wrote."""
 
 import json
+import re
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from html.parser import HTMLParser
@@ -22,7 +23,7 @@ from rollcall.onboarding.acts import acts_of
 from rollcall.onboarding.district_file import OnboardingError
 from rollcall.report.next_steps import NEXT_STEPS
 from rollcall.report.status import BAD_NEWS, states_of_night
-from rollcall.settings import settings, working_on
+from rollcall.settings import PROJECT_ROOT, settings, working_on
 from rollcall.states import DeliveryState, NightOutcome
 from rollcall.ui import district as district_page
 from rollcall.ui import metrics, overview, pressing
@@ -320,9 +321,10 @@ def test_metrics_say_how_the_nights_go_of_the_districts_that_may_be_shown() -> N
         found = overview.states(connection, None)
         text = metrics.metrics(connection, [each for each in found if each.district != "cedar"]).decode()
     assert "cedar" not in text
+    families = list(text_string_to_metric_families(text))
     measured = {
         (sample.name.removeprefix("rollcall_"), *sample.labels.values()): sample.value
-        for family in text_string_to_metric_families(text)
+        for family in families
         for sample in family.samples
     }
     assert measured["districts", "good", "published"] == 1
@@ -340,3 +342,12 @@ def test_metrics_say_how_the_nights_go_of_the_districts_that_may_be_shown() -> N
     assert measured["step_seconds", "1", "build"] == 50
     assert measured["step_deliveries", "check"] == 3
     assert (measured["waiting", "decision"], measured["waiting", "build"], measured["waiting", "delivery"]) == (1, 0, 0)
+
+    emitted = {family.name for family in families}
+    docs = PROJECT_ROOT / "docs" / "operate"
+    described, *asked = (
+        set(re.findall(r"\brollcall_[a-z_]+", (docs / name).read_text()))
+        for name in ("watch.md", "alerts.yml", "grafana-dashboard.json")
+    )
+    assert described == emitted
+    assert set.union(*asked) <= emitted

@@ -144,13 +144,16 @@ def _config(state_dir: Path | None, districts_dir: Path | None) -> Settings:
 _OWN_CONNECTIONS = frozenset({"AIRFLOW_CONN_WAREHOUSE"})
 """The stack brings its own warehouse: another one in the caller's environment is not this stack's."""
 
+_KEPT_OF_AIRFLOW = ("AIRFLOW_CONN_", "AIRFLOW__METRICS__", "AIRFLOW__OPENLINEAGE__", "AIRFLOW__TRACES__")
+"""How variables of Airflow's begin that are kept: other systems that it tells something."""
+
 
 def _kept_environment(environment: Mapping[str, str]) -> dict[str, str]:
     kept = passed_on()
     return {
         name: value
         for name, value in environment.items()
-        if value and (name in kept or (name.startswith("AIRFLOW_CONN_") and name not in _OWN_CONNECTIONS))
+        if value and (name in kept or (name.startswith(_KEPT_OF_AIRFLOW) and name not in _OWN_CONNECTIONS))
     }
 
 
