@@ -57,6 +57,7 @@ lint: .venv/.installed-dev ## ruff and sqlfluff
 
 types: .venv/.installed-dev ## mypy, strict, on everything that is Python
 	.venv/bin/mypy plugins/rollcall simulator benchmarks
+	MYPYPATH=docker/sftp:plugins/rollcall/stack .venv/bin/mypy docker/*.py docker/sftp/*.py
 	MYPYPATH=tests:. .venv/bin/mypy tests/conftest.py tests/helpers tests/unit tests/integration
 	MYPYPATH=tests/scenarios:tests:. .venv/bin/mypy tests/scenarios
 	MYPYPATH=tests/properties:tests:. .venv/bin/mypy tests/properties

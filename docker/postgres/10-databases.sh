@@ -4,8 +4,8 @@ set -euo pipefail
 
 psql --no-psqlrc --quiet --set ON_ERROR_STOP=1 \
     --username "$POSTGRES_USER" --dbname postgres <<'SQL'
-\getenv warehouse_password WAREHOUSE_PASSWORD
-\getenv airflow_password AIRFLOW_DB_PASSWORD
+\set warehouse_password `cat /run/secrets/warehouse_password`
+\set airflow_password `cat /run/secrets/airflow_db_password`
 create role rollcall login nosuperuser createrole password :'warehouse_password';
 create role airflow login nosuperuser password :'airflow_password';
 create database warehouse owner rollcall;

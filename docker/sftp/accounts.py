@@ -1,6 +1,6 @@
 """The accounts that the migrate service has written, as OpenSSH sees them. Standard library only."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,6 +12,8 @@ USERS = Path("/var/lib/extrausers")
 ROOT = Path("/srv/sftp")
 DISTRICTS_ID = 19_998
 """The group of the districts' logins."""
+FULL_ID = 19_997
+"""The group of those districts' logins whose inbox is full."""
 ROLLCALL_ID = 19_999
 """User and group of Rollcall's own logins, one per district: each is confined to that district's folder."""
 FIRST_ID = 20_000
@@ -63,9 +65,16 @@ def authorize(keys: dict[str, str], folder: Path) -> None:
         _replace(folder / username, [key])
 
 
-def write_users(logins: Iterable[Login], folder: Path) -> None:
-    """Make users of the logins; who is not among them can no longer log in. Their passwords are not here."""
-    _replace(folder / "group", [f"districts:x:{DISTRICTS_ID}:", f"rollcall:x:{ROLLCALL_ID}:"])
+def write_users(logins: Iterable[Login], folder: Path, full: Collection[str]) -> None:
+    """Make users of the logins; who is not among them can no longer log in. Their passwords are not here.
+
+    Args:
+        logins: Every login that should exist.
+        folder: Where libnss-extrausers looks for them.
+        full: The districts whose inbox is full.
+    """
+    groups = {"districts": (DISTRICTS_ID, ()), "rollcall": (ROLLCALL_ID, ()), "full": (FULL_ID, sorted(full))}
+    _replace(folder / "group", (f"{name}:x:{gid}:{','.join(users)}" for name, (gid, users) in groups.items()))
     _replace(folder / "passwd", _passwd(logins))
 
 

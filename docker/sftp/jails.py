@@ -6,7 +6,9 @@ receipts belong to Rollcall; the district reads them, and changes none.
 
 import os
 import stat
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 
@@ -15,79 +17,92 @@ from accounts import DISTRICTS_ID, ROLLCALL_ID
 INBOX_MODE = 0o2770
 RECEIPTS_MODE = 0o2750
 MOST_ENTRIES = 2_000
-"""Of a folder that are looked at: a delivery of so many files is refused anyway."""
+"""Of a folder that are looked at: with so many, an inbox is full."""
 DEEPEST = 2
 """Folders in the inbox: Rollcall's claims are ``.rollcall/<number>``."""
+BLOCK_BYTES = 512
 
 
-def look_after(jail: Path, uid: int) -> list[str]:
+@dataclass
+class Look:
+    """What was seen in a district's folder.
+
+    Attributes:
+        said: What the district had changed so that Rollcall could not get in, as sentences; no names of files.
+        disk_bytes: What its inbox takes of the disk.
+        entries: How many files and folders lie in it, as far as they were looked at.
+    """
+
+    said: list[str] = field(default_factory=list)
+    disk_bytes: int = 0
+    entries: int = 0
+
+
+def look_after(jail: Path, uid: int) -> Look:
     """Bring a district's folder in order.
 
     Args:
         jail: The folder; made if there is none. It is root's, as OpenSSH demands.
         uid: The district's.
-
-    Returns:
-        What the district had changed so that Rollcall could not get in, as sentences; no names of files.
     """
-    said = []
-    jail.mkdir(mode=0o755, exist_ok=True)
-    for name, owner, mode in (
-        ("inbox", (uid, ROLLCALL_ID), INBOX_MODE),
-        ("receipts", (ROLLCALL_ID, DISTRICTS_ID), RECEIPTS_MODE),
-    ):
-        is_new = _made(jail / name)
-        with closing(_Open(jail / name)) as folder:
-            found = os.fstat(folder.number)
-            if (found.st_uid, found.st_gid, stat.S_IMODE(found.st_mode)) != (*owner, mode):
-                os.fchown(folder.number, *owner)
-                os.fchmod(folder.number, mode)
-                if not is_new:
-                    said.append(f"/{name} had the rights {stat.S_IMODE(found.st_mode):04o}; put right.")
-            if name == "inbox":
-                _open_to_rollcall(folder.number, uid)
-            else:
-                _take_over(folder.number, uid)
-    return said
+    look = Look()
+    for folder in (jail, jail / "dev"):
+        folder.mkdir(mode=0o755, exist_ok=True)
+    with _folder(jail / "inbox", (uid, ROLLCALL_ID), INBOX_MODE, look) as inbox:
+        _open_to_rollcall(inbox, uid, look)
+    with _folder(jail / "receipts", (ROLLCALL_ID, DISTRICTS_ID), RECEIPTS_MODE, look) as receipts:
+        _take_over(receipts, uid)
+    return look
 
 
-class _Open:
+@contextmanager
+def _folder(path: Path, owner: tuple[int, int], mode: int, look: Look) -> Iterator[int]:
+    """A folder with the owner and the rights that it has to have."""
+    is_new = not path.exists()
+    path.mkdir(mode=0o700, exist_ok=True)
+    with _opened(path) as number:
+        found = os.fstat(number)
+        rights = stat.S_IMODE(found.st_mode)
+        if (found.st_uid, found.st_gid, rights) != (*owner, mode):
+            os.fchown(number, *owner)
+            os.fchmod(number, mode)
+            if not is_new:
+                look.said.append(f"/{path.name} had the rights {rights:04o}; put right.")
+        yield number
+
+
+@contextmanager
+def _opened(path: Path | str, within: int | None = None) -> Iterator[int]:
     """A folder's or file's own number: what it names cannot be exchanged for a link meanwhile."""
-
-    def __init__(self, path: Path | str, within: int | None = None) -> None:
-        self.number = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=within)
-
-    def close(self) -> None:
-        os.close(self.number)
-
-
-def _made(folder: Path) -> bool:
-    """Make a folder; whether there was none."""
+    number = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=within)
     try:
-        folder.mkdir(mode=0o700)
-    except FileExistsError:
-        return False
-    return True
+        yield number
+    finally:
+        os.close(number)
 
 
-def _open_to_rollcall(folder: int, uid: int, depth: int = DEEPEST) -> None:
+def _open_to_rollcall(folder: int, uid: int, look: Look, depth: int = DEEPEST) -> None:
     """Let Rollcall read, move and remove what the district put into a folder."""
     for name, found in _entries(folder):
+        look.entries += 1
+        look.disk_bytes += found.st_blocks * BLOCK_BYTES
         is_folder = stat.S_ISDIR(found.st_mode)
         needed = INBOX_MODE if is_folder else 0o660
         is_open = found.st_gid == ROLLCALL_ID and found.st_mode & needed == needed
-        if found.st_uid == uid and not is_open:
-            _give(folder, name, found, (-1, ROLLCALL_ID), stat.S_IMODE(found.st_mode) | needed)
-        if is_folder and depth:
-            with closing(_Open(name, folder)) as below:
-                _open_to_rollcall(below.number, uid, depth - 1)
+        with suppress(OSError):  # gone, or a link now: the next look sees what it is
+            if found.st_uid == uid and not is_open:
+                _give(folder, name, found, (-1, ROLLCALL_ID), stat.S_IMODE(found.st_mode) | needed)
+            if is_folder and depth:
+                with _opened(name, folder) as below:
+                    _open_to_rollcall(below, uid, look, depth - 1)
 
 
 def _take_over(folder: int, uid: int) -> None:
     """Make receipts of an older version, which the district's own user wrote, Rollcall's."""
     for name, found in _entries(folder):
         if found.st_uid == uid:
-            _give(folder, name, found, (ROLLCALL_ID, DISTRICTS_ID), 0o640)
+            with suppress(OSError):
+                _give(folder, name, found, (ROLLCALL_ID, DISTRICTS_ID), 0o640)
 
 
 def _entries(folder: int) -> list[tuple[str, os.stat_result]]:
@@ -95,22 +110,15 @@ def _entries(folder: int) -> list[tuple[str, os.stat_result]]:
     found = []
     with os.scandir(folder) as entries:
         for entry in islice(entries, MOST_ENTRIES):
-            try:
-                status = os.stat(entry.name, dir_fd=folder, follow_symlinks=False)
-            except FileNotFoundError:  # moved or removed meanwhile
-                continue
-            if stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode):
-                found.append((entry.name, status))
-    return found
+            with suppress(FileNotFoundError):  # moved or removed meanwhile
+                found.append((entry.name, os.stat(entry.name, dir_fd=folder, follow_symlinks=False)))
+    return [(name, each) for name, each in found if stat.S_ISREG(each.st_mode) or stat.S_ISDIR(each.st_mode)]
 
 
 def _give(folder: int, name: str, seen: os.stat_result, owner: tuple[int, int], mode: int) -> None:
     """Change owner and rights of what was seen, unless another has taken its place or its name."""
-    try:
-        with closing(_Open(name, folder)) as entry:
-            found = os.fstat(entry.number)
-            if (found.st_dev, found.st_ino) == (seen.st_dev, seen.st_ino):
-                os.fchown(entry.number, *owner)
-                os.fchmod(entry.number, mode)
-    except OSError:  # gone, or a link now: the next look sees what it is
-        return
+    with _opened(name, folder) as number:
+        found = os.fstat(number)
+        if (found.st_dev, found.st_ino) == (seen.st_dev, seen.st_ino):
+            os.fchown(number, *owner)
+            os.fchmod(number, mode)

@@ -14,6 +14,8 @@ from typing import Any
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+SECRETS = Path("/run/secrets")
+"""Where Docker puts secrets, a file for each."""
 PROJECT_ROOT = Path(__file__).resolve().parents[2]
 
 _PREFIX = "ROLLCALL_"
@@ -23,10 +25,17 @@ _SET_BY_THE_STACK = frozenset(
 )
 
 
+def secrets_folder() -> Path | None:
+    """Where a container finds secrets, a file for each variable that is not in its environment; None elsewhere."""
+    return SECRETS if SECRETS.is_dir() else None
+
+
 class Settings(BaseSettings):
     """Settings, each from the environment variable ``ROLLCALL_<NAME>``; without one, or a blank one, the default."""
 
-    model_config = SettingsConfigDict(env_prefix=_PREFIX, env_ignore_empty=True, frozen=True)
+    model_config = SettingsConfigDict(
+        env_prefix=_PREFIX, env_ignore_empty=True, secrets_dir=secrets_folder(), frozen=True
+    )
 
     warehouse: SecretStr = Field(
         default=SecretStr(""),

@@ -14,11 +14,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from rollcall.settings import PROJECT_ROOT
-from tests.compose import accounts, escapes, nights, outages, recovery
+from tests.compose import accounts, confinement, escapes, nights, outages, recovery, rotation
 from tests.compose.stack import NoDockerError, Stack
 from tests.compose.step import Step
 
-STORY: Sequence[Step] = (*nights.STEPS, *escapes.STEPS, *accounts.STEPS, *outages.STEPS, *recovery.STEPS)
+STORY: Sequence[Step] = [
+    step for part in (nights, confinement, escapes, accounts, rotation, outages, recovery) for step in part.STEPS
+]
 HEADING = "| What was tried | How it ended | Seconds |\n|---|---|---:|"
 BEGIN, END = "<!-- made by `make test-compose` -->", "<!-- end -->"
 

@@ -9,11 +9,17 @@ from collections.abc import Callable
 import asyncssh
 import paramiko
 
-from rollcall.cli.demo import LAKESIDE
-from tests.compose.stack import SFTP_PORT, Stack
+from rollcall.cli.demo import HILLCREST, LAKESIDE
+from tests.compose.stack import SETTINGS, SFTP_PORT, Stack
 from tests.compose.step import Step
 
-DISTRICT = LAKESIDE.district_id
+DISTRICT, NEIGHBOR = LAKESIDE.district_id, HILLCREST.district_id
+LOGGED = (
+    'close "/inbox/secret.csv" bytes read 0 written 22',
+    'posix-rename old "/inbox/secret.csv" new "/inbox/kept.csv"',
+    'remove name "/inbox/kept.csv"',
+)
+FULL_BYTES = int(SETTINGS["SFTP_INBOX_MIB"]) * 1024 * 1024
 LONG, SHORT = b"sourcedId\n" + b"1\n" * 100_000, b"sourcedId\n1\n"
 REFUSED = (
     "put {file} /elsewhere.csv",
@@ -97,6 +103,32 @@ def clients(stack: Stack) -> str:
         assert not left, f"{name} left {left}"
         tried.append(name)
     return f"done by {', '.join(tried)}"
+
+
+def fill(stack: Stack) -> str:
+    """Upload more than an inbox holds, delete it, and go on."""
+    large, file = stack.work / "large.csv", stack.work / "short.csv"
+    large.write_bytes(LONG * (FULL_BYTES // len(LONG) + 1))
+    stack.sftp(DISTRICT, f"put {large}")
+    stack.until("it may not upload any more", lambda: not stack.sftp(DISTRICT, f"put {file} more.csv").is_done)
+    assert "more.csv" not in stack.listed(DISTRICT, "/inbox")
+    assert stack.sftp(NEIGHBOR, f"put {file}", "rm short.csv").is_done, "another district is held up"
+    assert stack.sftp(DISTRICT, "rm large.csv").is_done
+    stack.until("it may upload again", lambda: stack.sftp(DISTRICT, f"put {file}", "rm short.csv").is_done)
+    assert f"{DISTRICT}: /inbox is full" in stack.logs("sftp")
+    return "refused until it has deleted; said in the service's log"
+
+
+def logged(stack: Stack) -> str:
+    """Upload something, and look for it in the service's log."""
+    file = stack.work / "secret.csv"
+    file.write_bytes(b"sourcedId\nDo not tell\n")
+    assert stack.sftp(DISTRICT, f"put {file}", "rename secret.csv kept.csv", "rm kept.csv").is_done
+    said = stack.logs("sftp")
+    for line in LOGGED:
+        assert f"{DISTRICT}: {line}" in said, f"the log has no {line}"
+    assert "Do not tell" not in said
+    return "file, bytes and district are logged, no content"
 
 
 def _openssh(stack: Stack, password: str) -> None:
@@ -201,4 +233,6 @@ STEPS = (
     Step("Ask for a shell, a command, a tunnel, Rollcall's own login", no_shell),
     Step("Take every right from the inbox (`chmod 000`)", lock_out),
     Step("Upload, overwrite, resume, rename and delete with real clients", clients),
+    Step("Upload, and read the service's log", logged),
+    Step("Fill an inbox", fill),
 )

@@ -28,6 +28,7 @@ SETTINGS = {
     "SFTP_LISTEN": f"127.0.0.1:{SFTP_PORT}",
     "AIRFLOW_LISTEN": f"127.0.0.1:{AIRFLOW_PORT}",
     "AIRFLOW_PUBLIC_URL": f"http://localhost:{AIRFLOW_PORT}",
+    "SFTP_INBOX_MIB": "64",
     "ROLLCALL_SFTP_ADDRESS": f"127.0.0.1:{SFTP_PORT}",
     "ROLLCALL_STABLE_AFTER_SECONDS": "5",
     "ROLLCALL_POLL_INTERVAL_SECONDS": "2",
@@ -84,25 +85,21 @@ class Stack:
         self._command = compose_command()
         self._env = work / ".env"
         self.districts = work / "districts"
+        self.secrets = work / "secrets"
 
     def prepare(self) -> None:
-        """Write settings with random secrets, and the folder of the districts' files."""
+        """Write settings, random secrets, and the folder of the districts' files."""
         shutil.copytree(PROJECT_ROOT / "dags" / "districts", self.districts)
         for path in (self.districts, *self.districts.iterdir()):
             path.chmod(0o777 if path.is_dir() else 0o666)  # `districts add` runs as the image's own user
-        made = subprocess.run(
-            [sys.executable, PROJECT_ROOT / "docker" / "make_env.py"], capture_output=True, text=True, check=True
-        )
-        own = SETTINGS | {"DISTRICTS_DIR": str(self.districts)}
+        make_secrets = str(PROJECT_ROOT / "docker" / "make_secrets.py")
+        made = [sys.executable, make_secrets, "--folder", str(self.secrets), "--env", str(self._env)]
+        subprocess.run(made, stdout=subprocess.DEVNULL, check=True)
+        own = SETTINGS | {"DISTRICTS_DIR": str(self.districts), "SECRETS_DIR": str(self.secrets)}
         own |= {name: os.environ[name] for name in ("PYTHON_IMAGE", "POSTGRES_IMAGE") if name in os.environ}
-        kept = [line for line in made.stdout.splitlines() if line.partition("=")[0] not in own]
+        example = (PROJECT_ROOT / ".env.example").read_text().splitlines()
+        kept = [line for line in example if line.partition("=")[0] not in own]
         self._env.write_text("\n".join([*kept, *(f"{name}={value}" for name, value in own.items())]) + "\n")
-        self._env.chmod(0o600)
-
-    def setting(self, name: str) -> str:
-        """A value of the settings."""
-        lines = (line.partition("=") for line in self._env.read_text().splitlines())
-        return next(value for key, _, value in lines if key == name)
 
     def compose(self, *arguments: str, stdin: bytes | None = None) -> bytes:
         """Run a Compose command; what it prints.
@@ -145,7 +142,8 @@ class Stack:
     def api(self) -> Iterator[httpx.Client]:
         """Airflow's API, as its administrator."""
         url = f"http://127.0.0.1:{AIRFLOW_PORT}"
-        with airflow_api(url, "admin", self.setting("AIRFLOW_ADMIN_PASSWORD")) as session:
+        password = (self.secrets / "rollcall_server_admin_password").read_text()
+        with airflow_api(url, "admin", password) as session:
             yield session
 
     def until(self, what: str, check: Callable[[], Any], every: float = 1.0) -> Any:

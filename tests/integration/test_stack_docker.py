@@ -12,13 +12,13 @@ from types import ModuleType
 
 import pytest
 import yaml
-from pydantic import SecretStr
 
 from rollcall.settings import PROJECT_ROOT, Settings, passed_on, working_on
 from rollcall.sftp import SftpAccount
 from rollcall.stack import StackError, sftp_guesses
 from rollcall.stack.accounts import accounts_here
 from rollcall.stack.server_init import ServerSettings, ensure_logins, server_plan, write_accounts, write_logins
+from rollcall.stack.server_secrets import MAY_BE_BLANK, blank_secrets
 
 COMPOSE = (PROJECT_ROOT / "docker-compose.yaml").read_text()
 EXAMPLE = (PROJECT_ROOT / ".env.example").read_text()
@@ -47,15 +47,16 @@ def test_every_variable_of_the_compose_file_is_explained() -> None:
 
 
 def test_every_setting_of_rollcall_is_passed_on_and_told_with_its_default() -> None:
-    passed = yaml.safe_load(COMPOSE)["x-settings"]
-    assert set(passed) == {"AIRFLOW_CONN_SMTP_DEFAULT", *passed_on()}
+    stack = yaml.safe_load(COMPOSE)
+    secret = {name for name in passed_on() if name.lower() in stack["secrets"]}
+    passed = stack["x-settings"]
+    assert set(passed) | secret == set(passed_on())
     for service in ("scheduler", "triggerer", "dag-processor", "api-server", "migrate"):
-        assert set(passed) <= set(yaml.safe_load(COMPOSE)["services"][service]["environment"])
+        assert set(passed) <= set(stack["services"][service]["environment"])
+        assert {name.lower() for name in secret} <= set(stack["services"][service]["secrets"])
     told = explained(EXAMPLE)
-    for name in passed_on():
-        default = Settings.model_fields[name.removeprefix("ROLLCALL_").lower()].default
-        default = default.get_secret_value() if isinstance(default, SecretStr) else default
-        assert told[name] == str(default), name
+    for name in passed:
+        assert told[name] == str(Settings.model_fields[name.removeprefix("ROLLCALL_").lower()].default), name
 
 
 def test_a_blank_variable_means_the_default(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -82,26 +83,41 @@ def test_no_service_may_do_more_than_it_needs() -> None:
     assert [name for name, joined in networks.items() if "edge" in joined] == ["sftp", "scheduler", "triggerer"]
 
 
-def test_there_are_no_default_passwords() -> None:
-    secret = re.compile(r"_(PASSWORD|SECRET|KEY)$")
-    assert {name: value for name, value in assignments(EXAMPLE).items() if secret.search(name) and value} == {}
-    defaults = re.findall(r"\$\{([A-Z_]+):-", COMPOSE)
-    assert [name for name in defaults if secret.search(name)] == []
+def test_no_secret_stands_in_a_containers_environment() -> None:
+    stack = yaml.safe_load(COMPOSE)
+    secret = re.compile(r"PASSWORD|SECRET|_KEY|_CONN|_URLS")
+    for name, service in stack["services"].items():
+        for variable, value in service.get("environment", {}).items():
+            if secret.search(variable) and "SECRETS__BACKEND" not in variable:
+                assert re.fullmatch(r"(cat )?/run/secrets/\w+", value), f"{name}: {variable}"
+                assert value.rpartition("/")[2] in service["secrets"], f"{name} is not given {value}"
+    assert not [name for name in explained(EXAMPLE) if secret.search(name) and name != "SECRETS_DIR"]
 
 
-def test_make_env_fills_every_secret_for_its_owner_only(tmp_path: Path) -> None:
-    target = tmp_path / ".env"
-    with target.open("w") as file:
-        subprocess.run([sys.executable, PROJECT_ROOT / "docker" / "make_env.py"], stdout=file, check=True)
-    filled = assignments(target.read_text())
-    assert {name for name, value in filled.items() if not value} == {
-        "ROLLCALL_ARCHIVE_URL",
-        "ROLLCALL_OPERATORS_EMAIL",
-        "ROLLCALL_OPERATORS_URLS",
-        "ROLLCALL_SFTP_ADDRESS",
-    }
-    assert len({value for name, value in filled.items() if name.endswith("_PASSWORD")}) == 5
-    assert stat.S_IMODE(target.stat().st_mode) == 0o600
+def test_secrets_are_made_once_for_their_owner_alone_and_taken_over_from_an_older_version(tmp_path: Path) -> None:
+    folder, older = tmp_path / "secrets", tmp_path / ".env"
+    older.write_text("# AIRFLOW_DB_PASSWORD=no\nWAREHOUSE_PASSWORD=as-it-was\nAIRFLOW_JWT_SECRET=\n")
+    command = [sys.executable, PROJECT_ROOT / "docker" / "make_secrets.py", "--folder", folder, "--env", older]
+    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    made = {path.name: path.read_text() for path in folder.iterdir()}
+    assert set(made) == set(yaml.safe_load(COMPOSE)["secrets"])
+    assert made["warehouse_password"] == "as-it-was"
+    assert made["airflow_conn_warehouse"] == "postgresql://rollcall:as-it-was@postgres:5432/warehouse"
+    assert made["airflow_db_password"] in made["airflow_sql_alchemy_conn"]
+    assert len({value for name, value in made.items() if name.endswith("_password")}) == 5
+    assert not [value for name, value in made.items() if value in said and name not in MAY_BE_BLANK]
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    assert {stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()} == {0o444}
+    (folder / "airflow_jwt_secret").unlink()
+    subprocess.run(command, capture_output=True, check=True)
+    again = {path.name: path.read_text() for path in folder.iterdir()}
+    assert {name for name in made if again[name] != made[name]} == {"airflow_jwt_secret"}
+    assert blank_secrets(folder) == []
+    (folder / "airflow_fernet_key").unlink()
+    (folder / "airflow_fernet_key").mkdir()
+    (folder / "airflow_jwt_secret").chmod(0o600)
+    (folder / "airflow_jwt_secret").write_text("\n")
+    assert blank_secrets(folder) == ["airflow_fernet_key", "airflow_jwt_secret"]
 
 
 def test_every_service_has_a_health_check_or_ends_by_itself() -> None:

@@ -12,7 +12,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from rollcall.districts import CONNECTION_PREFIX
 from rollcall.private import locked, write_private
-from rollcall.settings import settings
+from rollcall.settings import secrets_folder, settings
 from rollcall.stack.airflow_init import apply
 from rollcall.stack.airflow_plan import Plan, SftpConnection, User
 from rollcall.stack.sftp import ensure_key
@@ -26,7 +26,7 @@ LOGINS, HOST_KEY, SERVICE_KEY, LOCK = "districts.json", "host_key", "rollcall_ke
 class ServerSettings(BaseSettings):
     """What only the Docker stack needs to know, from ``ROLLCALL_SERVER_<NAME>``."""
 
-    model_config = SettingsConfigDict(env_prefix="ROLLCALL_SERVER_", frozen=True)
+    model_config = SettingsConfigDict(env_prefix="ROLLCALL_SERVER_", secrets_dir=secrets_folder(), frozen=True)
 
     accounts_dir: Path = Field(description="Shared with the SFTP service: its accounts and its host key.")
     sftp_host: str = "sftp"

@@ -1,0 +1,95 @@
+"""Make the stack's secrets, a file for each: ``python3 docker/make_secrets.py``.
+
+What is there stays as it is, so that this is safe to repeat: to renew a secret, remove its file first. The folder is
+for its owner alone; within it, a container's user may read what the container is given.
+"""
+
+import argparse
+import secrets
+from base64 import urlsafe_b64encode
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+PROJECT = Path(__file__).resolve().parents[1]
+
+
+def password() -> str:
+    """A random password of 192 bits, safe inside a URL."""
+    return secrets.token_urlsafe(24)
+
+
+def long_secret() -> str:
+    """A random word to sign tokens with."""
+    return secrets.token_urlsafe(64)
+
+
+def fernet_key() -> str:
+    """A key as Airflow encrypts connections with it."""
+    return urlsafe_b64encode(secrets.token_bytes(32)).decode()
+
+
+RANDOM: Mapping[str, tuple[Callable[[], str], str]] = {
+    "postgres_password": (password, "POSTGRES_PASSWORD"),
+    "warehouse_password": (password, "WAREHOUSE_PASSWORD"),
+    "airflow_db_password": (password, "AIRFLOW_DB_PASSWORD"),
+    "airflow_fernet_key": (fernet_key, "AIRFLOW_FERNET_KEY"),
+    "airflow_jwt_secret": (long_secret, "AIRFLOW_JWT_SECRET"),
+    "airflow_api_secret_key": (password, "AIRFLOW_API_SECRET_KEY"),
+    "rollcall_airflow_password": (password, "AIRFLOW_SERVICE_PASSWORD"),
+    "rollcall_server_admin_password": (password, "AIRFLOW_ADMIN_PASSWORD"),
+}
+"""How each is made, and the variable of an older version's .env that it is taken from if that is there."""
+URLS = {
+    "airflow_conn_warehouse": ("warehouse_password", "postgresql://rollcall:{}@postgres:5432/warehouse"),
+    "airflow_sql_alchemy_conn": ("airflow_db_password", "postgresql+psycopg2://airflow:{}@postgres:5432/airflow"),
+}
+"""What is made of a password, anew each time."""
+YOURS = {
+    "connections.env": "# smtp_default=smtp://user:password@mail.example.org:587?from_email=rollcall%40example.org\n",
+    "rollcall_operators_urls": "",
+}
+"""What you fill in, if you like: see docs/deploy.md."""
+
+
+def make(folder: Path, env: Path) -> list[str]:
+    """Make what is missing.
+
+    Args:
+        folder: Where the secrets lie.
+        env: An older version's settings, which held them; need not be there.
+
+    Returns:
+        The names of those that were made.
+    """
+    lines = env.read_text().splitlines() if env.exists() else []
+    older = dict(line.split("=", 1) for line in lines if "=" in line and not line.startswith("#"))
+    folder.mkdir(mode=0o700, exist_ok=True)
+    folder.chmod(0o700)
+    made = [name for name in (*RANDOM, *YOURS) if not (folder / name).exists()]
+    for name in made:
+        _write(folder / name, YOURS[name] if name in YOURS else older.get(RANDOM[name][1]) or RANDOM[name][0]())
+    for name, (source, url) in URLS.items():
+        _write(folder / name, url.format((folder / source).read_text().strip()))
+    return made
+
+
+def _write(path: Path, text: str) -> None:
+    draft = path.with_name(f".{path.name}")
+    draft.unlink(missing_ok=True)
+    draft.write_text(text)
+    draft.chmod(0o444)
+    draft.replace(path)
+
+
+def main() -> None:
+    """Make them, and say which; never what they are."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--folder", type=Path, default=PROJECT / "secrets")
+    parser.add_argument("--env", type=Path, default=PROJECT / ".env", help="an older version's settings")
+    options = parser.parse_args()
+    made = make(options.folder, options.env)
+    print(f"In {options.folder}: {', '.join(made) or 'nothing was missing'}")
+
+
+if __name__ == "__main__":
+    main()
