@@ -168,7 +168,7 @@ def test_size_and_mtime_are_those_of_the_upload(alpha: paramiko.SFTPClient) -> N
     assert (found.st_size, found.st_mtime) == (5, 1_700_000_000)
 
 
-def test_receipts_are_written_by_rollcall_and_read_and_deleted_by_the_district(
+def test_receipts_are_rollcalls_and_read_by_the_district(
     alpha: paramiko.SFTPClient, rollcall: paramiko.SFTPClient
 ) -> None:
     put(rollcall, "/receipts/2026-11-23.csv", b"fine")
@@ -178,7 +178,11 @@ def test_receipts_are_written_by_rollcall_and_read_and_deleted_by_the_district(
         put(alpha, "/receipts/2026-11-23.csv")
     assert alpha.listdir("/receipts") == ["2026-11-23.csv"]
     assert alpha.open("/receipts/2026-11-23.csv").read() == b"fine"
-    alpha.remove("/receipts/2026-11-23.csv")
+    with pytest.raises(PermissionError, match="written by Rollcall only"):
+        alpha.remove("/receipts/2026-11-23.csv")
+    with pytest.raises(PermissionError, match="written by Rollcall only"):
+        alpha.rename("/receipts/2026-11-23.csv", "/inbox/mine.csv")
+    rollcall.remove("/receipts/2026-11-23.csv")
     with pytest.raises(PermissionError, match="/inbox"):
         put(rollcall, "/elsewhere.csv")
 

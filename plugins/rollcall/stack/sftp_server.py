@@ -105,8 +105,8 @@ class JailedServer(asyncssh.SFTPServer):
 
     @override
     def remove(self, path: bytes) -> Any:
-        """Delete a file from the inbox or from the receipts."""
-        self._require_remove(path)
+        """Delete a file where this login may write."""
+        self._require_write(path)
         return super().remove(path)
 
     @override
@@ -117,21 +117,21 @@ class JailedServer(asyncssh.SFTPServer):
 
     @override
     def rmdir(self, path: bytes) -> Any:
-        """Remove a folder below the inbox or the receipts."""
-        self._require_remove(path)
+        """Remove a folder where this login may write."""
+        self._require_write(path)
         return super().rmdir(path)
 
     @override
     def rename(self, oldpath: bytes, newpath: bytes) -> Any:
         """Rename; an existing target is kept."""
-        self._require_remove(oldpath)
+        self._require_write(oldpath)
         self._require_write(newpath)
         return super().rename(oldpath, newpath)
 
     @override
     def posix_rename(self, oldpath: bytes, newpath: bytes) -> Any:
         """Rename; an existing target is replaced."""
-        self._require_remove(oldpath)
+        self._require_write(oldpath)
         self._require_write(newpath)
         return super().posix_rename(oldpath, newpath)
 
@@ -160,10 +160,6 @@ class JailedServer(asyncssh.SFTPServer):
         raise asyncssh.SFTPPermissionDenied(
             f"{name}: uploads are taken in /inbox only. Leave the directory blank, or set it to /inbox"
         )
-
-    def _require_remove(self, path: bytes) -> None:
-        if not _below(_absolute(path), RECEIPTS):
-            self._require_write(path)
 
 
 class _Connection(asyncssh.SSHServer):
