@@ -97,7 +97,8 @@ def test_no_secret_stands_in_a_containers_environment() -> None:
 def test_secrets_are_made_once_for_their_owner_alone_and_taken_over_from_an_older_version(tmp_path: Path) -> None:
     folder, older = tmp_path / "secrets", tmp_path / ".env"
     older.write_text("# AIRFLOW_DB_PASSWORD=no\nWAREHOUSE_PASSWORD=as-it-was\nAIRFLOW_JWT_SECRET=\n")
-    command = [sys.executable, PROJECT_ROOT / "docker" / "make_secrets.py", "--folder", folder, "--env", older]
+    program = str(PROJECT_ROOT / "docker" / "make_secrets.py")
+    command = [sys.executable, program, "--folder", str(folder), "--env", str(older)]
     said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     made = {path.name: path.read_text() for path in folder.iterdir()}
     assert set(made) == set(yaml.safe_load(COMPOSE)["secrets"])
