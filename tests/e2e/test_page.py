@@ -124,7 +124,10 @@ def test_who_may_read_one_dag_sees_one_district(desk: Desk, operator: httpx.Clie
         assert "alder" not in listed.lower()
         assert quin.get("/dags/roster__alder").status_code == 403
         assert quin.get("/dags/roster__quince").status_code == 200
-        measured = quin.get("/metrics").text
+        asked = {"json": {"username": "quin", "password": PASSWORD}}
+        token = desk.api("POST", "/auth/token/cli", **asked)["access_token"]
+        quin.cookies.clear()
+        measured = quin.get("/metrics", headers={"Authorization": f"Bearer {token}"}).text  # as Prometheus does
         assert 'rollcall_district_state{district="quince"' in measured
         assert "alder" not in measured
 

@@ -14,7 +14,7 @@ from rollcall.ui.overview import Line, Overview, overview
 from rollcall.warehouse import Connection
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
-QUANTILES = (0.5, 0.95, 1.0)
+PERCENTILES = (50, 95, 100)
 OF_DISTRICTS = {
     "nights_without": "Nights since the last good one that ended without a roster.",
     "last_good_night_timestamp_seconds": "The night that readers see, at midnight UTC.",
@@ -58,7 +58,7 @@ _STEPS = """
         where ended_at is not null
     )
 
-    select step, count(*), percentile_cont(%(quantiles)s::double precision[]) within group (order by seconds)
+    select step, count(*), percentile_cont(%(percentiles)s::double precision[]) within group (order by seconds)
     from took
     where seconds is not null
     group by step
@@ -101,7 +101,11 @@ def metrics(connection: Connection, found: Sequence[DistrictState]) -> bytes:
         found: The districts that may be shown; of no other one is anything counted.
     """
     shown = overview(connection, found, None)
-    asked = {"districts": [each.district for each in found], "rollback": ROLLBACK, "quantiles": list(QUANTILES)}
+    asked = {
+        "districts": [each.district for each in found],
+        "rollback": ROLLBACK,
+        "percentiles": [percentile / 100 for percentile in PERCENTILES],
+    }
     families = [
         *_of_states(shown),
         *_of_districts(shown.lines),
@@ -164,12 +168,12 @@ def _of_findings(rows: Iterable[tuple[str, str, str, int, int]]) -> Iterator[Gau
 
 
 def _of_steps(rows: Iterable[tuple[str, int, Sequence[float]]]) -> Iterator[GaugeMetricFamily]:
-    seconds = _gauge("step_seconds", "How long a step took the deliveries of the last two nights.", "step", "quantile")
+    seconds = _gauge("step_seconds", "How long a step took, over the last two nights.", "step", "percentile")
     deliveries = _gauge("step_deliveries", "How many deliveries of the last two nights took a step.", "step")
-    for step, count, quantiles in rows:
+    for step, count, values in rows:
         deliveries.add_metric([step], count)
-        for quantile, value in zip(QUANTILES, quantiles, strict=True):
-            seconds.add_metric([step, f"{quantile:g}"], value)
+        for percentile, value in zip(PERCENTILES, values, strict=True):
+            seconds.add_metric([step, str(percentile)], value)
     yield from (seconds, deliveries)
 
 
