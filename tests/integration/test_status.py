@@ -142,7 +142,7 @@ def test_a_district_that_was_removed_waits_for_nobody_and_keeps_its_history(
     told = CliRunner().invoke(app, ["history", "maple"])
     assert [line.split()[0] for line in told.stdout.splitlines()[1:]] == ["2026-11-22", "2026-11-21", "2026-11-20"]
     before = CliRunner().invoke(app, ["history", "maple", "--before", "2026-11-21", "--json"])
-    assert [night["outcome"] for night in json.loads(before.stdout)] == ["published"]
+    assert [night["outcome"] for night in json.loads(before.stdout)["nights"]] == ["published"]
     assert CliRunner().invoke(app, ["history", "nobody"]).exit_code == 1
 
 
@@ -244,6 +244,14 @@ def test_a_hold_is_not_forgotten_over_a_later_night(nights: Callable[..., None],
     with connect() as connection:
         one_night(connection, 3, "missing")
     assert maple_at(22, 12).message == "Nothing came. Delivery 2 of 2026-11-21 still waits for a decision."
+    file("pauses: [{first_night: 2026-11-22, last_night: 2026-11-25}]")
+    waits = maple_at(23, 12)
+    assert (waits.state, waits.night, waits.delivery) == ("held", date(2026, 11, 21), 2), "a pause does not hide it"
+    assert waits.message == "Delivery 2 of 2026-11-21 still waits for a decision."
+    file("expected_weekdays: [monday]")
+    with connect() as connection:
+        one_night(connection, 4, "not_expected")
+    assert maple_at(23, 6).state == "held", "nor does a day without deliveries"
 
 
 def test_a_run_that_waits_beyond_its_deadline_is_stuck(nights: Callable[..., None], file: Callable[..., None]) -> None:

@@ -147,8 +147,8 @@ def hostile_delivery(connection: Connection) -> int:
     open_hold(connection, ledger.delivery(connection, number), reasons, HOSTILE, f"alder/changes/{HOSTILE}.csv")
     connection.execute(
         "insert into rollcall.check_result (delivery_id, file, code, severity, rows_failed, detail)"
-        " values (%s, 'users', %s, 'critical', 1, %s)",
-        (number, "unknown_" + HOSTILE, HOSTILE),
+        " values (%s, 'users', %s, 'critical', 1, %s), (%s, 'users', 'a_note', 'info', 1, null)",
+        (number, "unknown_" + HOSTILE, HOSTILE, number),
     )
     connection.execute(
         "insert into rollcall.row_finding values (%s, 'users', %s, 'critical', 7, %s, %s, %s)",
@@ -211,14 +211,15 @@ def test_a_hold_is_told_with_its_reasons_and_pressed_only_by_who_may() -> None:
         html = the_page(connection, number)
         assert 'action="/rollcall/dags/roster__alder/deliveries/2/decision"' in html
         assert 'href="/rollcall/rules/safeguards#hold_removed"' in html
-        assert "not_pressed" not in html
+        assert "Notes, which hold nothing up: 1<" in html
         forms = [attributes for tag, attributes in Elements(html).found if tag == "form"]
         assert [(form["method"], str(form["action"]).rpartition("/")[2]) for form in forms] == [
             ("post", "decision"),
             ("post", "resume"),
+            ("post", "pause"),
         ]
         fields = {attributes.get("name") for tag, attributes in Elements(html).found if tag in ("input", "button")}
-        assert fields - {None} == {"token", "why", "choice"}
+        assert fields - {None} == {"token", "why", "choice", "first_night", "last_night"}
         viewer = the_page(connection, number, may_press=False)
         assert "<form" not in viewer
         assert "takes the permission to edit the DAG roster__alder" in viewer
@@ -235,7 +236,7 @@ def test_a_district_is_paused_and_resumed_as_on_the_command_line() -> None:
     tonight = datetime.now(UTC).date()
     pauses = district_page.pauses_of("alder")
     assert pauses is not None
-    assert (pauses.tonight, pauses.listed, pauses.is_paused) == (tonight, (), False)
+    assert (pauses.tonight, pauses.listed) == (tonight, ())
     with connect(role=None) as connection:
         number = delivered(connection, "alder", NIGHT, "published")
         assert "/pause" in the_page(connection, number)
@@ -255,14 +256,19 @@ def test_a_district_is_paused_and_resumed_as_on_the_command_line() -> None:
             ("paused", "ada", "fall break")
         ], "what was not done is not on record"
 
-        pressing.resume("alder", "ada", "they came back early")
+        next_month = tonight + timedelta(days=30)
+        pressing.pause("alder", next_month, next_month, "ada", "the wrong district")
+        pressing.resume("alder", next_month, "ada", "the wrong district")
+        pressing.resume("alder", None, "ada", "they came back early")
+        assert (again := district_page.pauses_of("alder"))
+        assert again.listed == ()
         assert overview.states(connection, None)[0].state != "paused"
         assert f"Resumed from {tonight} by <b>ada</b>" in the_page(connection, number)
         assert "remark" in path.read_text()
         path.unlink()
         assert "Pauses" not in the_page(connection, number), "a district without a file has none"
         with pytest.raises(OnboardingError, match="There is no district 'alder'"):
-            pressing.resume("alder", "ada", "too late")
+            pressing.resume("alder", None, "ada", "too late")
 
 
 def test_a_delivery_of_another_district_is_not_shown() -> None:

@@ -277,10 +277,9 @@ def _as_of(now: datetime, standing: _Standing, district: District | DistrictFile
             state = _not_started(now, state, in_a_row, district)
         elif is_stuck:
             state = _stuck(state, district)
-    if standing.held and standing.held != state.delivery and state.state != "same_as_held":
-        sentence = f"Delivery {standing.held} of {standing.held_night} still waits for a decision."
-        state = _with_sentence(state, sentence)
-    return _with_wrong_night(now, _with_pause(now, state, district) if district else state)
+    if district is not None:
+        state = _with_pause(now, state, district)
+    return _with_wrong_night(now, _with_hold(state, standing) if standing.held else state)
 
 
 def _without_run(now: datetime, standing: _Standing, district: District) -> list[date]:
@@ -322,14 +321,20 @@ def _stuck(state: DistrictState, district: District) -> DistrictState:
     )
 
 
-def _with_sentence(state: DistrictState, sentence: str) -> DistrictState:
-    return replace(state, message=f"{state.message} {sentence}" if state.message else sentence)
-
-
 def _with_pause(now: datetime, state: DistrictState, district: District) -> DistrictState:
     """A district on pause today says so, whatever its last night was."""
     reason = district.paused_because(district.service_date(now))
     return replace(state, state="paused", message=reason) if reason else state
+
+
+def _with_hold(state: DistrictState, standing: _Standing) -> DistrictState:
+    """A delivery that waits for a decision is not forgotten over a later night, nor over one without a delivery."""
+    sentence = f"Delivery {standing.held} of {standing.held_night} still waits for a decision."
+    if state.state in ("paused", NightOutcome.NOT_EXPECTED):
+        return replace(state, state="held", night=standing.held_night, delivery=standing.held, message=sentence)
+    if standing.held == state.delivery or state.state == "same_as_held":
+        return state
+    return replace(state, message=f"{state.message} {sentence}" if state.message else sentence)
 
 
 def _with_wrong_night(now: datetime, state: DistrictState) -> DistrictState:

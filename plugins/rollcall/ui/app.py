@@ -236,10 +236,12 @@ def press_pause(
     return _press(request, dag_id, lambda: pressing.pause(district_id, first_night, last_night, user.get_name(), why))
 
 
-def press_resume(request: Request, user: GetUserDep, dag_id: str, why: Why) -> Response:
+def press_resume(
+    request: Request, user: GetUserDep, dag_id: str, why: Why, night: Annotated[Night, Form()] = None
+) -> Response:
     """Expect the district's deliveries again."""
     district_id = _district_of(dag_id)
-    return _press(request, dag_id, lambda: pressing.resume(district_id, user.get_name(), why))
+    return _press(request, dag_id, lambda: pressing.resume(district_id, night, user.get_name(), why))
 
 
 def _readable(user: BaseUser, found: list[DistrictState]) -> list[DistrictState]:

@@ -1,9 +1,10 @@
 """What a district's page shows: its nights, and one delivery in full."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from datetime import UTC, date, datetime
 from itertools import groupby
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 
 from psycopg.rows import class_row
 
@@ -100,11 +101,6 @@ class Pauses:
     tonight: date
     listed: tuple[Pause, ...]
 
-    @property
-    def is_paused(self) -> bool:
-        """Whether nothing is expected tonight."""
-        return any(each.first_night <= self.tonight for each in self.listed)
-
 
 @dataclass(frozen=True)
 class ShownFinding:
@@ -119,17 +115,24 @@ class ShownFinding:
         return self.found.count - min(len(self.found.listed), ROWS_SHOWN)
 
 
+FoundInFiles: TypeAlias = tuple[tuple[str, tuple[ShownFinding, ...]], ...]
+"""Findings, by the file."""
+
+
 @dataclass(frozen=True)
 class DeliveryInFull:
     """One delivery: what came, what was found, what it would change, what was decided.
 
     Attributes:
+        findings: What should be fixed.
+        notes: What is only worth knowing.
         change_list: Where in the archive the list of changed ids lies, as a person finds it; None when there is none.
     """
 
     delivery: Delivery
     files: tuple[FileLine, ...]
-    findings: tuple[tuple[str, tuple[ShownFinding, ...]], ...]
+    findings: FoundInFiles
+    notes: FoundInFiles
     hold: Hold | None
     change_list: str | None
     changes: tuple[ExpectedChange, ...]
@@ -140,6 +143,11 @@ class DeliveryInFull:
     def waits(self) -> bool:
         """Whether somebody has to decide."""
         return self.delivery.state is DeliveryState.HELD and self.hold is not None and self.hold.is_open
+
+    @property
+    def notes_counted(self) -> int:
+        """How many notes there are."""
+        return sum(len(notes) for _, notes in self.notes)
 
     @property
     def has_a_run(self) -> bool:
@@ -219,7 +227,8 @@ def in_full(connection: Connection, delivery: Delivery) -> DeliveryInFull:
     return DeliveryInFull(
         delivery,
         file_lines(connection, delivery),
-        tuple((file, tuple(same)) for file, same in groupby(found, key=lambda each: each.found.file)),
+        _by_file(each for each in found if each.found.severity != "info"),
+        _by_file(each for each in found if each.found.severity == "info"),
         hold,
         where_it_lies(hold.change_list) if hold and hold.change_list else None,
         tuple(expected_changes(connection, delivery.delivery_id, CHANGES_SHOWN)) if hold else (),
@@ -243,6 +252,10 @@ def publications_before(connection: Connection, district_id: str) -> list[Public
             (district_id,),
         )
         return cursor.fetchall()
+
+
+def _by_file(found: Iterable[ShownFinding]) -> FoundInFiles:
+    return tuple((file, tuple(same)) for file, same in groupby(found, key=lambda each: each.found.file))
 
 
 def pauses_of(district_id: str) -> Pauses | None:

@@ -85,13 +85,19 @@ def pause(district_id: str, first_night: date | None, last_night: date, by: str,
     return [f"{district_id} is paused from {first_night} to {last_night}; the night after that is expected again."]
 
 
-def resume(district_id: str, by: str, why: str) -> list[str]:
-    """Expect a district's deliveries again, from tonight on.
+def resume(district_id: str, night: date | None, by: str, why: str) -> list[str]:
+    """End the pause of a night.
+
+    Args:
+        district_id: The district.
+        night: The first night that is expected again; None for tonight.
+        by: Airflow's user.
+        why: The reason.
 
     Raises:
         OnboardingError: the district has no file, or it cannot be written.
     """
-    tonight = district_file.tonight(district_id)
-    with on_record(Act(district_id, "resumed", why, tonight), Person(by, "airflow")):
-        district_file.resume(district_id, tonight)
-    return [f"{district_id} is expected again from the night of {tonight} on."]
+    night = night or district_file.tonight(district_id)
+    with on_record(Act(district_id, "resumed", why, night), Person(by, "airflow")):
+        district_file.resume(district_id, night)
+    return [f"{district_id} is expected again from the night of {night} on."]
