@@ -43,7 +43,7 @@ def back_up_and_restore(stack: Stack) -> str:
 
 
 def _in_postgres(stack: Stack, *command: str, stdin: bytes | None = None) -> bytes:
-    return stack.compose("exec", "-T", "postgres", *command, stdin=stdin)
+    return stack.bytes_inside("postgres", *command, stdin=stdin)
 
 
 def night_after(stack: Stack) -> str:

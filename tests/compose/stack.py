@@ -107,27 +107,43 @@ class Stack:
         Raises:
             AssertionError: it failed.
         """
-        command = [*self._command, "--project-name", PROJECT, "--env-file", str(self._env), *arguments]
+        options = ("--project-name", PROJECT, "--env-file", str(self._env))
+        return self._run(*self._command, *options, *arguments, stdin=stdin)
+
+    def _run(self, *command: str, stdin: bytes | None = None) -> bytes:
         with self._log.open("ab") as log:
-            log.write(f"$ compose {' '.join(arguments)}\n".encode())
+            log.write(f"$ {' '.join(command)}\n".encode())
             log.flush()
             ended = subprocess.run(
-                command,
-                cwd=PROJECT_ROOT,
-                input=stdin or b"",
-                stdout=subprocess.PIPE,
-                stderr=log,
-                check=False,
+                command, cwd=PROJECT_ROOT, input=stdin or b"", stdout=subprocess.PIPE, stderr=log, check=False
             )
-            if len(ended.stdout) < 10_000:
-                log.write(ended.stdout)
-        assert ended.returncode == 0, f"`compose {' '.join(arguments[:3])} ...` failed; {self._log} says why"
+        assert ended.returncode == 0, f"`{' '.join(command)[:120]}` failed; {self._log} says why"
         return ended.stdout
 
     def inside(self, service: str, *command: str, stdin: bytes | None = None, user: str = "") -> str:
-        """Run a command in a service's container; what it prints."""
+        """Run a command in a service's container; what it prints.
+
+        Raises:
+            AssertionError: it failed, or there is no such container now.
+        """
+        return self.bytes_inside(service, *command, stdin=stdin, user=user).decode()
+
+    def bytes_inside(self, service: str, *command: str, stdin: bytes | None = None, user: str = "") -> bytes:
+        """As `inside`, for what is no text."""
         as_user = ["--user", user] if user else []
-        return self.compose("exec", "-T", *as_user, service, *command, stdin=stdin).decode()
+        return self._run("docker", "exec", "--interactive", *as_user, self.container(service), *command, stdin=stdin)
+
+    def container(self, service: str) -> str:
+        """The id of a service's running container.
+
+        Raises:
+            AssertionError: there is none now.
+        """
+        labels = (f"project={PROJECT}", f"service={service}")
+        filters = [part for label in labels for part in ("--filter", f"label=com.docker.compose.{label}")]
+        listed = self._run("docker", "ps", "--quiet", *filters).decode().split()
+        assert listed, f"{service} has no running container"
+        return listed[0]
 
     def one_off(self, service: str, *command: str, stdin: bytes | None = None) -> bytes:
         """Run a command in a container of its own, without what the service depends on."""
@@ -159,14 +175,8 @@ class Stack:
 
     def is_healthy(self) -> bool:
         """Whether every service says that it is well."""
-        label = f"label=com.docker.compose.project={PROJECT}"
-        listed = subprocess.run(
-            ["docker", "ps", "--quiet", "--filter", label, "--filter", "health=healthy"],
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-        return len(listed.stdout.split()) == len(SERVICES)
+        filters = ("--filter", f"label=com.docker.compose.project={PROJECT}", "--filter", "health=healthy")
+        return len(self._run("docker", "ps", "--quiet", *filters).split()) == len(SERVICES)
 
     def until_healthy(self) -> None:
         """Wait until every service says so."""
@@ -174,9 +184,7 @@ class Stack:
 
     def inspect(self, service: str) -> dict[str, Any]:
         """What Docker knows of a service's container."""
-        container = self.compose("ps", "--quiet", service).decode().split()[0]
-        said = subprocess.run(["docker", "inspect", container], capture_output=True, check=True)
-        found: dict[str, Any] = json.loads(said.stdout)[0]
+        found: dict[str, Any] = json.loads(self._run("docker", "inspect", self.container(service)))[0]
         return found
 
     def logs(self, service: str) -> str:
