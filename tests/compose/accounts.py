@@ -63,7 +63,13 @@ def guess(stack: Stack) -> str:
     """Guess at one district's password without a pause."""
     victim, neighbor = LAKESIDE.district_id, HILLCREST.district_id
     guesses = [
-        subprocess.Popen(stack.sftp_command(victim), env=stack.answering("wrong"), stdin=subprocess.DEVNULL)
+        subprocess.Popen(
+            stack.sftp_command(victim),
+            env=stack.answering("wrong"),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
         for _ in range(GUESSES)
     ]
     started = time.monotonic()
