@@ -34,6 +34,15 @@ def until_published(stack: Stack, delivery: Delivery, district: str, number: int
     return f"published, {rows:,} rows"
 
 
+def roster(stack: Stack) -> str:
+    """What readers see, of all districts, as a hash, with the pointers and how many deliveries there are."""
+    return stack.sql(
+        "select (select md5(string_agg(roster::text, '|' order by roster::text)) from roster.roster)"
+        " || (select string_agg(publication::text, '|' order by district_id) from rollcall.publication)"
+        " || (select count(*) from rollcall.delivery)"
+    )
+
+
 def build(stack: Stack) -> str:
     """Build both images from the Dockerfile."""
     stack.compose("build")

@@ -12,7 +12,7 @@ DISTRICT = LAKESIDE.district_id
 STOP_SECONDS = 60
 FIRST = 3
 """The number of the first night that nobody has played yet."""
-RESTARTED, STOPPED, TAKEN_DOWN = (FIRST + len(SERVICES) + number for number in range(3))
+RESTARTED, STOPPED, RESTORED = (FIRST + len(SERVICES) + number for number in range(3))
 
 
 def kill(stack: Stack, service: str, number: int) -> str:
@@ -51,26 +51,6 @@ def stop(stack: Stack) -> str:
     return f"stopped in {seconds:.0f} s; after the start {until_published(stack, delivery, DISTRICT, STOPPED)}"
 
 
-def down_and_up(stack: Stack) -> str:
-    """Take all containers down and up again, and play another night."""
-    before = roster(stack)
-    stack.compose("down")
-    stack.compose("up", "--detach")
-    stack.until_healthy()
-    assert roster(stack) == before, "the roster is another one"
-    delivery, _ = play_night(stack, DISTRICT, TAKEN_DOWN)
-    return f"every roster is as before; the next night is {until_published(stack, delivery, DISTRICT, TAKEN_DOWN)}"
-
-
-def roster(stack: Stack) -> str:
-    """What readers see, of all districts, as a hash, with the pointers and how many deliveries there are."""
-    return stack.sql(
-        "select (select md5(string_agg(roster::text, '|' order by roster::text)) from roster.roster)"
-        " || (select string_agg(publication::text, '|' order by district_id) from rollcall.publication)"
-        " || (select count(*) from rollcall.delivery)"
-    )
-
-
 STEPS = (
     *(
         Step(f"Kill `{service}` in the middle of a night", partial(kill, service=service, number=FIRST + place))
@@ -78,5 +58,4 @@ STEPS = (
     ),
     Step("Restart every service, one after the other, in the middle of a night", restart),
     Step("`docker compose stop` in the middle of landing, then `up`", stop),
-    Step("`docker compose down`, then `up`", down_and_up),
 )

@@ -1,8 +1,8 @@
 """Back up, destroy everything, restore: the commands of docs/deploy.md."""
 
 from rollcall.cli.demo import LAKESIDE, RIVERBEND
-from tests.compose.nights import play_night, until_published
-from tests.compose.outages import TAKEN_DOWN, roster
+from tests.compose.nights import play_night, roster, until_published
+from tests.compose.outages import RESTORED
 from tests.compose.stack import Stack
 from tests.compose.step import Step
 
@@ -48,8 +48,8 @@ def _in_postgres(stack: Stack, *command: str, stdin: bytes | None = None) -> byt
 
 def night_after(stack: Stack) -> str:
     """Play a night on what was restored; the client still knows the SFTP service by its key."""
-    delivery, _ = play_night(stack, LAKESIDE.district_id, TAKEN_DOWN + 1)
-    return until_published(stack, delivery, LAKESIDE.district_id, TAKEN_DOWN + 1)
+    delivery, _ = play_night(stack, LAKESIDE.district_id, RESTORED)
+    return until_published(stack, delivery, LAKESIDE.district_id, RESTORED)
 
 
 STEPS = (

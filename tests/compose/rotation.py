@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 from rollcall.settings import PROJECT_ROOT
+from tests.compose.nights import roster
 from tests.compose.stack import Stack
 from tests.compose.step import Step
 
@@ -14,7 +15,7 @@ SERVICE_KEY = "/var/lib/rollcall/accounts/rollcall_key"
 
 
 def rotate(stack: Stack) -> str:
-    """Renew passwords, keys and what signs and encrypts."""
+    """Renew passwords, keys and what signs and encrypts; the services start anew with the new ones."""
     before = {name: (stack.secrets / name).read_text() for name in (*ROLES, *OTHERS, "airflow_fernet_key")}
     for name in before:
         (stack.secrets / name).unlink()
@@ -29,9 +30,17 @@ def rotate(stack: Stack) -> str:
     _start_anew(stack)
     stack.inside("scheduler", "airflow", "rotate-fernet-key")
     _write(fernet, new)
-    _start_anew(stack)
     assert all((stack.secrets / name).read_text() != old for name, old in before.items())
     return "every service is healthy with the new ones"
+
+
+def down_and_up(stack: Stack) -> str:
+    """Take all containers down and up again: the old Fernet key is gone now, too."""
+    before = roster(stack)
+    stack.compose("down")
+    _start_anew(stack)
+    assert roster(stack) == before, "the roster is another one"
+    return "every roster is as before"
 
 
 def _make_secrets(stack: Stack) -> None:
@@ -50,4 +59,7 @@ def _start_anew(stack: Stack) -> None:
     stack.until_healthy()
 
 
-STEPS = (Step("Renew every secret", rotate),)
+STEPS = (
+    Step("Renew every secret", rotate),
+    Step("`docker compose down`, then `up`", down_and_up),
+)
