@@ -40,6 +40,68 @@
 {%- endmacro %}
 
 
+{# By how many records a count changes, a row per combination of key columns and night on which one begins or ceases to
+   count. `spells` has, beside `district_id`, the keys and `records`, the nights `first_night` up to, not including,
+   `past_night`, which is null for what lasts. -#}
+{% macro changes_by_night(spells, keys) -%}
+    select
+        spells.district_id,
+        {%- for key in keys %}
+        spells.{{ key }},
+        {%- endfor %}
+        change.night,
+        sum(change.records) as records
+    from {{ spells }} as spells
+    cross join
+        lateral unnest(
+            array[spells.first_night, spells.past_night],
+            array[spells.records, -spells.records]
+        ) as change (night, records)
+    where
+        change.night is not null
+        and (spells.past_night is null or spells.first_night < spells.past_night)
+    group by spells.district_id, {% for key in keys %}spells.{{ key }}, {% endfor %}change.night
+{%- endmacro %}
+
+
+{# Counts of schools that change by what `changes` says, a row per school: as arrays, the nights on which something
+   changes, and how many there are of each measure from then on. `changes` has `district_id`, `school_source_id`, `night`
+   and the measures. -#}
+{% macro counts_in_time(changes, measures) -%}
+    select
+        sums.district_id,
+        sums.school_source_id,
+        array_agg(sums.night order by sums.night) as nights
+        {%- for measure in measures %},
+        array_agg(sums.{{ measure }} order by sums.night) as {{ measure }}
+        {%- endfor %}
+    from (
+        select
+            changes.district_id,
+            changes.school_source_id,
+            changes.night
+            {%- for measure in measures %},
+            sum(changes.{{ measure }}) over in_time as {{ measure }}
+            {%- endfor %}
+        from {{ changes }} as changes
+        window in_time as (partition by changes.district_id, changes.school_source_id order by changes.night)
+    ) as sums
+    group by sums.district_id, sums.school_source_id
+{%- endmacro %}
+
+
+{# How many there are on a night by its number, of what `counts_in_time` counts: as of the last change up to that night. -#}
+{% macro count_up_to(night, counts, changes) -%}
+    coalesce({{ counts }}[width_bucket({{ night }}, {{ changes }})], 0)::integer
+{%- endmacro %}
+
+
+{# How many of them are that night's. -#}
+{% macro count_on(night, counts, changes) -%}
+    {{ count_up_to(night, counts, changes) }} - {{ count_up_to(night ~ ' - 1', counts, changes) }}
+{%- endmacro %}
+
+
 {# A row per night and combination of key columns, with the sum of each measure. `spells` has, beside `district_id`, the
    keys and the measures, the nights `first_night` up to, not including, `past_night` in which a record counts. Counts
    change on few nights, so what is added up are the changes, and each sum stands until the next one. `nights` is the CTE

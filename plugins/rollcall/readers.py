@@ -23,6 +23,9 @@ PLANS: Final = {
     "enable_mergejoin": "off",
     # An index of any size is read by several workers: the smallest, not the largest, is then the cheapest.
     "min_parallel_index_scan_size": "64kB",
+    # A group is taken to be as wide as a whole row of the mart: at the default of 2, the classes and grades of a large
+    # district were written to disk, although they fit.
+    "hash_mem_multiplier": "4",
 }
 """How readers' queries are planned."""
 

@@ -317,6 +317,25 @@ def test_parallel_workers_read_the_marts_with_their_pointer(url: str, night: str
             assert "Gather" in str(plan), mart
 
 
+def test_what_a_question_does_not_ask_for_is_not_counted(url: str) -> None:
+    """Joiners are counted without enrollments; what is counted is read once a district, not once a school or night."""
+    execute(url, "analyze")
+    with psycopg.connect(make_conninfo(url, user="grace"), autocommit=True) as session:
+        for columns, read in (
+            ("joiners, leavers", {"hist_orgs", "hist_users"}),
+            ("classes", {"hist_orgs", "hist_classes"}),
+            ("students, enrollments", {"hist_orgs", "hist_users", "hist_enrollments"}),
+        ):
+            question = f"explain (analyze, format json) select {columns} from roster.agg_school_daily"
+            ((plan,),) = session.execute(question).fetchall()
+            nodes = [plan[0]["Plan"]]
+            for node in nodes:
+                nodes += node.get("Plans", [])
+            history = [node for node in nodes if node.get("Relation Name", "").startswith("hist_")]
+            assert {node["Relation Name"] for node in history} == read
+            assert max(node["Actual Loops"] for node in history) <= len(DISTRICTS), columns
+
+
 def test_the_planner_keeps_no_value_of_a_district(url: str) -> None:
     """By the catalog, so that a new column is covered the day that it is made."""
     execute(url, "analyze")

@@ -1,5 +1,7 @@
 {#- Counts change on few nights, so what is added up are the changes: a version of a record counts from the first night
-    that showed it to the first that no longer did, and the sum of all changes up to a night is that night's count. -#}
+    that showed it to the first that no longer did, and the sum of all changes up to a night is that night's count. Each
+    kind of record has one row per school, with all its nights: PostgreSQL leaves out the kinds that a query does not ask
+    for, and joins schools rather than nights. -#}
 with
 
 published_nights as (
@@ -36,80 +38,63 @@ nights as not materialized (
     group by district_id
 ),
 
--- What counts for a school, by the sequences that have it and, for enrollments, from the first day to the day after the
--- last. Students are told apart, for those who join and leave.
-versions as not materialized (
+-- For each kind of record, the nights by number between which its versions count: from the first up to the one past the
+-- last, which is null for what lasts.
+school_spells as not materialized (
     select
-        district_id,
-        source_id as school_source_id,
-        'school' as measure,
-        null as person_source_id,
-        valid_from_seq,
-        valid_to_seq,
-        null::date as begin_date,
-        null::date as end_date,
+        organisations.district_id,
+        organisations.source_id as school_source_id,
+        {{ first_night_from('organisations.valid_from_seq') }} as first_night,
+        1 + width_bucket(organisations.valid_to_seq - 1, nights.sequences) as past_night,
         1 as records
     from organisations
-    where type = 'school'
-    union all
+    inner join nights on organisations.district_id = nights.district_id
+    where organisations.type = 'school'
+),
+
+-- Students are told apart, for those who join and leave.
+person_spells as not materialized (
     select
         users.district_id,
         membership.school_source_id,
-        {{ person_type('users.role') }} as measure,
+        {{ person_type('users.role') }} as person_type,
         case when users.role = 'student' then users.source_id end as person_source_id,
-        users.valid_from_seq,
-        users.valid_to_seq,
-        null as begin_date,
-        null as end_date,
+        {{ first_night_from('users.valid_from_seq') }} as first_night,
+        1 + width_bucket(users.valid_to_seq - 1, nights.sequences) as past_night,
         1 as records
     from users
+    inner join nights on users.district_id = nights.district_id
     cross join lateral unnest(users.org_source_ids) with ordinality as membership (school_source_id, place)
     where
         {{ person_type('users.role') }} is not null
         and membership.place = array_position(users.org_source_ids, membership.school_source_id)
-    union all
-    select
-        district_id,
-        school_source_id,
-        'class' as measure,
-        null as person_source_id,
-        valid_from_seq,
-        valid_to_seq,
-        null as begin_date,
-        null as end_date,
-        count(*) as records
-    from classes
-    group by district_id, school_source_id, valid_from_seq, valid_to_seq
-    union all
-    select
-        enrollments.district_id,
-        enrollments.school_source_id,
-        'enrollment' as measure,
-        null as person_source_id,
-        enrollments.valid_from_seq,
-        enrollments.valid_to_seq,
-        enrollments.begin_date,
-        enrollments.end_date,
-        count(*) as records
-    from enrollments
-    where enrollments.role = 'student'
-    group by
-        enrollments.district_id,
-        enrollments.school_source_id,
-        enrollments.valid_from_seq,
-        enrollments.valid_to_seq,
-        enrollments.begin_date,
-        enrollments.end_date
 ),
 
--- Nights are numbered from 1. width_bucket tells how many of them came before: it searches a sorted list by halving.
-spells as not materialized (
+class_spells as not materialized (
     select
         versions.district_id,
         versions.school_source_id,
-        versions.measure,
-        versions.person_source_id,
-        versions.records,
+        {{ first_night_from('versions.valid_from_seq') }} as first_night,
+        1 + width_bucket(versions.valid_to_seq - 1, nights.sequences) as past_night,
+        versions.records
+    from (
+        select
+            district_id,
+            school_source_id,
+            valid_from_seq,
+            valid_to_seq,
+            count(*) as records
+        from classes
+        group by district_id, school_source_id, valid_from_seq, valid_to_seq
+    ) as versions
+    inner join nights on versions.district_id = nights.district_id
+),
+
+-- From the first day to the day after the last, too.
+enrollment_spells as not materialized (
+    select
+        versions.district_id,
+        versions.school_source_id,
         1 + greatest(
             width_bucket(versions.valid_from_seq - 1, nights.sequences),
             width_bucket(versions.begin_date - 1, nights.effective_dates)
@@ -117,81 +102,81 @@ spells as not materialized (
         1 + least(
             width_bucket(versions.valid_to_seq - 1, nights.sequences),
             width_bucket(versions.end_date, nights.first_end_dates)
-        ) as past_night
-    from versions
+        ) as past_night,
+        versions.records
+    from (
+        select
+            district_id,
+            school_source_id,
+            valid_from_seq,
+            valid_to_seq,
+            begin_date,
+            end_date,
+            count(*) as records
+        from enrollments
+        where role = 'student'
+        group by district_id, school_source_id, valid_from_seq, valid_to_seq, begin_date, end_date
+    ) as versions
     inner join nights on versions.district_id = nights.district_id
 ),
 
 -- Whoever has a new version on the night on which the old one ended has not changed the count.
-changes as not materialized (
-    select
-        spells.district_id,
-        spells.school_source_id,
-        spells.measure,
-        change.night,
-        sum(change.records) as records
-    from spells
-    cross join
-        lateral unnest(
-            array[spells.first_night, spells.past_night],
-            array[spells.records, -spells.records]
-        ) as change (night, records)
-    where
-        change.night is not null
-        and (spells.past_night is null or spells.first_night < spells.past_night)
-    group by spells.district_id, spells.school_source_id, spells.measure, spells.person_source_id, change.night
-),
-
-school_changes as not materialized (
+person_changes as not materialized (
     select
         district_id,
         school_source_id,
         night,
-        sum(records) filter (where measure = 'school') as schools,
-        sum(records) filter (where measure = 'student') as students,
-        sum(records) filter (where measure = 'staff') as staff,
-        sum(records) filter (where measure = 'class') as classes,
-        sum(records) filter (where measure = 'enrollment') as enrollments,
-        sum(records) filter (where measure = 'student' and records > 0) as joiners,
-        -sum(records) filter (where measure = 'student' and records < 0) as leavers
-    from changes
+        sum(records) filter (where person_type = 'student') as students,
+        sum(records) filter (where person_type = 'staff') as staff,
+        sum(records) filter (where person_type = 'student' and records > 0) as joiners,
+        -sum(records) filter (where person_type = 'student' and records < 0) as leavers
+    from ({{ changes_by_night('person_spells', ['school_source_id', 'person_type', 'person_source_id']) }}) as changes
     group by district_id, school_source_id, night
 ),
 
-schools as not materialized (
-    select distinct
-        district_id,
-        source_id
-    from organisations
-    where type = 'school'
+school_counts as not materialized (
+    {{ counts_in_time('(' ~ changes_by_night('school_spells', ['school_source_id']) ~ ')', ['records']) }}
 ),
 
+person_counts as not materialized (
+    {{ counts_in_time('person_changes', ['students', 'staff', 'joiners', 'leavers']) }}
+),
+
+class_counts as not materialized (
+    {{ counts_in_time('(' ~ changes_by_night('class_spells', ['school_source_id']) ~ ')', ['records']) }}
+),
+
+enrollment_counts as not materialized (
+    {{ counts_in_time('(' ~ changes_by_night('enrollment_spells', ['school_source_id']) ~ ')', ['records']) }}
+),
+
+-- A row per night made after the joins: PostgreSQL would otherwise join nights with what it has yet to count.
 school_nights as not materialized (
     select
-        schools.district_id,
-        schools.source_id as school_source_id,
-        night.effective_date,
-        night.sequence,
-        night.number,
-        sum(school_changes.schools) over up_to_the_night as schools,
-        sum(school_changes.students) over up_to_the_night as students,
-        sum(school_changes.staff) over up_to_the_night as staff,
-        sum(school_changes.classes) over up_to_the_night as classes,
-        sum(school_changes.enrollments) over up_to_the_night as enrollments,
-        school_changes.joiners,
-        school_changes.leavers
-    from schools
-    inner join nights on schools.district_id = nights.district_id
-    cross join
-        lateral unnest(nights.effective_dates, nights.sequences) with ordinality as night (
-            effective_date, sequence, number
-        )
-    left join school_changes
+        school_counts.district_id,
+        school_counts.school_source_id,
+        unnest(nights.effective_dates) as effective_date,
+        unnest(nights.sequences) as sequence,
+        generate_subscripts(nights.sequences, 1) as number,
+        school_counts.nights as school_changes,
+        school_counts.records as schools,
+        person_counts.nights as person_changes,
+        person_counts.students,
+        person_counts.staff,
+        person_counts.joiners,
+        person_counts.leavers,
+        class_counts.nights as class_changes,
+        class_counts.records as classes,
+        enrollment_counts.nights as enrollment_changes,
+        enrollment_counts.records as enrollments
+    from school_counts
+    inner join nights on school_counts.district_id = nights.district_id
+    {%- for counts in ('person_counts', 'class_counts', 'enrollment_counts') %}
+    left join {{ counts }}
         on
-            schools.district_id = school_changes.district_id
-            and schools.source_id = school_changes.school_source_id
-            and night.number = school_changes.night
-    window up_to_the_night as (partition by schools.district_id, schools.source_id order by night.number)
+            school_counts.district_id = {{ counts }}.district_id
+            and school_counts.school_source_id = {{ counts }}.school_source_id
+    {%- endfor %}
 )
 
 select
@@ -199,11 +184,11 @@ select
     school_source_id,
     effective_date,
     sequence,
-    coalesce(students, 0)::integer as students,
-    coalesce(staff, 0)::integer as staff,
-    coalesce(classes, 0)::integer as classes,
-    coalesce(enrollments, 0)::integer as enrollments,
-    case when number > 1 then coalesce(joiners, 0)::integer end as joiners,
-    case when number > 1 then coalesce(leavers, 0)::integer end as leavers
+    {{ count_up_to('number', 'students', 'person_changes') }} as students,
+    {{ count_up_to('number', 'staff', 'person_changes') }} as staff,
+    {{ count_up_to('number', 'classes', 'class_changes') }} as classes,
+    {{ count_up_to('number', 'enrollments', 'enrollment_changes') }} as enrollments,
+    case when number > 1 then {{ count_on('number', 'joiners', 'person_changes') }} end as joiners,
+    case when number > 1 then {{ count_on('number', 'leavers', 'person_changes') }} end as leavers
 from school_nights
-where schools = 1
+where {{ count_up_to('number', 'schools', 'school_changes') }} = 1
