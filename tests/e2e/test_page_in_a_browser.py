@@ -26,6 +26,10 @@ A_THOUSAND = """
     insert into rollcall.night (district_id, service_date, outcome)
     select 'no-' || number, %(night)s, (%(states)s::text[])[1 + number %% 10] from generate_series(1, 1000) as number;
 """
+LOWEST_LINK = """
+    const links = [...document.querySelectorAll("#districts th a")].slice(0, 5);
+    return Math.min(...links.map((link) => link.getBoundingClientRect().height));
+"""
 BY_STATE = """
     const counts = {};
     for (const state of document.querySelectorAll("#districts .state"))
@@ -97,7 +101,10 @@ def test_a_thousand_districts_in_ten_states_are_one_list(
     assert browser.driver.execute_script(count_lines) == 1000
     assert "1,000 districts" in browser.find("caption").text
     assert browser.driver.execute_script(BY_STATE) == {NEXT_STEPS[state].words: 100 for state in TEN_STATES}
-    assert browser.driver.execute_script("return document.documentElement.scrollWidth <= innerWidth")
+    for width in (1440, 420):
+        browser.driver.set_window_size(width, 1000)
+        assert browser.driver.execute_script("return document.documentElement.scrollWidth <= innerWidth"), width
+        assert browser.driver.execute_script(LOWEST_LINK) >= 24, "large enough for a finger"
 
     browser.find("input[name=q]").send_keys(" 77")
     assert browser.driver.execute_script(count_lines) == 11, "77, and 770 to 779"

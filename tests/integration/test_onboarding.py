@@ -36,6 +36,8 @@ from rollcall.warehouse import WarehouseError
 LINK = "https://share.example.org/once"
 NAMED = ("--name", "Maple Unified", "--sis", "Aeries", "--time-zone", "Pacific", "--contact", "it@maple.example")
 
+ENVIRONMENT = {"AIRFLOW__METRICS__OTEL_ON": "True", "AIRFLOW__CORE__PARALLELISM": "99"}
+
 
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StackState]:
@@ -44,7 +46,13 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StackState]:
     folder.mkdir()
     (folder / "_defaults.yaml").write_bytes((PROJECT_ROOT / "dags" / "districts" / "_defaults.yaml").read_bytes())
     with working_on(state_dir=root / "state", districts_dir=folder):
-        yield stack.up(root / "state", districts_dir=folder, with_airflow=False, after_postgres=with_a_ledger)
+        yield stack.up(
+            root / "state",
+            districts_dir=folder,
+            environment=ENVIRONMENT,
+            with_airflow=False,
+            after_postgres=with_a_ledger,
+        )
         stack.down(root / "state")
 
 
@@ -96,6 +104,10 @@ def secret_command(folder: Path, *, code: int = 0, says: str = LINK) -> str:
         f"print({says!r})\nsys.exit({code})\n"
     )
     return shlex.join([sys.executable, str(script)])
+
+
+def test_a_stack_is_told_where_airflow_reports_to_and_nothing_else_of_it(running: StackState) -> None:
+    assert running.options == {"AIRFLOW__METRICS__OTEL_ON": "True"}
 
 
 def test_a_district_is_brought_in_by_one_command_and_again_without_harm(running: StackState, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ import logging
 
 import pytest
 import typer
+from structlog.contextvars import get_contextvars
 from typer.testing import CliRunner
 
 from rollcall.cli import app, show_log
@@ -18,6 +19,7 @@ def test_each_line_of_a_deliverys_work_names_it(caplog: pytest.LogCaptureFixture
         with at_work_on(8):
             log.info("%s", "100% sure")
         log.info("the older one again")
+        assert get_contextvars()["delivery_id"] == 7, "Airflow writes it to every line, whoever logs it"
     log.info("none")
     assert caplog.messages == ["orgs.csv: accept", "Delivery 8: 100% sure", "Delivery 7: the older one again", "none"]
 
