@@ -54,15 +54,18 @@ class Service:
         state = [(found.st_ino, found.st_mtime_ns) for found in (KEYS.stat(), LOGINS.stat())]
         if state == self._seen:
             return
-        before = {name: (login, self._keys.get(name)) for name, login in self._districts.items()}
+        before = self._lets_in()
         self._seen, self._logins, self._keys = state, read_logins(LOGINS), read_keys(KEYS)
         self._districts = {login.username: login for login in self._logins if login.is_district}
         self._passwords.logins = self._districts
         authorize(self._keys, AUTHORIZED)
         write_users(self._logins, USERS, self._full & self._districts.keys())
-        now = {name: (login, self._keys.get(name)) for name, login in self._districts.items()}
-        end_sessions(login.uid for name, (login, key) in before.items() if now.get(name) != (login, key))
+        end_sessions(login.uid for login, _ in before - self._lets_in())
         print(f"{len(self._districts)} districts have an account.", flush=True)
+
+    def _lets_in(self) -> set[tuple[Login, str]]:
+        """What each district logs in with."""
+        return {(login, self._keys.get(name, "")) for name, login in self._districts.items()}
 
     def _look_into_folders(self) -> set[str]:
         """Bring every district's folder in order, and say what was not; whose inbox is full."""
