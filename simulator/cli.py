@@ -88,14 +88,23 @@ def simulate(
     """Write a night of a simulated district, shaped as Aeries would send it; spoil and upload it on demand.
 
     The same options always give the same bytes. What is printed counts the night before it was spoiled.
+
+    For example:
+
+    rollcall simulate /tmp/night --district lakeside-usd --night 3
+
+    rollcall simulate /tmp/night --students 400 --spoil truncate:enrollments:0.5:line --json
     """
+    from rollcall.cli.output import progress_bar
+
     try:
         rates = Rates(joiners, leavers, school_movers, class_changes, renames, new_sections)
         profile = Profile(
             district, name, students, seed, levels, packaging, manifest, first_night=first_night.date(), rates=rates
         )
         account = _account(host, port, username, password_env, host_key)
-        delivery = _write(profile, night, folder, spoiled or [])
+        with progress_bar():
+            delivery = _write(profile, night, folder, spoiled or [])
     except ValueError as error:
         raise typer.BadParameter(str(error)) from None
     if account:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
+from rollcall.progress import tell
 from simulator.change import live_through
 from simulator.district import District
 from simulator.package import MANIFEST_NAME, ZIP_NAME, pack, write_csv, write_manifest
@@ -73,9 +74,11 @@ def write_night(profile: Profile, night: int, folder: Path) -> Delivery:
     district = District(profile)
     service_date = district.year.service_date(night)
     for earlier in range(2, night):
+        tell(f"night {earlier}", earlier - 1, night)
         live_through(district, earlier)
     added, changed, removed = _live_and_compare(district, night) if night > 1 else ({}, {}, {})
     folder.mkdir(parents=True, exist_ok=True)
+    tell("writing its files", night - 1, night)
     rows, files = _write_files(district, folder)
     expected = Expected(
         rows=rows,

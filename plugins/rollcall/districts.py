@@ -446,7 +446,9 @@ def _read(path: Path) -> dict[str, Any]:
     try:
         values = read_yaml(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise DistrictFileError(f"{path.name}: the file is missing") from None
+        raise DistrictFileError(
+            f"{path.name}: there is no such file; `rollcall districts list` names the districts"
+        ) from None
     except OSError as error:
         raise DistrictFileError(f"{path.name}: cannot be read ({type(error).__name__})") from None
     except (yaml.YAMLError, ValueError) as error:  # a date that does not exist is a ValueError

@@ -17,6 +17,7 @@ from rollcall.ledger import Delivery
 from rollcall.log import at_work_on, get_logger
 from rollcall.names import named
 from rollcall.oneroster import LANDED_FILE_NAMES
+from rollcall.progress import tell
 from rollcall.settings import settings
 from rollcall.sftp import SftpAccount
 from rollcall.warehouse import connect
@@ -188,8 +189,10 @@ def _check_alone(delivery_id: int, files: Sequence[str], limits: Limits, *, in_f
     """Land some files, then judge each by its own suite: the gate on one may look into another."""
     from rollcall.gate import gate_files
 
-    for name in files:
+    for number, name in enumerate(files):
+        tell(f"reading {name}.csv", number, len(files) + 2)
         land(delivery_id, name)
+    tell("checking each file", len(files), len(files) + 2)
     for outcome in gate_files(delivery_id, files, limits, in_full=in_full):
         log.info(
             "%s.csv: %s, %s of %s rows set aside; %s.",
@@ -205,6 +208,7 @@ def _check_together(delivery_id: int, limits: Limits) -> None:
     """Judge a delivery's files together."""
     from rollcall.gate import gate_delivery
 
+    tell("checking all files together")
     outcome = gate_delivery(delivery_id, limits)
     log.info("All files together: %s, %s rows set aside in all.", outcome.verdict, outcome.rows_set_aside)
 

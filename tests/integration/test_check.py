@@ -309,8 +309,14 @@ def districts(tmp_path: Path) -> Iterator[Path]:
     ("options", "said"),
     [
         (("--against", "no/such/place"), "There is no folder, no zip and no district called no/such/place."),
-        (("--against", "nowhere-usd"), "nowhere-usd.yaml: the file is missing"),
-        (("--district", "nowhere-usd"), "nowhere-usd.yaml: the file is missing"),
+        (
+            ("--against", "nowhere-usd"),
+            "nowhere-usd.yaml: there is no such file; `rollcall districts list` names the districts",
+        ),
+        (
+            ("--district", "nowhere-usd"),
+            "nowhere-usd.yaml: there is no such file; `rollcall districts list` names the districts",
+        ),
     ],
 )
 def test_wrong_options_are_told_in_a_sentence(folder: Path, options: tuple[str, ...], said: str) -> None:

@@ -13,6 +13,7 @@ from psycopg.conninfo import make_conninfo
 
 from rollcall.conform import deploy, deployment
 from rollcall.conform.outcomes import BuildImpossibleError
+from rollcall.progress import watched
 from rollcall.readers import add_reader, limit_readers
 from rollcall.settings import working_on
 from rollcall.warehouse import connect
@@ -83,8 +84,11 @@ def test_readers_begin_with_the_limits_of_the_settings(warehouse_url: str, reade
         return [query(reader_url, f"show {limit}")[0][0] for limit in LIMITS]
 
     assert limits() == ["15min", "5min", "30s", "off"]
-    with working_on(reader_statement_timeout_seconds=0, reader_idle_in_transaction_seconds=1):
+    told: list[str] = []
+    changed = working_on(reader_statement_timeout_seconds=0, reader_idle_in_transaction_seconds=1)
+    with changed, watched(lambda what, done, of: told.append(what)):
         deploy()
+    assert (told[0], "hist_users" in told, "dim_student" in told) == ("migrations", True, True), told
     assert limits() == ["0", "1s", "30s", "off"]
     with psycopg.connect(reader_url) as session:
         session.execute("select from roster.dim_course")

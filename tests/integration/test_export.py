@@ -26,6 +26,7 @@ from rollcall.cli import app
 from rollcall.cli.errors import exit_code, sentence
 from rollcall.districts import District, district_files, load_district
 from rollcall.oneroster import FILE_NAMES, FILES
+from rollcall.progress import watched
 from rollcall.settings import PROJECT_ROOT, working_on
 from simulator.night import write_night
 from simulator.profile import Profile, Rates
@@ -151,7 +152,10 @@ def test_a_oneroster_zip_holds_what_was_sent_and_sent_in_again_it_is_unchanged(
     }
     assert packed["users.csv"].splitlines()[0].endswith(b",grades,password,metadata.counselor")
     assert lake["files"][0]["rows"] == {name: len(records(packed[f"{name}.csv"])) for name in FILE_NAMES}
-    assert check_path(path, "lake", None).verdict == "accept"
+    told: list[str] = []
+    with watched(lambda what, done, of: told.append(what)):
+        assert check_path(path, "lake", None).verdict == "accept"
+    assert (told[0], "reading users.csv" in told, told[-1]) == ("starting PostgreSQL", True, "deciding")
 
     versions = _versions(world)
     outcome = world.deliver(districts["lake"], {"oneroster.zip": path.read_bytes()}, NEXT_NIGHT)

@@ -13,6 +13,7 @@ from rollcall.arrival.limits import excess
 from rollcall.arrival.listing import InboxFile, assess
 from rollcall.districts import UploadLimits
 from rollcall.names import LONGEST_PATH, shown
+from rollcall.progress import tell
 from rollcall.who import Person
 
 BLOCK_BYTES = 1024 * 1024
@@ -92,10 +93,12 @@ def _archived(archive: Archive, path: Path, upload: UploadLimits) -> list[dict[s
     if too_much:
         raise InjectError(f"{too_much.detail} If that is honest, raise `upload` in the district's file.")
     archive.require_room(sum(file.size for file in listing.values()))
-    return [
-        {"name": name, "modified": listing[name].modified, **asdict(asyncio.run(archive.keep(_blocks(item))))}
-        for name, item in ((item.name, item) for item in sources)
-    ]
+    index: list[dict[str, object]] = []
+    for number, item in enumerate(sources):
+        tell(f"archiving {shown(item.name)}", number, len(sources))
+        stored = asyncio.run(archive.keep(_blocks(item)))
+        index.append({"name": item.name, "modified": listing[item.name].modified, **asdict(stored)})
+    return index
 
 
 def injected(archive: Archive, token: str) -> Injected | None:

@@ -15,6 +15,7 @@ from rollcall.decision.decide import decide
 from rollcall.districts import DEFAULTS_FILE, DISTRICT_ID, District, load_district
 from rollcall.gate import GateError
 from rollcall.oneroster import FILE_NAMES
+from rollcall.progress import tell
 from rollcall.settings import settings, working_on
 from rollcall.steps import check_all
 from rollcall.warehouse import WarehouseError, warehouse_url
@@ -66,6 +67,7 @@ def _judge(path: Path, district_id: str | None, against: str | None) -> CheckVer
         if delivery.state != "received":  # the reason is among the findings
             return verdict_on(delivery, "accept" if delivery.state == "unchanged" else "reject", ())
         check_all(delivery.delivery_id, district.limits)
+        tell("deciding")
         decision = decide(district, delivery.delivery_id)
         verdict = decision.verdict if decision.verdict in ("accept", "hold") else "reject"
         return verdict_on(delivery, verdict, decision.reasons)  # type: ignore[arg-type]  # one of the three
@@ -101,6 +103,7 @@ def _own_world() -> Iterator[str]:
     """A throw-away warehouse and archive to work on, out of sight of the real ones."""
     from rollcall.stack.throwaway import throwaway_postgres
 
+    tell("starting PostgreSQL")
     with throwaway_postgres(meanwhile=_import_what_takes_long) as (url, folder):
         from rollcall.migrations import migrate
 

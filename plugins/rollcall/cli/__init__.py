@@ -27,7 +27,6 @@ app = typer.Typer(
     name="rollcall",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    add_completion=False,
 )
 SILENT = ("check",)
 """What prints a verdict, whose reader has no use for how it came about."""

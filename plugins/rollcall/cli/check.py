@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from rollcall.cli.arguments import known_districts
 from rollcall.cli.errors import USED_WRONGLY, kind, say, sentence
-from rollcall.cli.output import AsJson
+from rollcall.cli.output import AsJson, progress_bar
 
 if TYPE_CHECKING:
     from rollcall.check import CheckVerdict
@@ -16,7 +17,10 @@ if TYPE_CHECKING:
 
 def check(
     path: Annotated[Path, typer.Argument(help="A folder of CSV files, or a zip.")],
-    district: Annotated[str | None, typer.Option(help="Judge by this district's files and limits.")] = None,
+    district: Annotated[
+        str | None,
+        typer.Option(help="Judge by this district's files and limits.", autocompletion=known_districts),
+    ] = None,
     against: Annotated[
         str | None,
         typer.Option(
@@ -31,6 +35,12 @@ def check(
     Exits 0 when it would be accepted, 1 when it would be held or rejected, 2 when it could not be judged.
 
     --json prints the verdict; when it could not be judged, {"error": {"kind": ..., "message": ...}} in its place.
+
+    For example:
+
+    rollcall check uploads/lakeside.zip --district lakeside-usd --against lakeside-usd
+
+    rollcall check uploads/ --json
     """
     try:
         verdict = _judge(path, district, against)
@@ -45,7 +55,7 @@ def _judge(path: Path, district: str | None, against: str | None) -> "CheckVerdi
     """The verdict; what Airflow, dbt or a library prints on the way does not get between it and its reader."""
     from rollcall.check import check_path
 
-    with redirect_stdout(sys.stderr):
+    with redirect_stdout(sys.stderr), progress_bar():
         return check_path(path, district, against)
 
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rollcall.cli.output import By, make_console
+from rollcall.cli.arguments import DistrictId
+from rollcall.cli.output import AsJson, By, make_console
 
 if TYPE_CHECKING:
     from rollcall.conform import NightCorrection
@@ -17,7 +18,7 @@ DAY = "%Y-%m-%d"
 
 
 def correct_night(
-    district: Annotated[str, typer.Argument(help="The district's id.")],
+    district: DistrictId,
     to: Annotated[datetime, typer.Option(formats=[DAY], metavar="NIGHT", help="The right night.")],
     why: Annotated[str, typer.Option(help="Why; goes into the ledger.")],
     wrong: Annotated[
@@ -25,9 +26,14 @@ def correct_night(
         typer.Option("--from", formats=[DAY], metavar="NIGHT", help="The wrong night; the published one if blank."),
     ] = None,
     by: By = "",
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: AsJson = False,
 ) -> None:
-    """Give what was received or published for a wrong night the right one."""
+    """Give what was received or published for a wrong night the right one.
+
+    For example:
+
+    rollcall correct-night lakeside-usd --from 2027-11-20 --to 2026-11-20 --why "a typo in the year"
+    """
     from rollcall.conform import correct_night as correct
     from rollcall.districts import load_district
     from rollcall.settings import settings

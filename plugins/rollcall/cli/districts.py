@@ -7,7 +7,8 @@ import typer
 from rich.console import Console
 
 from rollcall.cli import onboarding
-from rollcall.cli.output import make_console, make_table
+from rollcall.cli.arguments import known_districts
+from rollcall.cli.output import AsJson, make_console, make_table
 from rollcall.districts import District, DistrictFileError, load_district, load_districts
 from rollcall.settings import settings
 
@@ -26,8 +27,13 @@ for command in (
 
 
 @app.command(name="list")
-def list_districts(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
-    """List the districts, and what is wrong with the files that cannot be used."""
+def list_districts(as_json: AsJson = False) -> None:
+    """List the districts, and what is wrong with the files that cannot be used.
+
+    For example:
+
+    rollcall districts list --json
+    """
     found = list(load_districts(settings().districts_dir))
     districts = [district for district in found if isinstance(district, District)]
     mistakes = [str(mistake) for mistake in found if isinstance(mistake, DistrictFileError)]
@@ -49,16 +55,30 @@ def list_districts(as_json: Annotated[bool, typer.Option("--json", help="Print J
 
 
 @app.command()
-def check(district_id: Annotated[str | None, typer.Argument(help="One district; all when not given.")] = None) -> None:
-    """Check the districts' files without starting anything."""
+def check(
+    district_id: Annotated[
+        str | None, typer.Argument(help="One district; all when not given.", autocompletion=known_districts)
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Check the districts' files without starting anything.
+
+    For example:
+
+    rollcall districts check
+
+    rollcall districts check lakeside-usd --json
+    """
     if district_id is None:
         found = list(load_districts(settings().districts_dir))
-        mistakes = [str(mistake) for mistake in found if isinstance(mistake, DistrictFileError)]
-        good = len(found) - len(mistakes)
     else:
-        load_district(settings().districts_dir / f"{district_id}.yaml")
-        good, mistakes = 1, []
-    console.print(f"{good} district files are in order.")
+        found = [load_district(settings().districts_dir / f"{district_id}.yaml")]
+    good = [each.district_id for each in found if isinstance(each, District)]
+    mistakes = [str(mistake) for mistake in found if isinstance(mistake, DistrictFileError)]
+    if as_json:
+        console.print_json(json.dumps({"in_order": good, "mistakes": mistakes}))
+    else:
+        console.print("1 district file is in order." if len(good) == 1 else f"{len(good)} district files are in order.")
     _finish(mistakes)
 
 

@@ -1,17 +1,23 @@
 """``rollcall doctor``."""
 
 import json
-from typing import Annotated
 
 import typer
 
-from rollcall.cli.output import make_console, make_table
+from rollcall.cli.output import AsJson, make_console, make_table
 
 console = make_console()
 
 
-def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
-    """Look at what Rollcall needs: the warehouse, the archive, who may read them; exits 1 when something is amiss."""
+def doctor(as_json: AsJson = False) -> None:
+    """Look at what Rollcall needs: the warehouse, the archive, who may read them; exits 1 when something is amiss.
+
+    For example:
+
+    rollcall doctor
+
+    rollcall doctor --json
+    """
     from rollcall.doctor import examine
 
     diagnoses = examine()

@@ -1,27 +1,25 @@
 """``rollcall export``."""
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 
-from rollcall.cli.output import By, make_console, make_table
+from rollcall.cli.arguments import known_districts
+from rollcall.cli.output import AsJson, By, make_console, make_table, progress_bar
 from rollcall.export.formats import Format
 
 if TYPE_CHECKING:
-    from rollcall.export.export import Exported, Told
+    from rollcall.export.export import Exported
 
 console = make_console()
 
 
 def export(
-    district: Annotated[str | None, typer.Argument(help="The district's id.")] = None,
+    district: Annotated[str | None, typer.Argument(help="The district's id.", autocompletion=known_districts)] = None,
     every: Annotated[bool, typer.Option("--all", help="Every district, a folder for each.")] = False,
     file_format: Annotated[
         Format, typer.Option("--format", help="oneroster is a zip as districts send it.")
@@ -34,7 +32,7 @@ def export(
     restricted: Annotated[bool, typer.Option("--restricted", help="Demographics, too.")] = False,
     to: Annotated[Path, typer.Option(metavar="FOLDER", help="Where to.")] = Path("exports"),
     by: By = "",
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Write what is published into files: FOLDER/DISTRICT/NIGHT/...
 
@@ -58,22 +56,12 @@ def export(
         raise typer.BadParameter("Name a district, or say --all.")
     night = as_of.date() if as_of else None
     order = Order(file_format, to, person(by), night, tuple(mart or ()), restricted)
-    with _bar() as told:
+    with progress_bar() as told:
         exported = export_districts(district, order, told)
     if as_json:
         console.print_json(json.dumps([asdict(each) for each in exported], default=str))
     else:
         _print(exported)
-
-
-@contextmanager
-def _bar() -> "Iterator[Told]":
-    """A progress bar on standard error, where somebody watches."""
-    from rich.progress import Progress
-
-    with Progress(console=Console(stderr=True), transient=True, disable=not Console(stderr=True).is_terminal) as bar:
-        task = bar.add_task("", total=None)
-        yield lambda what, done, of: bar.update(task, description=what, completed=done, total=of)
 
 
 def _print(exported: "list[Exported]") -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from rollcall.cli.arguments import DistrictId
 from rollcall.cli.output import AsJson, make_console, make_table
 from rollcall.escaping import one_line
 
@@ -19,13 +20,22 @@ console = make_console()
 
 
 def history(
-    district: Annotated[str, typer.Argument(help="The district's id; one that was removed has its history still.")],
+    district: DistrictId,
     before: Annotated[
         datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Only nights before this one; all if not given.")
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """A district's nights, the latest first, thirty at a time; and who added, paused or rotated it, when and why."""
+    """A district's nights, the latest first, thirty at a time; and who added, paused or rotated it, when and why.
+
+    A district that was removed has its history still.
+
+    For example:
+
+    rollcall history lakeside-usd
+
+    rollcall history lakeside-usd --before 2026-10-01 --json
+    """
     from rollcall.onboarding.acts import acts_of
     from rollcall.ui.district import nights
     from rollcall.warehouse import connect

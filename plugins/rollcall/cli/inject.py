@@ -9,7 +9,9 @@ from typing import Annotated, Any
 import httpx
 import typer
 
-from rollcall.cli.output import By, make_console
+from rollcall.cli.arguments import DistrictId
+from rollcall.cli.output import AsJson, By, make_console, progress_bar
+from rollcall.progress import tell
 from rollcall.states import DeliveryState, NightOutcome
 
 console = make_console()
@@ -18,15 +20,20 @@ GOOD_NEWS = {state.value for state in DeliveryState if state.is_good_news}
 
 
 def inject(
-    district: Annotated[str, typer.Argument(help="The district's id.")],
+    district: DistrictId,
     path: Annotated[Path, typer.Argument(exists=True, help="A folder of CSV files, or a zip.")],
     night: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="The night; today's if blank.")] = None,
     by: By = "",
     why: Annotated[str, typer.Option(help="Why; goes into the ledger.")] = "",
     wait: Annotated[bool, typer.Option(help="Wait for the verdict; exits 1 when it is bad news.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: AsJson = False,
 ) -> None:
-    """Take a hand-fetched delivery through the whole path: archived first, then judged like any other."""
+    """Take a hand-fetched delivery through the whole path: archived first, then judged like any other.
+
+    For example:
+
+    rollcall inject lakeside-usd mailed.zip --night 2026-11-20 --why "sent by mail" --wait
+    """
     from rollcall.airflow_api import airflow_api
     from rollcall.archive.injected import SOURCE, keep_injected
     from rollcall.archive.store import Archive
@@ -43,12 +50,14 @@ def inject(
     if impossible is not None:
         raise ImpossibleNightError(impossible)
     archive = Archive.of(district)
-    source = SOURCE + keep_injected(archive, path, known.upload, by=person(by), why=why)
+    with progress_bar():
+        source = SOURCE + keep_injected(archive, path, known.upload, by=person(by), why=why)
     conf = {"service_date": service_date.isoformat(), "source": source}
     answer: dict[str, Any] = {"district": district, "night": service_date.isoformat(), "source": source}
     with airflow_api() as api:
         answer["run"] = _start(api, known.dag_id, conf)
-    answer |= _verdict(district, answer["run"]) if wait else {"state": "started"}
+    with progress_bar():
+        answer |= _verdict(district, answer["run"]) if wait else {"state": "started"}
     if as_json:
         console.print_json(json.dumps(answer))
     else:
@@ -86,6 +95,7 @@ def _verdict(district_id: str, run_id: str) -> dict[str, Any]:
             has_ended = api.get(path).raise_for_status().json()["state"] in ("success", "failed")
         with connect() as connection:
             delivery = delivery_of_run(connection, district_id, run_id)
+        tell(f"{delivery.state}: waiting for its verdict" if delivery else "waiting for its run")
         if delivery is not None and delivery.state.is_judged and delivery.state is not DeliveryState.ACCEPTED:
             return {"state": delivery.state, "delivery": delivery.delivery_id, "message": delivery.state_reason}
         if has_ended:

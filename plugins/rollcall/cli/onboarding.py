@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from rollcall.cli.arguments import DistrictId
 from rollcall.cli.output import AsJson, By, make_console, make_table
 from rollcall.escaping import one_line
 from rollcall.private import UMASK
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from rollcall.stack import Account
 
 console = make_console()
-DistrictId = Annotated[str, typer.Argument(metavar="DISTRICT", help="The district's id.")]
 SecretCommand = Annotated[
     str,
     typer.Option(
@@ -52,9 +52,11 @@ def add(
 ) -> None:
     """Bring a district in: its file, its account, its kit. Asks for what is not given; safe to repeat.
 
+    For example:
+
     rollcall districts add lakeside-usd --name "Lakeside USD" --sis Aeries --time-zone Pacific --contact it@lakeside.org
 
-    With a link instead of a password on the screen: --secret-command 'op item share ...'
+    rollcall districts add lakeside-usd --name "Lakeside USD" --secret-command 'op item share ...'
     """
     from rollcall.onboarding.acts import Act, on_record
     from rollcall.onboarding.add import add as bring_in
@@ -123,7 +125,12 @@ def _tell(sentence: str) -> None:
 
 
 def show(district: DistrictId, as_json: AsJson = False) -> None:
-    """What is set up for a district: its file, its account, when it sends. Never its password."""
+    """What is set up for a district: its file, its account, when it sends. Never its password.
+
+    For example:
+
+    rollcall districts show lakeside-usd
+    """
     from rollcall.onboarding.clocks import clock_time, send_by
     from rollcall.onboarding.district_file import require_district
     from rollcall.stack.accounts import accounts_here
@@ -153,7 +160,12 @@ def show(district: DistrictId, as_json: AsJson = False) -> None:
 
 
 def kit(district: DistrictId, to: KitFolder = None) -> None:
-    """Write a district's kit anew, as its file and its account are now."""
+    """Write a district's kit anew, as its file and its account are now.
+
+    For example:
+
+    rollcall districts kit lakeside-usd --to kits/
+    """
     from rollcall.onboarding.add import require_account, write_kit_of
     from rollcall.onboarding.district_file import require_district
     from rollcall.stack.accounts import accounts_here
@@ -172,6 +184,8 @@ def rotate(
     why: Why = "",
 ) -> None:
     """Give a district a new password, or an SSH key in its place; the old one is refused from now on.
+
+    For example:
 
     rollcall districts rotate lakeside-usd --secret-command 'op item share ...'
     """
@@ -200,6 +214,8 @@ def pause(
 ) -> None:
     """Expect nothing from a district for a while; it resumes by itself.
 
+    For example:
+
     rollcall districts pause lakeside-usd --until 2027-08-10 --why summer
     """
     from rollcall.onboarding import district_file
@@ -213,7 +229,12 @@ def pause(
 
 
 def resume(district: DistrictId, by: By = "", why: Why = "") -> None:
-    """Expect a district's deliveries again, from tonight on."""
+    """Expect a district's deliveries again, from tonight on.
+
+    For example:
+
+    rollcall districts resume lakeside-usd
+    """
     from rollcall.onboarding import district_file
     from rollcall.onboarding.acts import Act, on_record
     from rollcall.who import person
@@ -230,7 +251,12 @@ def remove(
     by: By = "",
     why: Why = "",
 ) -> None:
-    """Take a district out: its account, its connection, its file. What it published and sent stays."""
+    """Take a district out: its account, its connection, its file. What it published and sent stays.
+
+    For example:
+
+    rollcall districts remove lakeside-usd --yes
+    """
     from rollcall.onboarding.acts import Act, on_record
     from rollcall.onboarding.add import remove as take_out
     from rollcall.stack.accounts import accounts_here

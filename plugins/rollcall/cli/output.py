@@ -7,9 +7,11 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.progress import Progress
 from rich.table import Table
 
 from rollcall.escaping import one_line
+from rollcall.progress import Told, watched
 
 WIDTH_WITHOUT_TERMINAL = 140
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -36,6 +38,24 @@ def make_table(*names: str, numbers: tuple[str, ...] = (), wraps: tuple[str, ...
     for name in names:
         table.add_column(name, justify="right" if name in numbers else "left", no_wrap=name not in wraps)
     return table
+
+
+@contextmanager
+def progress_bar() -> Iterator[Told]:
+    """A bar on standard error for what is done in here, where somebody watches; gone when it is done.
+
+    Yields:
+        What moves it, for work that is not told of by `rollcall.progress.tell`.
+    """
+    console = Console(stderr=True)
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task("", total=None)
+
+        def move(what: str, done: int, of: int | None) -> None:
+            bar.update(task, description=one_line(what), completed=done, total=of)
+
+        with watched(move):
+            yield move
 
 
 class _ToAPerson(logging.Handler):

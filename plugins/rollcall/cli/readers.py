@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from rollcall.cli.output import By, make_console, make_table
+from rollcall.cli.output import AsJson, By, make_console, make_table
 
 app = typer.Typer(help="Who reads the marts, and which districts they see.", no_args_is_help=True)
 console = make_console()
@@ -17,8 +17,13 @@ AllDistricts = Annotated[bool, typer.Option("--all-districts", help="Every distr
 
 
 @app.command(name="list")
-def list_readers(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
-    """List the readers and their districts."""
+def list_readers(as_json: AsJson = False) -> None:
+    """List the readers and their districts.
+
+    For example:
+
+    rollcall readers list --json
+    """
     from rollcall.readers import readers
     from rollcall.warehouse import connect
 
@@ -42,7 +47,12 @@ def add(
     all_districts: AllDistricts = False,
     by: By = "",
 ) -> None:
-    """Make a login that reads the marts, and print its password, once."""
+    """Make a login that reads the marts, and print its password, once.
+
+    For example:
+
+    rollcall readers add ada --district lakeside-usd
+    """
     from rollcall.readers import add_reader, grant
     from rollcall.warehouse import connect
     from rollcall.who import person
@@ -58,7 +68,12 @@ def add(
 
 @app.command()
 def grant(reader: Name, district: Districts = None, all_districts: AllDistricts = False, by: By = "") -> None:
-    """Let a reader see districts, from its next statement on."""
+    """Let a reader see districts, from its next statement on.
+
+    For example:
+
+    rollcall readers grant ada --district hillcrest-esd
+    """
     from rollcall.readers import grant as grant_districts
     from rollcall.warehouse import connect
     from rollcall.who import person
@@ -70,7 +85,12 @@ def grant(reader: Name, district: Districts = None, all_districts: AllDistricts 
 
 @app.command()
 def revoke(reader: Name, district: Districts = None, all_districts: AllDistricts = False, by: By = "") -> None:
-    """Take districts from a reader; --all-districts takes every grant."""
+    """Take districts from a reader; --all-districts takes every grant.
+
+    For example:
+
+    rollcall readers revoke ada --district lakeside-usd
+    """
     from rollcall.readers import revoke as revoke_districts
     from rollcall.warehouse import connect
     from rollcall.who import person
@@ -82,7 +102,12 @@ def revoke(reader: Name, district: Districts = None, all_districts: AllDistricts
 
 @app.command()
 def remove(reader: Name, by: By = "") -> None:
-    """Take everything from a reader, and remove the login."""
+    """Take everything from a reader, and remove the login.
+
+    For example:
+
+    rollcall readers remove ada
+    """
     from rollcall.readers import remove_reader
     from rollcall.warehouse import connect
     from rollcall.who import person

@@ -6,26 +6,35 @@ from typing import Annotated
 
 import typer
 
-from rollcall.cli.output import By, make_console
+from rollcall.cli.arguments import DistrictId
+from rollcall.cli.output import AsJson, By, make_console, progress_bar
 
 console = make_console()
 
 
 def rollback(
-    district: Annotated[str, typer.Argument(help="The district's id.")],
+    district: DistrictId,
     why: Annotated[str, typer.Option(help="Why; goes into the ledger.")],
     by: By = "",
     to: Annotated[
         int | None,
         typer.Option(metavar="SEQ", help="The published sequence to go back to; the one before, if not given."),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: AsJson = False,
 ) -> None:
-    """Publish an earlier roster of a district again, under a new sequence."""
+    """Publish an earlier roster of a district again, under a new sequence.
+
+    For example:
+
+    rollcall rollback lakeside-usd --why "terms were cut off"
+
+    rollcall rollback lakeside-usd --to 41 --why "terms were cut off" --json
+    """
     from rollcall.conform import roll_back
     from rollcall.who import person
 
-    done = roll_back(district, to=to, by=person(by), why=why)
+    with progress_bar():
+        done = roll_back(district, to=to, by=person(by), why=why)
     if as_json:
         console.print_json(json.dumps(asdict(done), default=str))
         return

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from rollcall.cli.output import make_console
+from rollcall.cli.output import make_console, progress_bar
 from rollcall.private import UMASK
 
 if TYPE_CHECKING:
@@ -15,7 +15,14 @@ console = make_console()
 
 
 def demo() -> None:
-    """Three districts, two nights, one bad upload held: on the real stack, in about two minutes."""
+    """Three districts, two nights, one bad upload held: on the real stack, in about two minutes.
+
+    For example:
+
+    rollcall demo
+
+    ROLLCALL_STATE_DIR=/tmp/demo rollcall demo
+    """
     from rollcall.cli.demo import run_demo
 
     os.umask(UMASK)
@@ -23,7 +30,12 @@ def demo() -> None:
 
 
 def up() -> None:
-    """Start the local stack: PostgreSQL, an SFTP server, Airflow. Starting it twice does no harm."""
+    """Start the local stack: PostgreSQL, an SFTP server, Airflow. Starting it twice does no harm.
+
+    For example:
+
+    rollcall up
+    """
     from rollcall.stack import prepare_warehouse
     from rollcall.stack import up as start
 
@@ -42,19 +54,30 @@ def print_addresses(state: "StackState") -> None:
 
 
 def down() -> None:
-    """Stop exactly what `up` started; the data stays."""
+    """Stop exactly what `up` started; the data stays.
+
+    For example:
+
+    rollcall down
+    """
     from rollcall.stack import down as stop
 
     stop(progress=lambda line: console.print(f"  {line}"))
 
 
 def deploy() -> None:
-    """Bring the warehouse to this version: migrations, history tables, marts. Safe to repeat."""
+    """Bring the warehouse to this version: migrations, history tables, marts. Safe to repeat.
+
+    For example:
+
+    rollcall deploy
+    """
     from rollcall.conform import deploy as deploy_warehouse
 
     os.umask(UMASK)
     _close_folders()
-    deploy_warehouse()
+    with progress_bar():
+        deploy_warehouse()
     console.print("The warehouse is at this version.")
 
 

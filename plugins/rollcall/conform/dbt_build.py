@@ -3,7 +3,7 @@
 import getpass
 import os
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +14,7 @@ from psycopg.conninfo import conninfo_to_dict
 
 from rollcall.conform.outcomes import BuildImpossibleError, NodeOutcome
 from rollcall.conform.redaction import in_short, redact_dbt
+from rollcall.progress import Told, watcher
 from rollcall.settings import settings, working_on
 from rollcall.warehouse import warehouse_url
 
@@ -133,10 +134,22 @@ def _invoke(command: Sequence[str], target: Path | None = None, *, lock_timeout:
     redact_dbt()
     options = {"PGOPTIONS": f"-c lock_timeout={lock_timeout}"} if lock_timeout else {}
     with _environment(profile_variables(warehouse_url()) | options):
-        outcome: Any = dbtRunner().invoke([*command, *SILENT, *_places(target or _target_path())])
+        outcome: Any = dbtRunner(callbacks=[_telling(watcher())]).invoke(
+            [*command, *SILENT, *_places(target or _target_path())]
+        )
     if outcome.exception is not None:
         raise BuildImpossibleError(f"dbt did not run: {outcome.exception}") from None
     return outcome
+
+
+def _telling(told: Told) -> Callable[[Any], None]:
+    """What tells, from dbt's threads, which of how many models it begins to work on."""
+
+    def hear(event: Any) -> None:
+        if event.info.name == "LogStartLine":
+            told(str(event.data.node_info.node_name), event.data.index - 1, event.data.total)
+
+    return hear
 
 
 def _places(target: Path) -> list[str]:

@@ -8,6 +8,7 @@ from rollcall.conform.outcomes import BuildImpossibleError
 from rollcall.conform.session import conforming
 from rollcall.log import get_logger
 from rollcall.migrations import LOCK_TIMEOUT, migrate
+from rollcall.progress import tell
 from rollcall.readers import limit_readers
 from rollcall.settings import settings
 from rollcall.warehouse import WarehouseError, connect, values
@@ -60,7 +61,8 @@ def deploy() -> None:
         WarehouseError: the warehouse cannot be reached or refused a statement.
     """
     deadline = time.monotonic() + settings().deploy_patience_seconds
-    for step in (migrate, _deploy_models):
+    for step, what in ((migrate, "migrations"), (_deploy_models, "history tables and marts")):
+        tell(what)
         _patiently(step, deadline)
     with connect(role=None) as connection:
         connection.execute(_STATISTICS_OF_EVENTS)
@@ -74,6 +76,7 @@ def _deploy_models() -> None:
         failed = [node for node in run_dbt(EVERYTHING, lock_timeout=LOCK_TIMEOUT) if node.failed]
         if failed:
             raise BuildImpossibleError("; ".join(f"{node.name}: {node.message}" for node in failed))
+        tell("the page that documents the warehouse")
         write_docs(settings().warehouse_docs)
 
 

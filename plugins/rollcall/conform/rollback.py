@@ -13,6 +13,7 @@ from rollcall.ledger import ROLLBACK, deliveries_in_state, lock_acceptance
 from rollcall.nights import come_everywhere, has_come
 from rollcall.oneroster import FILES
 from rollcall.pointer import publish
+from rollcall.progress import tell
 from rollcall.states import DeliveryState
 from rollcall.warehouse import Connection, connect, value, values
 from rollcall.who import Person
@@ -233,10 +234,10 @@ def _restore(
     session.execute(f"set local work_mem = '{WORK_MEMORY}'; set local jit = off")
     tried = []
     for to in candidates:
-        changes = {
-            file.name: _restore_table(session, table, district_id, to, sequence, night)
-            for file, table in zip(FILES, RECORD_TABLES, strict=True)
-        }
+        changes = {}
+        for number, (file, table) in enumerate(zip(FILES, RECORD_TABLES, strict=True)):
+            tell(f"going back to sequence {to}: {file.name}", number, len(FILES))
+            changes[file.name] = _restore_table(session, table, district_id, to, sequence, night)
         if any(any(asdict(restored).values()) for restored in changes.values()):
             for table in WORKED_OUT_TABLES:
                 _restore_table(session, table, district_id, to, sequence, night)
