@@ -12,7 +12,7 @@ from benchmarks.night import conform
 from benchmarks.processes import Task, run
 from benchmarks.reader import ask, reader
 from benchmarks.stack import BenchStack, bench_stack
-from rollcall.conform import drop_landed
+from rollcall.upkeep.landed import drop_landed
 from simulator.change import live_through
 from simulator.district import District
 from simulator.package import write_csv

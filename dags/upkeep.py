@@ -1,6 +1,5 @@
-"""The DAG that tidies up: raw rows and details of findings go when their delivery is settled; files and counts stay."""
+"""The DAG that tidies up: what is old goes, by policy; counts, decisions and what was removed stay in the ledger."""
 
-import logging
 from datetime import timedelta
 
 from airflow.sdk import DAG, task
@@ -8,42 +7,21 @@ from airflow.timetables.trigger import CronTriggerTimetable
 
 from rollcall.airflow.retries import TRY_AGAIN
 
-log = logging.getLogger(__name__)
-
-GRACE = timedelta(days=2)
-"""How long the raw rows of a settled delivery stay, for an engineer who wants to look."""
+TASKS = ("drop_landed", "remove_old_details", "remove_archived", "remove_receipts", "remove_logs")
+"""The policies of `rollcall.upkeep`, which is too heavy to be imported here."""
 
 
 @task
-def drop_landed() -> list[str]:
-    """Drop the schemas of deliveries that were settled more than the grace period ago."""
-    from rollcall.conform import drop_landed as drop
+def tidy(policy: str) -> None:
+    """Remove what is old by one policy, and log how much it was."""
+    from rollcall.upkeep import POLICIES
 
-    dropped = drop(GRACE)
-    log.info("Dropped %s schemas.", len(dropped))
-    return dropped
-
-
-@task
-def remove_old_details() -> None:
-    """Remove the rows of findings of old deliveries from the ledger; how many there were stays."""
-    from rollcall.settings import settings
-    from rollcall.upkeep import remove_old_details as remove
-
-    days = settings().findings_kept_days
-    for removal in remove(timedelta(days=days)):
-        log.info(
-            "Removed %s rows of %s deliveries from rollcall.%s: they were settled more than %s days ago.",
-            removal.rows_removed,
-            removal.deliveries,
-            removal.relation,
-            days,
-        )
+    POLICIES[policy].apply()
 
 
 with DAG(
     dag_id="upkeep",
-    description="Drops the raw rows of settled deliveries, and the ledger's details of old ones",
+    description="Removes what is old: landed rows, details of findings, archived files, receipts, task logs",
     schedule=CronTriggerTimetable("30 12 * * *", timezone="UTC", run_immediately=timedelta(seconds=0)),
     catchup=False,
     max_active_runs=1,
@@ -51,5 +29,5 @@ with DAG(
     tags=["upkeep"],
     default_args=TRY_AGAIN,
 ) as dag:
-    drop_landed()
-    remove_old_details()
+    for name in TASKS:
+        tidy.override(task_id=name)(name)

@@ -79,6 +79,7 @@ class DeliveryFile:
     torn_row: int | None = None
     last_sourced_id: str | None = None
     judged_since: int | None = None
+    removed_at: datetime | None = None
 
 
 _DELIVERY = f"select {', '.join(Delivery.__dataclass_fields__)} from rollcall.delivery "

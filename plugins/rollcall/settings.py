@@ -9,9 +9,9 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import Field, SecretStr
+from pydantic import AfterValidator, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 SECRETS = Path("/run/secrets")
@@ -20,9 +20,28 @@ PROJECT_ROOT = Path(__file__).resolve().parents[2]
 
 _PREFIX = "ROLLCALL_"
 _WAREHOUSE = "AIRFLOW_CONN_WAREHOUSE"
+_TASK_LOGS = "AIRFLOW__LOGGING__BASE_LOG_FOLDER"
+_OF_AIRFLOW = {"warehouse": _WAREHOUSE, "task_logs_dir": _TASK_LOGS}
+"""Settings that have Airflow's names in the environment."""
+
+
+def _for_good_or_at_least(days: int) -> AfterValidator:
+    """Refuses a number of days that is a slip of the hand; 0 means for good."""
+
+    def check(value: int) -> int:
+        if value and value < days:
+            raise ValueError(f"must be 0, for good, or at least {days}")
+        return value
+
+    return AfterValidator(check)
+
+
 _SET_BY_THE_STACK = frozenset(
-    {"warehouse", "home", "state_dir", "districts_dir", "airflow_url", "airflow_user", "airflow_password"}
-)
+    {
+        "warehouse", "home", "state_dir", "districts_dir", "task_logs_dir", "airflow_url", "airflow_user",
+        "airflow_password",
+    }
+)  # fmt: skip
 
 
 def secrets_folder() -> Path | None:
@@ -71,6 +90,24 @@ class Settings(BaseSettings):
     findings_kept_days: int = Field(
         default=90, ge=7, description="How long the ledger keeps the rows of findings; their counts it keeps for good."
     )
+    landed_kept_days: int = Field(
+        default=2, ge=1, description="How long the raw rows of a settled delivery stay, for whoever wants to look."
+    )
+    archive_kept_days: Annotated[int, _for_good_or_at_least(90)] = Field(
+        default=0,
+        description="How long the archive keeps the files of settled deliveries that nothing is built on; 0 for good.",
+    )
+    receipts_kept_days: Annotated[int, _for_good_or_at_least(30)] = Field(
+        default=400, description="How long the archive keeps receipts and change lists; 0 for good."
+    )
+    logs_kept_days: Annotated[int, _for_good_or_at_least(7)] = Field(
+        default=90, description="How long Airflow's task logs are kept; 0 for good."
+    )
+    task_logs_dir: Path | None = Field(
+        default=None,
+        validation_alias=_TASK_LOGS,
+        description="Airflow's log folder; not set means the local stack's.",
+    )
     reader_statement_timeout_seconds: int = Field(
         default=900, ge=0, description="After how long a reader's statement is ended; 0 for never."
     )
@@ -106,6 +143,11 @@ class Settings(BaseSettings):
     def archive_root(self) -> str:
         """The archive's base URL, never blank."""
         return self.archive_url or (self.state_dir / "archive").as_uri()
+
+    @property
+    def task_logs(self) -> Path:
+        """The folder of the task logs, wherever Airflow runs."""
+        return self.task_logs_dir or self.state_dir / "logs" / "airflow"
 
     @property
     def expectations_dir(self) -> Path:
@@ -159,7 +201,7 @@ def working_on(**changed: Any) -> Iterator[Settings]:
         pydantic.ValidationError: there is no such setting, or the value does not fit its type.
     """
     values = dict(settings()) | changed
-    token = _WORKED_ON.set(Settings(**{_WAREHOUSE: values.pop("warehouse")}, **values))
+    token = _WORKED_ON.set(Settings(**{_OF_AIRFLOW.get(name, name): value for name, value in values.items()}))
     try:
         yield settings()
     finally:

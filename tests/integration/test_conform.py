@@ -27,7 +27,6 @@ from rollcall.conform import (
     LandedRowsLostError,
     conform,
     deploy,
-    drop_landed,
 )
 from rollcall.conform.dbt_build import profile_variables, run_dbt
 from rollcall.conform.history import HISTORY_TABLES
@@ -36,6 +35,7 @@ from rollcall.decision.changes import write_changes
 from rollcall.landing.typed import make_typed
 from rollcall.oneroster import FILE_BY_NAME
 from rollcall.pointer import move_effective_date
+from rollcall.upkeep.landed import drop_landed
 from rollcall.warehouse import WarehouseError, connect
 
 SECOND_NIGHT = FIRST_NIGHT + timedelta(days=1)

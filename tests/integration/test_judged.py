@@ -9,12 +9,12 @@ from helpers.gating import DISTRICT, NO_LIMIT, NO_LIMITS, deliver, found, gate_f
 from helpers.judged_twice import Twice
 
 from rollcall import ledger
-from rollcall.conform import drop_landed
 from rollcall.gate import gate_delivery, recording
 from rollcall.gate.inspection import Inspection
 from rollcall.landing.typed import make_missing_typed
 from rollcall.oneroster import FILE_NAMES
 from rollcall.suites import suite_path
+from rollcall.upkeep.landed import drop_landed
 from rollcall.warehouse import connect
 
 Rows = list[dict[str, str | None]]

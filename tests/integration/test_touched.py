@@ -17,8 +17,8 @@ from helpers.judged_twice import forecast_both_ways
 from helpers.schools import Rows, record, school_district, without
 from helpers.small_world import Outcome, SmallWorld
 
-from rollcall.conform import drop_landed
 from rollcall.oneroster import FILE_NAMES, FILES
+from rollcall.upkeep.landed import drop_landed
 
 FIRST_NIGHT = date(2026, 11, 16)
 CLASS, STUDENT = "994_1000", "994_1000_S0"

@@ -1,15 +1,34 @@
-"""Upkeep of the ledger: what goes, what stays, and what is said of it."""
+"""Upkeep: what goes, what stays, and what is said of it."""
 
-from datetime import timedelta
+import ast
+import asyncio
+import os
+import re
+import time
+from collections.abc import AsyncIterator, Iterator
+from datetime import date, timedelta
+from pathlib import Path
 
 import psycopg
 import pydantic
 import pytest
 from helpers.deliveries import accept, execute, put_aside, query
+from helpers.inbox import district
 
-from rollcall.settings import Settings
-from rollcall.upkeep import Removal, remove_old_details
+from rollcall.archive.injected import keep_injected
+from rollcall.archive.receive import receive
+from rollcall.archive.store import Archive
+from rollcall.ledger import UnknownDeliveryError
+from rollcall.settings import PROJECT_ROOT, Settings, settings, working_on
+from rollcall.sftp import SftpAccount
+from rollcall.upkeep import POLICIES, Removal
+from rollcall.upkeep.archived import remove_archived
+from rollcall.upkeep.details import remove_old_details
+from rollcall.upkeep.logs import remove_logs
+from rollcall.upkeep.receipts import remove_receipts
+from rollcall.who import Person
 
+DAG = PROJECT_ROOT / "dags" / "upkeep.py"
 USERS = {"users": [{"sourced_id": "1"}, {"sourced_id": "2"}]}
 
 
@@ -68,19 +87,171 @@ def test_old_details_go_counts_stay_and_the_ledger_says_so(warehouse_url: str) -
         shown,
     )
 
+    before = left(warehouse_url)
+    counted = remove_old_details(timedelta(days=90), dry_run=True)
+    assert left(warehouse_url) == before
     removed = remove_old_details(timedelta(days=90))
 
-    assert removed == [Removal("row_finding", 2, 4), Removal("expected_change", 2, 2)]
+    assert counted == removed == [Removal("row_finding", 2, 4), Removal("expected_change", 2, 2)]
     gone, kept = (0, 2, 1), (2, 2, 2)
     assert left(warehouse_url) == {old: gone, older: gone, new: kept, waiting: kept, shown: kept}
-    said = "select relation, deliveries, rows_removed from rollcall.upkeep order by upkeep_id"
+    said = "select what, deliveries, removed from rollcall.upkeep order by upkeep_id"
     assert query(warehouse_url, said) == [("row_finding", 2, 4), ("expected_change", 2, 2)]
 
-    assert remove_old_details(timedelta(days=90)) == []
+    assert remove_old_details(timedelta(days=90)) == [Removal("row_finding"), Removal("expected_change")]
     assert len(query(warehouse_url, said)) == 2, "nothing was removed, nothing is said"
 
 
-def test_details_are_not_removed_while_somebody_may_still_mend_them(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("ROLLCALL_FINDINGS_KEPT_DAYS", "6")
-    with pytest.raises(pydantic.ValidationError, match="greater than or equal to 7"):
+@pytest.mark.parametrize(
+    ("setting", "days", "floor"),
+    [
+        ("FINDINGS", 6, 7),
+        ("LANDED", 0, 1),
+        ("ARCHIVE", 9, 90),
+        ("ARCHIVE", -1, 90),
+        ("RECEIPTS", 3, 30),
+        ("LOGS", 1, 7),
+    ],
+)
+def test_a_slip_of_the_hand_removes_nothing(
+    monkeypatch: pytest.MonkeyPatch, setting: str, days: int, floor: int
+) -> None:
+    monkeypatch.setenv(f"ROLLCALL_{setting}_KEPT_DAYS", str(days))
+    with pytest.raises(pydantic.ValidationError, match=rf"(at least|greater than or equal to) {floor}"):
         Settings()
+
+
+@pytest.fixture
+def archive(tmp_path: Path) -> Iterator[Archive]:
+    """Maple's part of an archive, in a state folder of its own."""
+    with working_on(state_dir=tmp_path, archive_keep_free_mib=0):
+        yield Archive.of("maple")
+
+
+def sent(url: str, archive: Archive, sequence: int, state: str, days_ago: int, **files: str) -> int:
+    """A delivery of some files, archived."""
+    delivery_id = accept(url, "maple", sequence, {name: [{"sourced_id": "1"}] for name in files})
+    moment = f"now() - interval '{days_ago} days'"
+    execute(
+        url,
+        f"update rollcall.delivery set state = %s, arrived_at = {moment}, decided_at = {moment}, accepted_at = {moment}"
+        " where delivery_id = %s",
+        state,
+        delivery_id,
+    )
+    for name, content in files.items():
+        execute(
+            url,
+            "update rollcall.delivery_file set archive_path = %s, size_bytes = %s where delivery_id = %s and file = %s",
+            keep(archive, content),
+            len(content),
+            delivery_id,
+            name,
+        )
+    return delivery_id
+
+
+def keep(archive: Archive, content: str) -> str:
+    async def blocks() -> AsyncIterator[bytes]:
+        yield content.encode()
+
+    return asyncio.run(archive.keep(blocks())).path
+
+
+def contents(archive: Archive) -> set[str]:
+    """What lies in the archive under its hash."""
+    root = settings().state_dir / "archive" / "maple"
+    return {path.read_text() for path in root.rglob("*") if len(path.name) == 64}
+
+
+def test_law_01_files_go_from_the_archive_only_when_nothing_is_built_on_them(
+    warehouse_url: str, archive: Archive, tmp_path: Path
+) -> None:
+    oldest = sent(warehouse_url, archive, 1, "published", 400, orgs="orgs 1", users="users 1")
+    sent(warehouse_url, archive, 2, "published", 399, orgs="orgs 2")
+    shown = sent(warehouse_url, archive, 3, "published", 398, users="users 3")
+    execute(
+        warehouse_url,
+        "insert into rollcall.publication (district_id, sequence, delivery_id, effective_date, published_at)"
+        " values ('maple', 3, %s, '2026-10-01', now())",
+        shown,
+    )
+    sent(warehouse_url, archive, 4, "held", 397, users="held")
+    sent(warehouse_url, archive, 5, "rejected", 396, orgs="sent again", users="rejected")
+    sent(warehouse_url, archive, 6, "rejected", 5, orgs="sent again")
+    sent(warehouse_url, archive, 7, "discarded", 395, users="put in")
+    (tmp_path / "users.csv").write_text("put in")
+    keep_injected(archive, tmp_path / "users.csv", district().upload, by=Person("Ada", "ada"))
+    everything = contents(archive)
+    going = {"orgs 1", "users 1", "rejected"}
+
+    with working_on(archive_kept_days=90):
+        counted = POLICIES["remove_archived"].apply(dry_run=True)
+        assert contents(archive) == everything
+        assert query(warehouse_url, "select count(removed_at) from rollcall.delivery_file") == [(0,)]
+        assert POLICIES["remove_archived"].apply() == counted
+    assert everything - contents(archive) == going
+    assert counted == [Removal("archive", 2, 3, sum(map(len, going)))]
+    said = "select what, deliveries, removed, bytes_removed from rollcall.upkeep"
+    assert query(warehouse_url, said) == [("archive", 2, 3, sum(map(len, going)))]
+    assert query(warehouse_url, "select count(removed_at) from rollcall.delivery_file") == [(3,)]
+
+    assert remove_archived(timedelta(days=90)) == [Removal("archive")]
+    assert len(query(warehouse_url, said)) == 1
+    assert POLICIES["remove_archived"].apply() == [], "kept for good, unless a setting says otherwise"
+    account = SftpAccount("nowhere", 22, "maple", password="", host_key="")
+    with pytest.raises(UnknownDeliveryError, match=f"Upkeep removed delivery {oldest} from the archive on "):
+        receive(district(), account, service_date=date(2026, 10, 2), run_id="again", source=f"archive/{oldest}")
+
+
+def test_old_receipts_and_change_lists_go_those_of_what_waits_stay(warehouse_url: str, archive: Archive) -> None:
+    old = sent(warehouse_url, archive, 1, "discarded", 400, users="1")
+    held = sent(warehouse_url, archive, 2, "held", 400, users="2")
+    new = sent(warehouse_url, archive, 3, "published", 3, users="3")
+    names = (
+        "receipts/2026-10-01-{}-receipt.html",
+        "receipts/2026-10-01-{}-summary.csv",
+        "changes/2026-10-01-{}-changes.csv",
+    )
+    for number in (old, held, new):
+        for name in names:
+            archive.write_index(name.format(number), "text")
+        execute(
+            warehouse_url,
+            "insert into rollcall.hold (delivery_id, reasons, change_list) values (%s, '[]', %s)",
+            number,
+            archive.path_of(names[2].format(number)),
+        )
+    counted = remove_receipts(timedelta(days=90), dry_run=True)
+    assert len(archive.names_in("receipts")) == 6
+    assert remove_receipts(timedelta(days=90)) == counted == [Removal("receipts", 1, 3, 3 * len("text"))]
+    assert {*archive.names_in("receipts"), *archive.names_in("changes")} == {
+        name.format(number).partition("/")[2] for name in names for number in (held, new)
+    }
+    has_list = "select delivery_id from rollcall.hold where change_list is not null order by 1"
+    assert query(warehouse_url, has_list) == [(held,), (new,)]
+
+
+def test_old_logs_go_those_of_a_run_that_waits_stay(warehouse_url: str, archive: Archive, tmp_path: Path) -> None:
+    sent(warehouse_url, archive, 1, "published", 400, users="1")
+    sent(warehouse_url, archive, 2, "held", 400, users="2")
+    logs = tmp_path / "logs" / "airflow" / "dag_id=roster__maple"
+    for run, hours in (("run_1", 2400), ("run_2", 2400), ("run_3", 2)):
+        file = logs / f"run_id={run}" / "task_id=hold" / "attempt=1.log"
+        file.parent.mkdir(parents=True)
+        file.write_text("line")
+        moment = time.time() - hours * 3600
+        os.utime(file, (moment, moment))
+    assert remove_logs(timedelta(days=90), dry_run=True) == [Removal("logs", 0, 1, 4)]
+    assert remove_logs(timedelta(days=90)) == [Removal("logs", 0, 1, 4)]
+    assert sorted(path.parts[-3] for path in logs.rglob("*.log")) == ["run_id=run_2", "run_id=run_3"]
+    assert query(warehouse_url, "select what, removed from rollcall.upkeep") == [("logs", 1)]
+    for folder in (*logs.rglob("task_id=*"), logs / "run_id=run_1"):
+        os.utime(folder, (0, 0))
+    assert remove_logs(timedelta(days=90)) == [Removal("logs")]
+    assert sorted(path.name for path in logs.iterdir()) == ["run_id=run_2", "run_id=run_3"], "the empty one is gone"
+
+
+def test_the_dag_has_a_task_for_each_policy() -> None:
+    tasks = ast.literal_eval(re.search(r"^TASKS = (\(.*?\))", DAG.read_text(), re.MULTILINE)[1])  # type: ignore[index]
+    assert set(tasks) == set(POLICIES)

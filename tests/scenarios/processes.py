@@ -1,4 +1,5 @@
-"""Steps in processes of their own, which kill themselves at a given moment: a statement, a commit, an SFTP request.
+"""Steps in processes of their own, which kill themselves at a given moment: a statement, a commit, an SFTP
+request, a file that goes.
 
 The child is forked, as Airflow forks its tasks: what is imported already costs it nothing.
 """
@@ -9,6 +10,7 @@ import time
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import asyncssh
@@ -107,7 +109,7 @@ def _child(step: Callable[[], object], kill_at: int | None, answer: int) -> None
 
 
 class _Moments:
-    """Counts this process's statements, commits and SFTP requests, and ends the process before one of them."""
+    """Counts this process's statements, commits, SFTP requests and files that go; ends the process before one."""
 
     def __init__(self, kill_at: int | None) -> None:
         from dbt.adapters.sql.connections import SQLConnectionManager
@@ -115,6 +117,7 @@ class _Moments:
         self.passed, self._kill_at = 0, kill_at
         self._count(psycopg.Cursor, "execute", "executemany", "copy")
         self._count(psycopg.Connection, "commit")
+        self._count(Path, "unlink")
         self._count(asyncssh.SFTPClient, *SFTP_REQUESTS)
         self._count(SQLConnectionManager, "add_query", "add_commit_query")
         event.listen(Engine, "before_cursor_execute", lambda *_: self._pass())

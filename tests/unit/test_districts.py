@@ -132,7 +132,9 @@ def test_a_list_is_not_a_district(folder: Path) -> None:
 
 
 def test_without_defaults_the_defaults_file_is_named(tmp_path: Path) -> None:
-    assert mistake(tmp_path, "") == "_defaults.yaml: there is no such file; `rollcall districts list` names the districts"
+    assert (
+        mistake(tmp_path, "") == "_defaults.yaml: there is no such file; `rollcall districts list` names the districts"
+    )
 
 
 def test_a_broken_file_does_not_hide_the_others(folder: Path) -> None:

@@ -17,7 +17,8 @@ from rollcall.progress import tell
 from rollcall.who import Person
 
 BLOCK_BYTES = 1024 * 1024
-SOURCE = "injected/"
+FOLDER = "injected"
+SOURCE = f"{FOLDER}/"
 """How the source of such a run begins; its token follows."""
 
 
@@ -116,8 +117,19 @@ def injected(archive: Archive, token: str) -> Injected | None:
     )
 
 
+def injected_tokens(archive: Archive) -> list[str]:
+    """The tokens of all that was ever put in for a district."""
+    return [name.removesuffix(".json") for name in archive.names_in(FOLDER)]
+
+
+def paths_of(archive: Archive, token: str) -> list[str]:
+    """Where the files lie that were put in under a token."""
+    found = injected(archive, token)
+    return [stored.path for stored in found.stored.values()] if found else []
+
+
 def _index_of(token: str) -> str:
-    return f"injected/{token}.json"
+    return f"{FOLDER}/{token}.json"
 
 
 async def _blocks(path: Path) -> AsyncIterator[bytes]:

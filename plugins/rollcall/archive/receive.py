@@ -1,8 +1,7 @@
 """Take the night's delivery from the inbox into the archive and the ledger."""
 
 import asyncio
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date
 
@@ -11,6 +10,7 @@ from rollcall.archive.claims import archive_overtaken, put_back
 from rollcall.archive.content import record_content, record_delivered, record_refusal
 from rollcall.archive.inbox import TakenFile, empty, overrun, take
 from rollcall.archive.injected import SOURCE, injected
+from rollcall.archive.lock import only_one
 from rollcall.archive.store import Archive
 from rollcall.archive.unpack import Delivered, as_sent
 from rollcall.arrival.listing import InboxFile, assess
@@ -51,7 +51,7 @@ def receive(
         SftpError: the inbox cannot be used, or the delivery is not complete any more.
         UnknownDeliveryError: ``source`` names a delivery that is not the district's.
     """
-    with _only_one(district.district_id) as lock:
+    with only_one(district.district_id) as lock:
         if source == "inbox":
             _leave_to_another_run(lock, district, account, service_date, run_id)
         with connect() as connection:
@@ -80,18 +80,6 @@ def receive(
             _empty_inbox(district, account, delivery, files_known)  # a killed predecessor may not have come to it
     with connect() as connection:
         return ledger.delivery(connection, delivery.delivery_id)
-
-
-@contextmanager
-def _only_one(district_id: str) -> Iterator[Connection]:
-    """One run of a district at a time; the lock goes with the connection, so that a killed run leaves none.
-
-    Yields:
-        That connection, on which each statement commits by itself.
-    """
-    with connect(autocommit=True) as lock:
-        lock.execute("select pg_advisory_lock(hashtextextended('rollcall.receive.' || %s, 0))", (district_id,))
-        yield lock
 
 
 def _leave_to_another_run(
@@ -147,7 +135,7 @@ def put_claims_back(district: District, account: SftpAccount) -> None:
 
 
 def _try_alone(lock: Connection, district_id: str) -> bool:
-    """Take the lock of ``_only_one``, unless another run has it."""
+    """Take the lock of ``only_one``, unless another run has it."""
     taken = value(lock, "select pg_try_advisory_lock(hashtextextended('rollcall.receive.' || %s, 0))", (district_id,))
     return bool(taken)
 
@@ -233,6 +221,12 @@ def _receive_from_archive(district: District, delivery: Delivery) -> None:
         files = ledger.files_of(connection, original.delivery_id)
     if not files:
         raise ledger.UnknownDeliveryError(f"Delivery {earlier} was never archived: there is nothing to take again.")
+    removed = max((file.removed_at for file in files if file.removed_at), default=None)
+    if removed:
+        raise ledger.UnknownDeliveryError(
+            f"Upkeep removed delivery {earlier} from the archive on {removed:%Y-%m-%d} (ROLLCALL_ARCHIVE_KEPT_DAYS): "
+            "it cannot be taken again. Ask the district for its files."
+        )
     archive = Archive.of(district.district_id)
     record_content(archive, district, delivery, Delivered(tuple(files)))
 

@@ -277,7 +277,7 @@ class Archive:
         Raises:
             ArchiveError: the store refused.
         """
-        path = f"{self._district_id}/{name}"
+        path = self.path_of(name)
         target = self._root / path
         with self._refusals():
             if self._local:
@@ -287,6 +287,31 @@ class Archive:
                 with target.open("wb") as sink:
                     sink.writelines(blocks)
         return path
+
+    def remove(self, path: str) -> None:
+        """Remove something; done again, it does no harm.
+
+        Args:
+            path: As ``StoredBytes.path``, or as ``path_of`` gives it.
+
+        Raises:
+            ArchiveError: the store refused.
+        """
+        with self._refusals(), suppress(FileNotFoundError):
+            (self._root / path).unlink()
+
+    def names_in(self, folder: str) -> list[str]:
+        """What lies beside the content in a folder of the district's, by name."""
+        place = self._root / self._district_id / folder
+        return sorted(item.name for item in place.iterdir()) if place.exists() else []
+
+    def path_of(self, name: str) -> str:
+        """Where something lies that ``write_stream`` wrote, relative to the archive's root."""
+        return f"{self._district_id}/{name}"
+
+    def size_of(self, path: str) -> int:
+        """How many bytes something has that lies there."""
+        return int((self._root / path).stat().st_size)
 
     def write_index(self, name: str, text: str) -> None:
         """Write a small text beside the content, for a person who finds the archive without the ledger."""

@@ -18,6 +18,7 @@ from rollcall.cli import (
     rollback,
     stack,
     status,
+    upkeep,
 )
 from rollcall.cli.errors import exit_code, say
 from rollcall.cli.output import log_shown
@@ -52,6 +53,7 @@ app.command()(decisions.discard)
 app.command()(rollback.rollback)
 app.command()(correct_night.correct_night)
 app.command()(export.export)
+app.command()(upkeep.upkeep)
 app.command()(simulate)
 app.add_typer(districts.app, name="districts")
 app.add_typer(readers.app, name="readers")

@@ -36,6 +36,7 @@ def inject(
     """
     from rollcall.airflow_api import airflow_api
     from rollcall.archive.injected import SOURCE, keep_injected
+    from rollcall.archive.lock import only_one
     from rollcall.archive.store import Archive
     from rollcall.districts import load_district
     from rollcall.nights import ImpossibleNightError, impossible_because
@@ -50,7 +51,7 @@ def inject(
     if impossible is not None:
         raise ImpossibleNightError(impossible)
     archive = Archive.of(district)
-    with progress_bar():
+    with progress_bar(), only_one(district):
         source = SOURCE + keep_injected(archive, path, known.upload, by=person(by), why=why)
     conf = {"service_date": service_date.isoformat(), "source": source}
     answer: dict[str, Any] = {"district": district, "night": service_date.isoformat(), "source": source}

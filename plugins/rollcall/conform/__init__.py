@@ -1,7 +1,6 @@
 """Conform: from accepted deliveries to published rosters, with one dbt build for all that wait."""
 
 from rollcall.conform.deployment import deploy
-from rollcall.conform.landed import drop_landed
 from rollcall.conform.loop import conform
 from rollcall.conform.mart_tests import MartFinding, check_marts
 from rollcall.conform.night_correction import CannotCorrectNightError, NightCorrection, correct_night
@@ -22,6 +21,5 @@ __all__ = [
     "conform",
     "correct_night",
     "deploy",
-    "drop_landed",
     "roll_back",
 ]

@@ -1,19 +1,15 @@
-"""The landed rows that a build reads: are they all there, and when may they go?"""
+"""The landed rows that a build reads: are they all there?"""
 
 from collections.abc import Callable
-from datetime import timedelta
 
 from psycopg import sql
 
 from rollcall.conform.ledger import AcceptedDelivery
-from rollcall.decision.touched import NEEDED
 from rollcall.gate.landed import set_aside_counts
-from rollcall.landing.schema import drop_relation
 from rollcall.ledger import landing_schema
 from rollcall.log import at_work_on, get_logger
 from rollcall.oneroster import FILE_BY_NAME
-from rollcall.states import DeliveryState
-from rollcall.warehouse import Connection, connect, is_there, value
+from rollcall.warehouse import Connection, is_there, value
 
 log = get_logger(__name__)
 
@@ -68,52 +64,3 @@ def _landed_rows(session: Connection, delivery_id: int, file: str) -> int | None
     if not is_there(session, table):
         return None
     return int(value(session, sql.SQL("select count(*) from {}").format(table)))
-
-
-def drop_landed(older_than: timedelta) -> list[int]:
-    """Drop the landed rows of deliveries that were decided a while ago; the archive keeps their bytes.
-
-    Of the delivery that readers see stays what the next night is compared with (`KEPT`), and no cell but ids and roles.
-
-    Args:
-        older_than: How long ago the last decision must be.
-
-    Returns:
-        The deliveries whose schema was dropped.
-
-    Raises:
-        WarehouseError: the warehouse cannot be reached or refused a statement.
-    """
-    with connect(autocommit=True) as connection:
-        rows = connection.execute(
-            "select delivery_id, publication.delivery_id is not null from rollcall.delivery"
-            " inner join pg_namespace on nspname = 'delivery_' || delivery_id"
-            " left join rollcall.publication using (delivery_id)"
-            " where state = any(%s)"
-            " and greatest(arrived_at, decided_at, accepted_at, delivery.published_at) < now() - %s"
-            " order by delivery_id",
-            [[state for state in DeliveryState if state.is_settled], older_than],
-        ).fetchall()
-        for delivery_id in [number for number, is_published in rows if is_published]:
-            with connection.transaction():
-                _reduce(connection, landing_schema(delivery_id))
-        dropped = [number for number, is_published in rows if not is_published]
-        for delivery_id in dropped:
-            schema = sql.Identifier(landing_schema(delivery_id))
-            connection.execute(sql.SQL("drop schema if exists {} cascade").format(schema))
-    return dropped
-
-
-KEPT = ("fingerprint_", "kept_", *NEEDED)
-"""What begins the names of those tables of a delivery that a later night is compared with: the place, id and hash of
-each row, the records that rows may name (`rollcall.gate.judged`), and what `rollcall.decision.touched` needs."""
-
-
-def _reduce(connection: Connection, schema: str) -> None:
-    """Leave of a delivery's schema what a later night is compared with; done again, it changes nothing."""
-    relations = connection.execute(
-        "select relname from pg_class where relnamespace = %s::regnamespace and relkind in ('r', 'v')", [schema]
-    ).fetchall()
-    for (name,) in relations:
-        if not str(name).startswith(KEPT):
-            drop_relation(connection, sql.Identifier(schema, str(name)))
