@@ -4,13 +4,19 @@ A check is a function that says what it found, or raises what is amiss and what 
 longer than a person waits, and stands in ``CHECKS``.
 """
 
+import asyncio
 import shutil
+import smtplib
 import stat
+import time
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
+from importlib import metadata
 from itertools import islice
 from pathlib import Path
 
+import asyncssh
+from packaging.requirements import Requirement
 from psycopg import sql
 
 from rollcall import private
@@ -19,15 +25,30 @@ from rollcall.migrations import newest_migration
 from rollcall.names import LONGEST_PATH, shown
 from rollcall.settings import settings
 from rollcall.stack.state import DATA_FOLDER
-from rollcall.warehouse import Role, WarehouseError, connect, is_there
+from rollcall.warehouse import Role, WarehouseError, connect, is_there, value
 
-NEED_THE_WAREHOUSE = frozenset({"migrations", "roles", "marts"})
+NEED_THE_WAREHOUSE = frozenset({"migrations", "roles", "marts", "clock", "archive_growth"})
 ROLES: tuple[Role, ...] = ("rollcall_loader", "rollcall_dbt")
 _FINDINGS = """
     select district_id, test, severity, failures
     from rollcall.mart_finding inner join rollcall.publication using (district_id, sequence)
     order by district_id, test
 """
+_GROWTH = """
+    select
+        sum(size_bytes) filter (where arrived_at > now() - interval '30 days')
+        / least(30, greatest(1, extract(epoch from now() - min(arrived_at)) / 86400))
+    from (
+        select distinct on (archive_path) size_bytes, arrived_at
+        from rollcall.delivery_file inner join rollcall.delivery using (delivery_id)
+        where archive_path <> ''
+        order by archive_path, arrived_at
+    ) as file
+"""
+"""How many bytes came into the archive a day, over the last thirty days or since the first one; content counts once."""
+MOST_SECONDS_APART = 30
+FEWEST_DAYS = 14
+LONGEST_WAIT_SECONDS = 5
 MOST_LOOKED_AT = 100_000
 """Files and folders whose rights are looked at; what lies in a closed folder is out of reach anyway."""
 MOST_NAMED = 3
@@ -127,6 +148,38 @@ def _marts_pass_their_tests() -> str:
     )
 
 
+def _clocks_agree() -> str:
+    """Deadlines are told by this machine's clock, and the ledger's moments by the database's."""
+    with connect(role=None) as connection:
+        ahead = value(connection, "select extract(epoch from clock_timestamp())::double precision") - time.time()
+    if abs(ahead) > MOST_SECONDS_APART:
+        raise _Bad(
+            f"The warehouse's clock is {abs(ahead):,.0f} seconds {'ahead of' if ahead > 0 else 'behind'} this one.",
+            "Have both machines keep the time by NTP.",
+        )
+    return f"This machine and the warehouse agree within {MOST_SECONDS_APART} seconds."
+
+
+def _versions_are_the_locked_ones() -> str:
+    lock = settings().home / "requirements.txt"
+    if not lock.is_file():
+        return f"There is no {lock} to compare with."
+    wanted = [Requirement(line) for line in lock.read_text().splitlines() if line and not line.startswith(("#", "-"))]
+    pins = {each.name: str(each.specifier) for each in wanted if not each.marker or each.marker.evaluate()}
+    wrong = [f"{name} is {found}, not {pin}" for name, pin in pins.items() if (found := _installed(name)) != pin]
+    if wrong:
+        more = f" and {len(wrong) - MOST_NAMED:,} more" if len(wrong) > MOST_NAMED else ""
+        raise _Bad(f"{'; '.join(wrong[:MOST_NAMED])}{more}.", f"Install {lock} again: pip install -r {lock}.")
+    return f"{len(pins)} packages are installed as locked."
+
+
+def _installed(package: str) -> str:
+    try:
+        return f"=={metadata.version(package)}"
+    except metadata.PackageNotFoundError:
+        return "missing"
+
+
 def _archive_takes_files() -> str:
     root = settings().archive_root
     try:
@@ -152,6 +205,78 @@ def _archive_has_room() -> str:
             "Make room, or move the archive.",
         )
     return f"{free:,.0f} MiB are free; {stays_free:,.0f} have to stay so."
+
+
+def _archive_will_have_room() -> str:
+    """How long the room lasts if the archive goes on growing as it did of late."""
+    folder = local_folder(settings().archive_root)
+    if folder is None:
+        return "An object store: it has the room that is paid for."
+    with connect() as connection:
+        grown = float(value(connection, _GROWTH) or 0) / MIB
+    if not grown:
+        return "The archive has not grown of late."
+    free = shutil.disk_usage(next(path for path in (folder, *folder.parents) if path.exists())).free / MIB
+    days = max(0.0, free - settings().archive_keep_free_mib) / grown
+    told = f"It grows by {grown:,.1f} MiB a day: there is room for {days:,.0f} days."
+    if days < FEWEST_DAYS:
+        raise _Bad(told, "Make room, move the archive, or set ROLLCALL_ARCHIVE_KEPT_DAYS.")
+    return told
+
+
+def _sftp_shows_its_key() -> str:
+    """Rollcall and the districts trust the key on record, and no other."""
+    from rollcall.stack import StackError
+    from rollcall.stack.accounts import accounts_here
+
+    try:
+        server = accounts_here().server()
+    except StackError as error:
+        return f"Not looked at: {error}"
+    where = f"{server.host}:{server.port}"
+    try:
+        shown_key = asyncio.run(_key_of(server.host, server.port))
+    except (OSError, asyncssh.Error, TimeoutError) as error:
+        raise _Bad(
+            f"The SFTP server at {where} does not answer ({type(error).__name__}).",
+            "Start it: `rollcall up`, or docker compose up --detach.",
+        ) from None
+    if shown_key != server.host_key.split()[:2]:
+        raise _Bad(
+            f"The SFTP server at {where} shows another host key than the one on record: who pinned that refuses it.",
+            "Give the server its key back, or find out who answers in its place, before anybody trusts the new one.",
+        )
+    return f"The SFTP server at {where} shows the key on record."
+
+
+async def _key_of(host: str, port: int) -> list[str]:
+    """The type and the base64 of the key that a server shows."""
+    async with asyncio.timeout(LONGEST_WAIT_SECONDS):
+        key = await asyncssh.get_server_host_key(host, port, server_host_key_algs=["ssh-ed25519"])
+    return key.export_public_key().decode().split()[:2] if key else []
+
+
+def _mail_server_answers() -> str:
+    if not settings().operators_email:
+        return "Not looked at: ROLLCALL_OPERATORS_EMAIL names nobody."
+    from rollcall.report.notify import CONNECTION_ID, smtp_connection
+
+    known = smtp_connection()
+    if known is None:
+        raise _Bad(
+            f"ROLLCALL_OPERATORS_EMAIL names somebody, and there is no connection {CONNECTION_ID} to send with.",
+            f"Say where the mail server is: AIRFLOW_CONN_{CONNECTION_ID.upper()}.",
+        )
+    try:
+        kind = smtplib.SMTP if known.extra_dejson.get("disable_ssl") else smtplib.SMTP_SSL
+        with kind(str(known.host), known.port or 0, timeout=LONGEST_WAIT_SECONDS) as server:
+            server.noop()
+    except (OSError, smtplib.SMTPException) as error:  # its own words may quote an address
+        raise _Bad(
+            f"The mail server of the connection {CONNECTION_ID} does not answer ({type(error).__name__}).",
+            "See that it runs, and that the connection names its host, its port, and whether it speaks TLS.",
+        ) from None
+    return "The mail server answers."
 
 
 def _archive_is_private() -> str:
@@ -205,9 +330,14 @@ CHECKS: dict[str, Callable[[], str]] = {
     "migrations": _warehouse_is_migrated,
     "roles": _roles_can_be_taken_on,
     "marts": _marts_pass_their_tests,
+    "clock": _clocks_agree,
+    "versions": _versions_are_the_locked_ones,
     "archive": _archive_takes_files,
     "archive_room": _archive_has_room,
+    "archive_growth": _archive_will_have_room,
     "archive_private": _archive_is_private,
     "state_private": _state_folder_is_private,
+    "host_key": _sftp_shows_its_key,
+    "mail": _mail_server_answers,
 }
 """Each check by its name: its answer is what it found; ``_Bad`` says what is amiss and what to do."""

@@ -2,19 +2,27 @@
 
 import json
 import os
+import re
+import shutil
 import stat
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import asyncssh
 import pytest
-from helpers.deliveries import execute
+from aiosmtpd.controller import Controller
+from aiosmtpd.handlers import Sink
+from helpers.deliveries import accept, execute
+from helpers.inbox import sftp_server
 from typer.testing import CliRunner
 
 from rollcall import doctor
 from rollcall.archive.store import Archive
 from rollcall.cli import app
-from rollcall.settings import working_on
+from rollcall.settings import PROJECT_ROOT, settings, working_on
+from rollcall.stack import StackState
+from rollcall.stack.processes import free_port
 
 
 @pytest.fixture(autouse=True)
@@ -75,6 +83,78 @@ def test_a_full_disk_is_told() -> None:
         assert bad()["archive_room"]["to_do"] == "Make room, or move the archive."
 
 
+def test_an_archive_that_will_be_full_soon_is_told(warehouse_url: str, world: Path) -> None:
+    number = accept(warehouse_url, "maple", 1, {"users": []})
+    free = shutil.disk_usage(world).free
+    execute(warehouse_url, "update rollcall.delivery set arrived_at = now() - interval '10 days'")
+    for days, expected in ((7, {"archive_growth"}), (30, set())):
+        execute(
+            warehouse_url,
+            "update rollcall.delivery_file set archive_path = 'x', size_bytes = %s where delivery_id = %s",
+            free * 10 // days,
+            number,
+        )
+        assert set(bad()) == expected
+    with working_on(archive_keep_free_mib=free / 2**20 * 0.6):
+        assert "there is room for 12 days" in bad()["archive_growth"]["what"], "what has to stay free is no room"
+
+
+def test_a_warehouse_whose_clock_is_wrong_is_told(warehouse_url: str) -> None:
+    """Its clock cannot be turned here; a function in front of PostgreSQL's own can."""
+    execute(
+        warehouse_url,
+        "create schema wrong; create function wrong.clock_timestamp() returns timestamptz"
+        " return pg_catalog.clock_timestamp() - interval '90 seconds'; grant usage on schema wrong to public;"
+        " do $$ begin execute format('alter database %%I set search_path = wrong, pg_catalog', current_database());"
+        " end $$",
+    )
+    found = bad()
+    assert set(found) == {"clock"}
+    assert re.fullmatch(r"The warehouse's clock is (89|9\d) seconds behind this one\.", found["clock"]["what"])
+
+
+def test_packages_that_are_not_the_locked_ones_are_told(tmp_path: Path) -> None:
+    lock = tmp_path / "requirements.txt"
+    lock.write_text("# a lock\nrich==0.1\nno-such-package==1.0\ntyper==0.1 ; python_version < '3'\n")
+    with working_on(home=tmp_path):
+        found = bad()
+    assert set(found) == {"versions"}
+    assert "rich is ==" in found["versions"]["what"]
+    assert "no-such-package is missing, not ==1.0" in found["versions"]["what"]
+    assert "typer" not in found["versions"]["what"]
+
+
+def test_a_server_with_another_host_key_is_told_and_one_that_is_away(world: Path) -> None:
+    state = StackState(state_dir=world, home=PROJECT_ROOT, districts_dir=settings().districts_dir.resolve())
+    with sftp_server(world.parent / "sftp", "maple") as server:
+        known = {"sftp_host": "127.0.0.1", "sftp_port": server.port, "sftp_host_key": server.host_key}
+        state.model_copy(update=known).save()
+        assert bad() == {}
+        other = asyncssh.generate_private_key("ssh-ed25519").export_public_key().decode()
+        state.model_copy(update=known | {"sftp_host_key": other}).save()
+        found = bad()
+        assert set(found) == {"host_key"}
+        assert "shows another host key" in found["host_key"]["what"]
+    assert "does not answer (ConnectionRefusedError)" in bad()["host_key"]["what"]
+
+
+def test_a_mail_server_that_is_away_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AIRFLOW_HOME", str(tmp_path / "airflow"))
+    server = Controller(Sink(), hostname="127.0.0.1", port=free_port(0))
+    where = {"conn_type": "smtp", "host": "127.0.0.1", "port": server.port, "extra": {"disable_ssl": True}}
+    monkeypatch.setenv("AIRFLOW_CONN_SMTP_DEFAULT", json.dumps(where))
+    with working_on(operators_email="ops@example.org"):
+        server.start()
+        assert bad() == {}
+        server.stop()
+        found = bad()
+        assert set(found) == {"mail"}
+        assert "does not answer (ConnectionRefusedError)" in found["mail"]["what"]
+        assert "ops@example.org" not in json.dumps(found)
+        monkeypatch.delenv("AIRFLOW_CONN_SMTP_DEFAULT")
+        assert "there is no connection smtp_default" in bad()["mail"]["what"]
+
+
 def test_an_archive_that_takes_no_files_is_told(world: Path) -> None:
     (world / "file").touch(0o600)
     with working_on(archive_url=(world / "file").as_uri()):
@@ -84,7 +164,7 @@ def test_an_archive_that_takes_no_files_is_told(world: Path) -> None:
 def test_a_warehouse_that_is_away_is_told_once() -> None:
     with working_on(warehouse="postgresql://rollcall:secret@127.0.0.1:1/warehouse"):
         found = bad()
-        assert set(found) == {"warehouse", "migrations", "roles", "marts"}
+        assert set(found) == {"warehouse", *doctor.NEED_THE_WAREHOUSE}
         assert "cannot be reached" in found["warehouse"]["what"]
         assert "secret" not in json.dumps(found)
         assert found["roles"]["what"] == "Not looked at: the warehouse does not answer."
@@ -114,7 +194,7 @@ def test_a_login_that_may_not_act_as_the_loader_is_told(warehouse_url: str) -> N
             found = bad()
     finally:
         execute(warehouse_url, "drop owned by stranger; drop role stranger")
-    assert set(found) == {"roles", "marts"}
+    assert set(found) == {"roles", "marts", "archive_growth"}
     assert "may not take on the role rollcall_loader" in found["roles"]["what"]
 
 

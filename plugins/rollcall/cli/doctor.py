@@ -1,6 +1,8 @@
 """``rollcall doctor``."""
 
 import json
+import sys
+from contextlib import redirect_stdout
 
 import typer
 
@@ -10,7 +12,7 @@ console = make_console()
 
 
 def doctor(as_json: AsJson = False) -> None:
-    """Look at what Rollcall needs: the warehouse, the archive, who may read them; exits 1 when something is amiss.
+    """Look at all that a night needs: warehouse, clocks, archive, SFTP, mail; exits 1 when something is amiss.
 
     For example:
 
@@ -20,7 +22,8 @@ def doctor(as_json: AsJson = False) -> None:
     """
     from rollcall.doctor import examine
 
-    diagnoses = examine()
+    with redirect_stdout(sys.stderr):  # where Airflow may tell of itself
+        diagnoses = examine()
     if as_json:
         typer.echo(json.dumps([diagnosis.as_dict() for diagnosis in diagnoses], indent=2))
     else:

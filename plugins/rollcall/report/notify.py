@@ -6,9 +6,13 @@ from dataclasses import dataclass, field
 from html import escape
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
 
 from rollcall.log import get_logger
 from rollcall.settings import settings
+
+if TYPE_CHECKING:
+    from airflow.sdk import Connection
 
 CONNECTION_ID = "smtp_default"
 log = get_logger(__name__)
@@ -44,7 +48,7 @@ def mail(recipients: Sequence[str], message: Message) -> None:
         recipients: E-mail addresses; they are in no log.
         message: The message.
     """
-    if not recipients or not _smtp_is_configured():
+    if not recipients or smtp_connection() is None:
         return
     with TemporaryDirectory(prefix="rollcall-mail-") as folder:
         files = [str(_written(Path(folder, name), text)) for name, text in message.attachments.items()]
@@ -88,12 +92,13 @@ def _post(message: Message) -> None:
         log.warning("A message could not be sent to chat or pager; check ROLLCALL_OPERATORS_URLS.")
 
 
-def _smtp_is_configured() -> bool:
+def smtp_connection() -> "Connection | None":
+    """Airflow's connection to the mail server; None where there is none."""
     from airflow.sdk import Connection
     from airflow.sdk.exceptions import AirflowNotFoundException, AirflowRuntimeError
 
     try:
-        Connection.get(CONNECTION_ID)
+        found: Connection = Connection.get(CONNECTION_ID)
     except (AirflowNotFoundException, AirflowRuntimeError):
-        return False
-    return True
+        return None
+    return found

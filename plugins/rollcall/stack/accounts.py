@@ -49,6 +49,9 @@ class Accounts(Protocol):
             StackError: nobody has said so, or no stack was ever started here.
         """
 
+    def server(self) -> Address:
+        """The SFTP server as Rollcall itself reaches it, and the key on record."""
+
     def of(self, district: str) -> Account | None:
         """A district's own login; None for one that has none."""
 
@@ -90,7 +93,12 @@ class LocalAccounts:
     def address(self) -> Address:
         """Where districts upload to: as the settings say, else at this machine."""
         state = self._state()
-        return _address(state.sftp_host_key) or Address(state.sftp_host, state.sftp_port, state.sftp_host_key)
+        return _address(state.sftp_host_key) or self.server()
+
+    def server(self) -> Address:
+        """The SFTP server on this machine, and the key on record."""
+        state = self._state()
+        return Address(state.sftp_host, state.sftp_port, state.sftp_host_key)
 
     def of(self, district: str) -> Account | None:
         """A district's own login; None for one that has none."""
@@ -135,6 +143,11 @@ class ServerAccounts:
                 "Say in ROLLCALL_SFTP_ADDRESS where districts upload to, for instance sftp.example.org:22."
             )
         return found
+
+    def server(self) -> Address:
+        """The SFTP service, and the key on record."""
+        host_key = ensure_key(self._server.accounts_dir / HOST_KEY)
+        return Address(self._server.sftp_host, self._server.sftp_port, host_key)
 
     def of(self, district: str) -> Account | None:
         """A district's own login; None for one that has none."""
