@@ -172,8 +172,30 @@ def test_a_reader_has_rights_on_the_marts_and_on_nothing_else(url: str) -> None:
         assert query(url, "select has_schema_privilege('joan', %s, 'create')", schema) == [(False,)], schema
 
 
+def test_a_reader_calls_no_function_of_ours(url: str) -> None:
+    """By the catalog: whoever may not use a schema calls nothing in it, and nothing there lends its owner's rights."""
+    ours = "from pg_proc where pronamespace >= 16384 and pronamespace::regnamespace::text !~ '^pg_temp'"
+    assert query(url, f"select count(*) > 5 {ours}") == [(True,)]
+    callable_by = "has_schema_privilege(%s, pronamespace, 'usage') and has_function_privilege(%s, oid, 'execute')"
+    for login in ("ada", "joan", "nobody"):
+        assert query(url, f"select oid::regprocedure::text {ours} and {callable_by}", login, login) == []
+    assert query(url, f"select oid::regprocedure::text {ours} and (prosecdef or proleakproof)") == []
+    for expression in ("rollcall.as_of()", "1 operator(rollcall.<=) 2"):
+        with pytest.raises(DENIED):
+            ask(url, "ada", f"select {expression}")
+
+
 def test_direct_ways_to_the_tables_are_closed(url: str) -> None:
-    for relation in ("history.hist_users", "rollcall.published", "rollcall.delivery", "staging.stg_oneroster__users"):
+    for relation in (
+        "history.hist_class_details",
+        "history.hist_users",
+        "rollcall.delivery",
+        "rollcall.district_act",
+        "rollcall.history_to_fill",
+        "rollcall.notice",
+        "rollcall.published",
+        "staging.stg_oneroster__users",
+    ):
         with pytest.raises(DENIED):
             ask(url, "ada", f"select * from {relation}")
     for role in ("roster_owner", "rollcall_dbt", "rollcall_loader", "roster_restricted_reader", "joan"):
@@ -244,11 +266,13 @@ SECRETS = {
     "roster.fct_student_agent": ("student_source_id", "agent_source_id", "agent_family_name"),
     "roster.fct_membership_spell": ("person_source_id", "school_source_id", "school_name"),
     "roster.agg_grade_daily": ("school_source_id",),
+    "roster.agg_school_daily": ("school_source_id",),
     "roster.fct_roster_change": ("student_source_id", "family_name", "from_school_name"),
     "roster.fct_class_change": ("student_source_id", "class_source_id", "family_name"),
     "roster.qc_district": ("district_name",),
     "roster.qc_finding": ("rule",),
     "roster.fct_enrollment": ("source_id", "student_source_id", "class_source_id"),
+    "roster.fct_teaching": ("source_id", "staff_source_id"),
     "roster.fct_school_membership": ("person_source_id", "school_source_id"),
     "roster.roster": ("student_source_id", "class_source_id", "student_family_name"),
     "roster.dim_district": ("district_name",),

@@ -9,6 +9,7 @@ from helpers.schools import record, school_district
 
 from rollcall import doctor
 from rollcall.conform import MartFinding, check_marts, conform
+from rollcall.conform.dbt_build import run_dbt
 from rollcall.conform.mart_tests import MART_TESTS_LOCK
 
 FINDINGS = "select district_id, sequence, test, severity, failures from rollcall.mart_finding order by 1, 3"
@@ -35,6 +36,12 @@ def short(findings: list[MartFinding]) -> list[tuple[str, str, str, int]]:
     ]
 
 
+def freshness() -> str:
+    """What dbt says of how long ago anything was published."""
+    (source,) = (node for node in run_dbt(("source", "freshness")) if node.name == "publication_event")
+    return source.status
+
+
 def test_law_02_what_was_published_is_tested_once_and_only_told(warehouse_url: str) -> None:
     assert check_marts() == [], "nothing published, nothing to do"
     publish(warehouse_url, "hill", 1)
@@ -55,6 +62,10 @@ def test_law_02_what_was_published_is_tested_once_and_only_told(warehouse_url: s
 
     publish(warehouse_url, "hill", 2, unknown_course=True)
     assert short(check_marts()) == of_an_unknown_course("hill"), "of hill alone"
+
+    assert freshness() == "pass"
+    execute(warehouse_url, "update rollcall.publication_event set moved_at = moved_at - interval '37 hours'")
+    assert freshness() == "warn", "nobody has published for a night and a half"
 
 
 def test_a_key_that_stands_there_twice_is_found_and_the_doctor_says_so(warehouse_url: str) -> None:
