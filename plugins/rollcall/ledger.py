@@ -12,10 +12,19 @@ from rollcall.districts import District
 from rollcall.nights import ImpossibleNightError, impossible_because
 from rollcall.oneroster import MANIFEST
 from rollcall.states import DeliveryState, NightOutcome
-from rollcall.warehouse import Connection, value
+from rollcall.warehouse import Connection, value, values
 
 ROLLBACK: Final = "rollback"
 """The source of a delivery that nobody sent: the ledger's row of a publication that went back."""
+SETTLED: Final = [state for state in DeliveryState if state.is_settled]
+
+OLD: Final = """
+    select delivery_id from rollcall.delivery
+    where state = any(%(settled)s)
+        and greatest(arrived_at, decided_at, accepted_at, delivery.published_at) < %(before)s
+        and delivery_id not in (select publication.delivery_id from rollcall.publication)
+"""
+"""The deliveries of which something may go: settled before a moment, and not what readers see."""
 
 
 @dataclass(frozen=True)
@@ -133,6 +142,12 @@ def open_delivery(
     if opened is None:
         raise UnknownDeliveryError(f"The delivery of run {run_id} of {district.district_id} vanished from the ledger.")
     return opened
+
+
+def old_deliveries(connection: Connection, district_id: str, before: datetime) -> set[int]:
+    """A district's deliveries of which something may go: settled before a moment, and not what readers see."""
+    known = {"settled": SETTLED, "before": before, "district": district_id}
+    return set(values(connection, f"{OLD} and district_id = %(district)s", known))
 
 
 def lock_acceptance(connection: Connection, district_id: str) -> None:

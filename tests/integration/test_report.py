@@ -242,6 +242,23 @@ def test_the_receipt_lies_in_the_districts_account_and_in_the_archive(
         assert (tmp_path / "archive" / "maple" / "receipts" / name).read_bytes() == content
 
 
+def test_a_new_receipt_makes_old_ones_go_from_the_account_but_of_what_waits(
+    warehouse_url: str, server: Server, delivery: Delivery, close_night: Callable[..., str]
+) -> None:
+    long_ago = "now() - interval '401 days'"
+    statement = (
+        "insert into rollcall.delivery (district_id, service_date, run_id, state, arrived_at, decided_at)"
+        f" values ('maple', '2025-10-01', %s, %s, {long_ago}, {long_ago}) returning delivery_id"
+    )
+    ((rejected,), (held,)) = (query(warehouse_url, statement, state, state)[0] for state in ("rejected", "held"))
+    names = [f"2025-10-01-{number}-summary.csv" for number in (rejected, held)] + ["2025-10-01-notes.txt"]
+    for name in names:
+        (server.receipts() / name).write_text("old")
+    close_night()
+    assert [(server.receipts() / name).exists() for name in names] == [False, True, True]
+    assert (server.receipts() / f"2026-11-23-{delivery.delivery_id}-summary.csv").exists()
+
+
 def test_a_receipt_is_replaced_when_the_delivery_is_settled(
     warehouse_url: str, server: Server, delivery: Delivery, close_night: Callable[..., str]
 ) -> None:

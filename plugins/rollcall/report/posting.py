@@ -1,7 +1,9 @@
 """Leaving the receipt: in the archive, in the district's account, with its contacts."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 
 import asyncssh
 
@@ -10,11 +12,12 @@ from rollcall.archive.store import Archive
 from rollcall.districts import District
 from rollcall.log import get_logger
 from rollcall.report.contacts import tell_contacts
-from rollcall.report.receipt import receipt_of
+from rollcall.report.receipt import number_in, receipt_of
 from rollcall.report.receipt_csv import findings_csv, summary_csv
 from rollcall.report.receipt_page import receipt_html
+from rollcall.settings import settings
 from rollcall.sftp import SftpAccount, SftpError
-from rollcall.warehouse import connect
+from rollcall.warehouse import Connection, connect
 
 log = get_logger(__name__)
 
@@ -31,6 +34,7 @@ def leave_receipt(district: District, delivery_id: int, account: SftpAccount) ->
     """
     with connect() as connection:
         receipt = receipt_of(connection, district, ledger.delivery(connection, delivery_id))
+        old = _old_ones(connection, district.district_id)
     page = receipt_html(receipt)
     files = {
         f"{receipt.name}-receipt.html": page,
@@ -41,14 +45,25 @@ def leave_receipt(district: District, delivery_id: int, account: SftpAccount) ->
     for name, text in files.items():
         archive.write_index(f"receipts/{name}", text)
     try:
-        asyncio.run(_send(account, files))
+        asyncio.run(_send(account, files, old))
     except (SftpError, asyncssh.Error) as error:
         log.warning("The receipt lies in the archive only: %s", error)
     tell_contacts(receipt, page)
 
 
-async def _send(account: SftpAccount, files: Mapping[str, str]) -> None:
+def _old_ones(connection: Connection, district_id: str) -> set[int]:
+    """The deliveries whose receipts are kept no longer."""
+    days = settings().receipts_kept_days
+    return ledger.old_deliveries(connection, district_id, datetime.now(UTC) - timedelta(days=days)) if days else set()
+
+
+async def _send(account: SftpAccount, files: Mapping[str, str], old: Collection[int]) -> None:
+    """Write a receipt, and make room for the next: those of old deliveries go, as `upkeep` takes the archive's."""
     async with account.connect() as session:
         for name, text in files.items():
             async with session.open(f"/receipts/{name}", "w") as target:
                 await target.write(text)
+        for name in await session.listdir("/receipts"):
+            if number_in(str(name)) in old:
+                with suppress(asyncssh.SFTPError):  # the next receipt comes by here again
+                    await session.remove(f"/receipts/{name}")

@@ -1,5 +1,6 @@
 """The receipt: what became of a delivery, what is wrong with it and what happens next, without a value (law 7)."""
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -24,6 +25,16 @@ CHANGES_ARE = {
 
 STILL_EXPLAINED_BY_ITS_HOLD = (DeliveryState.HELD, DeliveryState.DISCARDED, DeliveryState.SUPERSEDED)
 """States of a delivery whose hold's reasons still are what its district has to look at."""
+
+
+_NAME = re.compile(r"\d{4}-\d\d-\d\d-(\d{1,18})-[a-z]+\.[a-z]+")
+"""What the files of a delivery's receipt, and its change list, are called: the night, the number, the kind."""
+
+
+def number_in(name: str) -> int | None:
+    """Of which delivery a receipt or a change list is, by its file's name; None of any other file."""
+    named = _NAME.fullmatch(name)
+    return int(named[1]) if named else None
 
 
 @dataclass(frozen=True)

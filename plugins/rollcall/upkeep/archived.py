@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 from rollcall.archive.injected import SOURCE, injected_tokens, paths_of
 from rollcall.archive.lock import only_one
 from rollcall.archive.store import Archive
-from rollcall.ledger import files_behind_publication
-from rollcall.upkeep.record import OLD, SETTLED, Removal, moment_before, record
+from rollcall.ledger import OLD, SETTLED, files_behind_publication
+from rollcall.upkeep.record import Removal, moment_before, record
 from rollcall.warehouse import Connection, connect, values
 
 WHAT = "archive"

@@ -5,7 +5,8 @@ from datetime import datetime, timedelta
 
 from psycopg import sql
 
-from rollcall.upkeep.record import OLD, SETTLED, Removal, moment_before, record
+from rollcall.ledger import OLD, SETTLED
+from rollcall.upkeep.record import Removal, moment_before, record
 from rollcall.warehouse import Connection, connect
 
 DETAILS: Mapping[str, sql.SQL] = {

@@ -6,8 +6,8 @@ from psycopg import sql
 
 from rollcall.decision.touched import NEEDED
 from rollcall.landing.schema import drop_relation
-from rollcall.ledger import landing_schema
-from rollcall.upkeep.record import SETTLED, Removal, moment_before, record
+from rollcall.ledger import SETTLED, landing_schema
+from rollcall.upkeep.record import Removal, moment_before, record
 from rollcall.warehouse import Connection, connect
 
 

@@ -5,8 +5,9 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from rollcall.ledger import SETTLED
 from rollcall.settings import settings
-from rollcall.upkeep.record import SETTLED, Removal, moment_before, record
+from rollcall.upkeep.record import Removal, moment_before, record
 from rollcall.warehouse import connect, values
 
 WHAT = "logs"

@@ -1,17 +1,16 @@
 """Old receipts and change lists go from the archive; the ledger has their counts."""
 
-import re
 from collections.abc import Iterator
 from datetime import timedelta
 
 from rollcall.archive.store import Archive
-from rollcall.upkeep.record import OLD, SETTLED, Removal, moment_before, record
+from rollcall.ledger import old_deliveries
+from rollcall.report.receipt import number_in
+from rollcall.upkeep.record import Removal, moment_before, record
 from rollcall.warehouse import connect, values
 
 WHAT = "receipts"
 FOLDERS = ("receipts", "changes")
-_NUMBER = re.compile(r"\d{4}-\d\d-\d\d-(\d{1,18})-[a-z]+\.[a-z]+")
-"""What such a file is called: the night, the delivery's number, the kind."""
 
 
 def remove_receipts(older_than: timedelta, *, dry_run: bool = False) -> list[Removal]:
@@ -33,13 +32,7 @@ def remove_receipts(older_than: timedelta, *, dry_run: bool = False) -> list[Rem
         districts = values(connection, "select district_id from rollcall.district order by district_id")
     for district_id in districts:
         with connect() as connection:
-            old = set(
-                values(
-                    connection,
-                    f"{OLD} and district_id = %(district)s",
-                    {"settled": SETTLED, "before": before, "district": district_id},
-                )
-            )
+            old = old_deliveries(connection, district_id, before)
             archive = Archive.of(district_id)
             found = [(number, name) for number, name in _papers(archive) if number in old]
             removal = Removal(WHAT, len({number for number, _ in found}), len(found), _size(archive, found))
@@ -60,9 +53,9 @@ def _papers(archive: Archive) -> Iterator[tuple[int, str]]:
     """Each receipt and change list, with the number of its delivery."""
     for folder in FOLDERS:
         for name in archive.names_in(folder):
-            named = _NUMBER.fullmatch(name)
-            if named:
-                yield int(named[1]), f"{folder}/{name}"
+            number = number_in(name)
+            if number is not None:
+                yield number, f"{folder}/{name}"
 
 
 def _size(archive: Archive, found: list[tuple[int, str]]) -> int:

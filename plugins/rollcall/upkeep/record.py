@@ -4,18 +4,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Self
 
-from rollcall.states import DeliveryState
 from rollcall.warehouse import Connection
-
-SETTLED = [state for state in DeliveryState if state.is_settled]
-
-OLD = """
-    select delivery_id from rollcall.delivery
-    where state = any(%(settled)s)
-        and greatest(arrived_at, decided_at, accepted_at, delivery.published_at) < %(before)s
-        and delivery_id not in (select publication.delivery_id from rollcall.publication)
-"""
-"""The deliveries of which something may go: settled long ago, and not what readers see."""
 
 
 @dataclass(frozen=True)
