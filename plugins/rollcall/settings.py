@@ -11,7 +11,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, Field, SecretStr
+from pydantic import AfterValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 SECRETS = Path("/run/secrets")
@@ -23,6 +23,10 @@ _WAREHOUSE = "AIRFLOW_CONN_WAREHOUSE"
 _TASK_LOGS = "AIRFLOW__LOGGING__BASE_LOG_FOLDER"
 _OF_AIRFLOW = {"warehouse": _WAREHOUSE, "task_logs_dir": _TASK_LOGS}
 """Settings that have Airflow's names in the environment."""
+
+
+class SettingsError(Exception):
+    """A variable of the environment does not fit its setting; the message names it, and says why."""
 
 
 def _for_good_or_at_least(days: int) -> AfterValidator:
@@ -176,14 +180,23 @@ def passed_on() -> list[str]:
 @lru_cache(maxsize=1)
 def _of_environment() -> Settings:
     """The settings of this process, read from the environment once."""
-    return Settings()
+    try:
+        return Settings()
+    except ValidationError as error:
+        raise SettingsError("; ".join(_in_words(str(each["loc"][0]), each["msg"]) for each in error.errors())) from None
+
+
+def _in_words(name: str, message: str) -> str:
+    """Which variable is wrong, and why: never its value, which may be a secret."""
+    variable = name if name.isupper() else _PREFIX + name.upper()
+    return f"{variable}: {message.removeprefix('Value error, ')}"
 
 
 def settings() -> Settings:
     """The settings in force here: those that are worked on, else those of this process's environment, read once.
 
     Raises:
-        pydantic.ValidationError: a variable has a value that does not fit its type.
+        SettingsError: a variable has a value that does not fit.
     """
     return _WORKED_ON.get(None) or _of_environment()
 

@@ -140,6 +140,14 @@ def test_what_is_not_there_is_said_with_what_to_do(typed: Callable[[str], tuple[
         assert "should not happen" not in said, f"{line}: {said}"
 
 
+def test_a_setting_that_does_not_fit_is_named(tmp_path: Path) -> None:
+    wrong = {"ROLLCALL_ARCHIVE_KEPT_DAYS": "9", "ROLLCALL_STATE_DIR": str(tmp_path)}
+    command = [str(ROLLCALL), "upkeep", "--dry-run"]
+    told = subprocess.run(command, env=os.environ | wrong, check=False, capture_output=True, text=True)
+    assert (told.returncode, told.stdout) == (2, "")
+    assert told.stderr == "Settings: ROLLCALL_ARCHIVE_KEPT_DAYS: must be 0, for good, or at least 90\n"
+
+
 def test_a_shell_completes_districts_once_it_was_told(tmp_path: Path) -> None:
     (tmp_path / "maple.yaml").touch()
     here = {**os.environ, "HOME": str(tmp_path), "ROLLCALL_DISTRICTS_DIR": str(tmp_path)}
