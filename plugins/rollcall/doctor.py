@@ -23,6 +23,7 @@ from rollcall import private
 from rollcall.archive.store import MIB, local_folder, try_archive
 from rollcall.migrations import newest_migration
 from rollcall.names import LONGEST_PATH, shown
+from rollcall.services import service_states
 from rollcall.settings import settings
 from rollcall.stack.state import DATA_FOLDER
 from rollcall.warehouse import Role, WarehouseError, connect, is_there, value
@@ -158,6 +159,16 @@ def _clocks_agree() -> str:
             "Have both machines keep the time by NTP.",
         )
     return f"This machine and the warehouse agree within {MOST_SECONDS_APART} seconds."
+
+
+def _services_live() -> str:
+    states = service_states()
+    if not states:
+        return "Not looked at: no Airflow is configured here."
+    dead = [f"{each.service}: {each.message}" for each in states if each.state == "dead"]
+    if dead:
+        raise _Bad(" ".join(dead), "Start what is dead: `rollcall up`, or docker compose up --detach.")
+    return f"Alive: {', '.join(each.service for each in states)}."
 
 
 def _versions_are_the_locked_ones() -> str:
@@ -331,6 +342,7 @@ CHECKS: dict[str, Callable[[], str]] = {
     "roles": _roles_can_be_taken_on,
     "marts": _marts_pass_their_tests,
     "clock": _clocks_agree,
+    "services": _services_live,
     "versions": _versions_are_the_locked_ones,
     "archive": _archive_takes_files,
     "archive_room": _archive_has_room,

@@ -12,8 +12,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from rollcall.cli.services import DEAD_AFTER, ServiceState, service_states
 from rollcall.oneroster import FILE_NAMES
+from rollcall.services import DEAD_AFTER, ServiceState, service_states
 from rollcall.settings import working_on
 from rollcall.stack import kill, restart
 from simulator import spoil

@@ -129,13 +129,20 @@ def test_a_server_with_another_host_key_is_told_and_one_that_is_away(world: Path
     with sftp_server(world.parent / "sftp", "maple") as server:
         known = {"sftp_host": "127.0.0.1", "sftp_port": server.port, "sftp_host_key": server.host_key}
         state.model_copy(update=known).save()
-        assert bad() == {}
+        assert set(bad()) == {"services"}, "Airflow was never started here"
         other = asyncssh.generate_private_key("ssh-ed25519").export_public_key().decode()
         state.model_copy(update=known | {"sftp_host_key": other}).save()
         found = bad()
-        assert set(found) == {"host_key"}
+        assert set(found) == {"host_key", "services"}
         assert "shows another host key" in found["host_key"]["what"]
     assert "does not answer (ConnectionRefusedError)" in bad()["host_key"]["what"]
+
+
+def test_an_airflow_that_is_away_is_told() -> None:
+    with working_on(airflow_url=f"http://127.0.0.1:{free_port(0)}"):
+        found = bad()
+    assert set(found) == {"services"}
+    assert found["services"]["what"].startswith("api-server: Airflow at http://127.0.0.1:")
 
 
 def test_a_mail_server_that_is_away_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from rollcall.cli.services import ServiceState, told_by_airflow
+from rollcall.services import ServiceState, told_by_airflow
 
 NOW = datetime(2026, 11, 26, 4, 30, tzinfo=UTC)
 HEALTHY = {

@@ -19,9 +19,9 @@ from rollcall.cli.output import AsJson
 from rollcall.escaping import one_line
 
 if TYPE_CHECKING:
-    from rollcall.cli.services import ServiceState
     from rollcall.report.next_steps import NextStep
     from rollcall.report.status import DistrictState
+    from rollcall.services import ServiceState
 
 WIDTH = 80
 LOOKS_EVERY_SECONDS = 5
@@ -83,7 +83,7 @@ def make_narrow_console() -> Console:
 
 def _services(night: datetime | None) -> "list[ServiceState]":
     """How the services are now; of a night that is over they say nothing."""
-    from rollcall.cli.services import service_states
+    from rollcall.services import service_states
 
     return service_states() if night is None else []
 
