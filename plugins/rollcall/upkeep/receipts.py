@@ -1,13 +1,14 @@
 """Old receipts and change lists go from the archive; the ledger has their counts."""
 
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Collection
 from datetime import timedelta
 
 from rollcall.archive.store import Archive
 from rollcall.ledger import old_deliveries
 from rollcall.report.receipt import number_in
 from rollcall.upkeep.record import Removal, moment_before, record
-from rollcall.warehouse import connect, values
+from rollcall.warehouse import Connection, connect, values
 
 WHAT = "receipts"
 FOLDERS = ("receipts", "changes")
@@ -31,32 +32,30 @@ def remove_receipts(older_than: timedelta, *, dry_run: bool = False) -> list[Rem
     with connect() as connection:
         districts = values(connection, "select district_id from rollcall.district order by district_id")
     for district_id in districts:
+        archive = Archive.of(district_id)
         with connect() as connection:
-            old = old_deliveries(connection, district_id, before)
-            archive = Archive.of(district_id)
-            found = [(number, name) for number, name in _papers(archive) if number in old]
-            removal = Removal(WHAT, len({number for number, _ in found}), len(found), _size(archive, found))
-            if not dry_run:
-                connection.execute(
-                    "update rollcall.hold set change_list = null where delivery_id = any(%s)"
-                    " and change_list is not null",
-                    [sorted({number for number, _ in found})],
-                )
-                for _, name in found:
-                    archive.remove(archive.path_of(name))
-                record(connection, removal, before)
-            total += removal
+            for number, names in _papers(archive, old_deliveries(connection, district_id, before)).items():
+                removal = Removal(WHAT, 1, len(names), sum(archive.size_of(name) for name in names))
+                if not dry_run:
+                    _remove(connection, archive, number, names)
+                    record(connection, removal, before)
+                    connection.commit()  # killed, it has told all but the delivery that it was at
+                total += removal
     return [total]
 
 
-def _papers(archive: Archive) -> Iterator[tuple[int, str]]:
-    """Each receipt and change list, with the number of its delivery."""
+def _remove(connection: Connection, archive: Archive, delivery_id: int, names: list[str]) -> None:
+    connection.execute("update rollcall.hold set change_list = null where delivery_id = %s", [delivery_id])
+    for name in names:
+        archive.remove(name)
+
+
+def _papers(archive: Archive, old: Collection[int]) -> dict[int, list[str]]:
+    """Where the receipts and change lists of old deliveries lie, by the delivery."""
+    found = defaultdict(list)
     for folder in FOLDERS:
         for name in archive.names_in(folder):
             number = number_in(name)
-            if number is not None:
-                yield number, f"{folder}/{name}"
-
-
-def _size(archive: Archive, found: list[tuple[int, str]]) -> int:
-    return sum(archive.size_of(archive.path_of(name)) for _, name in found)
+            if number is not None and number in old:
+                found[number].append(archive.path_of(f"{folder}/{name}"))
+    return found
