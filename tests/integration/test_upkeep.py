@@ -253,5 +253,6 @@ def test_old_logs_go_those_of_a_run_that_waits_stay(warehouse_url: str, archive:
 
 
 def test_the_dag_has_a_task_for_each_policy() -> None:
-    tasks = ast.literal_eval(re.search(r"^TASKS = (\(.*?\))", DAG.read_text(), re.MULTILINE)[1])  # type: ignore[index]
-    assert set(tasks) == set(POLICIES)
+    tasks = re.search(r"^TASKS = (\(.*?\))", DAG.read_text(), re.MULTILINE)
+    assert tasks
+    assert set(ast.literal_eval(tasks[1])) == set(POLICIES)

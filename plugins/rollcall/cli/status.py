@@ -5,7 +5,7 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from itertools import groupby
 from typing import TYPE_CHECKING, Annotated
 
@@ -106,7 +106,8 @@ def _watch(night: date | None, *, only_needing: bool, as_json: bool) -> None:
             while True:
                 ill = [_of_service(each) for each in _services(None) if each.state != "alive"]
                 report = _report(_states(night, only_needing=only_needing))
-                live.update(Group(*ill, f"{datetime.now():%H:%M:%S}; Ctrl-C ends it.", report), refresh=True)  # noqa: DTZ005 -- the clock on the wall
+                moment = datetime.now(UTC).astimezone()
+                live.update(Group(*ill, f"{moment:%H:%M:%S}; Ctrl-C ends it.", report), refresh=True)
                 time.sleep(LOOKS_EVERY_SECONDS)
         except KeyboardInterrupt:
             return
