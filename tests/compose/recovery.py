@@ -28,7 +28,7 @@ def back_up_and_restore(stack: Stack) -> str:
     }
     stack.compose("down", "--volumes")
     stack.compose("up", "--detach", "postgres")
-    stack.until("the databases are there", lambda: stack.sql("select 'yes'"))
+    stack.until("PostgreSQL is healthy", lambda: stack.inspect("postgres")["State"]["Health"]["Status"] == "healthy")
     _in_postgres(stack, "psql", *AS_POSTGRES, "--quiet", stdin=roles)
     for name, dump in (("warehouse", warehouse), ("airflow", airflow)):
         _in_postgres(stack, "pg_restore", *AS_POSTGRES, "--dbname", name, stdin=dump)
