@@ -1,5 +1,7 @@
 """The docs explain every code that the program can print, and name every setting."""
 
+import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -35,3 +37,24 @@ def test_every_setting_has_its_row() -> None:
     architecture = (DOCS / "architecture.md").read_text(encoding="utf-8")
     names = {field.validation_alias or f"ROLLCALL_{name.upper()}" for name, field in Settings.model_fields.items()}
     assert {name for name in names if f"`{name}`" not in architecture} == set()
+
+
+PAGES = (*Path(PROJECT_ROOT).glob("*.md"), *DOCS.rglob("*.md"))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(PROJECT_ROOT).as_posix())
+def test_a_link_leads_somewhere(page: Path) -> None:
+    for link in re.findall(r"\]\(([^)\s]+)\)", page.read_text(encoding="utf-8")):
+        if re.match("[a-z]+:", link):
+            continue
+        name, _, heading = link.partition("#")
+        target = page.parent / name if name else page
+        assert target.exists(), link
+        assert not heading or heading in headings(target), link
+
+
+def headings(page: Path) -> Iterator[str]:
+    """What a link to each heading of a page ends with."""
+    text = re.sub(r"^```.*?^```", "", page.read_text(encoding="utf-8"), flags=re.DOTALL | re.MULTILINE)
+    for heading in re.findall(r"^#+ (.+)$", text, flags=re.MULTILINE):
+        yield re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
