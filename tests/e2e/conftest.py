@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from helpers.post import Post, mail_server
 
 from rollcall.settings import working_on
 from rollcall.stack import StackState, down, up
@@ -72,7 +73,20 @@ def stack_dir(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 @pytest.fixture(scope="package")
-def stack(districts_dir: Path, stack_dir: Path) -> Iterator[StackState]:
+def post() -> Post:
+    """What the stack's mail server has."""
+    return Post()
+
+
+@pytest.fixture(scope="package")
+def smtp(post: Post) -> Iterator[str]:
+    """The connection to the stack's mail server."""
+    with mail_server(post) as connection:
+        yield connection
+
+
+@pytest.fixture(scope="package")
+def stack(districts_dir: Path, stack_dir: Path, smtp: str) -> Iterator[StackState]:
     """PostgreSQL, SFTP and Airflow."""
     state = up(
         stack_dir,
@@ -80,7 +94,7 @@ def stack(districts_dir: Path, stack_dir: Path) -> Iterator[StackState]:
         stable_after_seconds=2,
         poll_interval_seconds=1,
         publication_poll_seconds=1,
-        environment={},  # what other tests left is not this stack's
+        environment={"AIRFLOW_CONN_SMTP_DEFAULT": smtp},  # and nothing that other tests left
         extra_env={"ROLLCALL_CONFORM_BACKSTOP": "* * * * *"},
         after_postgres=prepare_warehouse,
     )

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from helpers.post import Post
 
 from rollcall.oneroster import FILE_NAMES
 from rollcall.services import DEAD_AFTER, ServiceState, service_states
@@ -226,7 +227,7 @@ def history(desk: Desk) -> list[tuple[object, ...]]:
 
 
 def test_a_district_is_brought_in_while_the_stack_runs_and_taken_out_again(
-    desk: Desk, districts_dir: Path, tmp_path: Path
+    desk: Desk, districts_dir: Path, tmp_path: Path, post: Post
 ) -> None:
     """From nothing to its first night by one command, without a restart; removed, it cannot log in any more."""
     kept = tmp_path / "kept"
@@ -246,6 +247,8 @@ def test_a_district_is_brought_in_while_the_stack_runs_and_taken_out_again(
     said = districts("add", "walnut", "--name", "Walnut", "--contact", "it@walnut.example", *hand_over)
     assert kept.read_text() not in said
     desk.until("the DAG of walnut", lambda: desk.api("GET", "/api/v2/dags/roster__walnut"))
+    with (districts_dir / "walnut.yaml").open("a") as file:
+        file.write("tell_contacts: each_night\n")
     old, delivery = login(), Export("walnut", tmp_path).write(1)
     districts("rotate", "walnut", *hand_over)
     with pytest.raises(UploadError):
@@ -260,6 +263,14 @@ def test_a_district_is_brought_in_while_the_stack_runs_and_taken_out_again(
     assert rollcall(desk, "approve", str(number), "--why", "as they said").returncode == 0
     assert desk.ended("walnut", run) == "success"
     assert desk.roster_rows("walnut") == delivery.expected.roster_rows
+    mails = [mail for recipients, mail in post.mails if recipients == ["it@walnut.example"]]
+    assert [str(mail["subject"]).removeprefix(f"Rollcall: your roster of {NIGHT_1}: ") for mail in mails] == [
+        "On hold",
+        "Published",
+    ]
+    for mail, words in zip(mails, ("students: 60", "records are in the roster"), strict=True):
+        (receipt,) = mail.iter_attachments()
+        assert words in receipt.get_content()
 
     assert "stays for readers" in districts("remove", "walnut", "--yes")
     with pytest.raises(UploadError):

@@ -1,22 +1,15 @@
 """Messages to people, by a real SMTP server and a real HTTP receiver: what they say, to whom, and how often."""
 
 import json
-import threading
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
-from email import message_from_bytes, policy
-from email.message import EmailMessage
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
 
 import pytest
-from aiosmtpd.controller import Controller
-from aiosmtpd.handlers import Message as MessageHandler
 from helpers.deliveries import execute, query
 from helpers.inbox import Server, district, sftp_server
 from helpers.logged import heard_by
-from typing_extensions import override
+from helpers.post import Post, operators_post
 
 from rollcall import ledger
 from rollcall.ledger import DeliveryFile
@@ -26,34 +19,12 @@ from rollcall.report.posting import leave_receipt
 from rollcall.report.report import report
 from rollcall.report.roll_up import send_roll_up
 from rollcall.settings import PROJECT_ROOT, working_on
-from rollcall.stack.processes import free_port
 from rollcall.states import DeliveryState
 from rollcall.warehouse import WarehouseError, connect
 
 NIGHT = date(2026, 11, 23)
 MORNING = datetime(2026, 11, 23, 11, 15, tzinfo=UTC)
 DEFAULTS = PROJECT_ROOT / "dags" / "districts" / "_defaults.yaml"
-
-
-class Post(MessageHandler):
-    """What arrived, of e-mails and of what was posted to the chat."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.mails: list[tuple[list[str], EmailMessage]] = []
-        self.posted: list[dict[str, str]] = []
-
-    @override
-    def handle_message(self, message: Any) -> None:
-        read = message_from_bytes(message.as_bytes(), policy=policy.default)
-        assert isinstance(read, EmailMessage)
-        self.mails.append((message["X-RcptTo"].split(", "), read))
-
-    def texts(self) -> str:
-        """Every word of every e-mail, attachments included."""
-        parts = (part for _, mail in self.mails for part in mail.walk() if not part.is_multipart())
-        subjects = [str(mail["subject"]) for _, mail in self.mails]
-        return "\n".join([*subjects, *(str(part.get_content()) for part in parts)])
 
 
 @pytest.fixture(scope="module")
@@ -65,32 +36,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 @pytest.fixture
 def post(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Post]:
     """A mail server and a chat, both of them the operators'."""
-    arrived = Post()
-
-    class Chat(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            arrived.posted.append(json.loads(self.rfile.read(int(self.headers["content-length"]))))
-            self.send_response(200)
-            self.end_headers()
-
-        def log_message(self, *_: Any) -> None:
-            """Say nothing."""
-
-    mail_server = Controller(arrived, hostname="127.0.0.1", port=free_port(0))
-    mail_server.start()
-    chat = ThreadingHTTPServer(("127.0.0.1", 0), Chat)
-    threading.Thread(target=chat.serve_forever, daemon=True).start()
-    extra = {"disable_ssl": True, "disable_tls": True, "from_email": "rollcall@example.org"}
-    where = {"conn_type": "smtp", "host": "127.0.0.1", "port": mail_server.port}
-    monkeypatch.setenv("AIRFLOW_HOME", str(tmp_path / "airflow"))
-    monkeypatch.setenv("AIRFLOW_CONN_SMTP_DEFAULT", json.dumps(where | {"extra": extra}))
-    with working_on(
-        operators_email="ops@example.org, night@example.org",
-        operators_urls=f"json://127.0.0.1:{chat.server_address[1]}",
-    ):
+    with operators_post(monkeypatch, tmp_path / "airflow") as arrived:
         yield arrived
-    chat.shutdown()
-    mail_server.stop()
 
 
 @pytest.fixture
@@ -151,6 +98,7 @@ def test_the_roll_up_names_what_needs_a_person_and_counts_the_rest(
         "- elm: never published. elm has a reason.",
         "Records set aside: 1,234. birch 1,234.",
         "https://airflow.example.org/rollcall/",
+        "You: Read why, then press Approve or Discard. https://airflow.example.org/rollcall/operate/held",
     ):
         assert words in text
     assert "fir" not in text
@@ -186,11 +134,13 @@ def test_what_all_districts_share_is_told_once_a_night(
 def test_holds_and_rejections_are_told_at_once_each_once_and_not_without_end(warehouse_url: str, post: Post) -> None:
     for _ in range(2):
         for number in range(MOST_A_NIGHT + 5):
-            tell_at_once(NIGHT, "held", str(number), Message(f"delivery {number} is held", ("Why.",)))
+            with working_on(airflow_url="https://airflow.example.org"):
+                tell_at_once(NIGHT, "held", str(number), Message(f"delivery {number} is held", ("Why.",)))
     assert [str(mail["subject"]) for _, mail in post.mails] == [
         f"Rollcall: delivery {number} is held" for number in range(MOST_A_NIGHT)
     ]
     assert post.texts().count("the roll-up names those that follow") == 1
+    assert post.texts().count("What to do: https://airflow.example.org/rollcall/operate/held") == MOST_A_NIGHT
 
 
 def test_while_the_warehouse_is_away_nobody_hears_a_thing(warehouse_url: str, post: Post, server: Server) -> None:

@@ -5,6 +5,7 @@ import logging
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, time
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +22,12 @@ from helpers.planted import (
     texts_of_files,
     texts_of_tables,
 )
+from helpers.post import Post, operators_post
 from nights import Run, World, small_district, write
 
 from rollcall import suites
 from rollcall.conform.dbt_build import write_docs
+from rollcall.report.roll_up import send_roll_up
 from rollcall.settings import settings
 from simulator.package import ZIP_NAME
 
@@ -73,14 +76,26 @@ def nights(world: World, caplog: pytest.LogCaptureFixture) -> Iterator[Nights]:
         yield Nights(world, Told())
 
 
+@pytest.fixture
+def post(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Post]:
+    """A mail server and a chat, both of them the operators'."""
+    with operators_post(monkeypatch, tmp_path / "airflow") as arrived:
+        yield arrived
+
+
 DISTRICTS = ("good", "headless", "copy", "gate", "unzippable", "check", "unique", "audit")
 
 
 def test_law_07_personal_data_stays_in_the_warehouse(
-    nights: Nights, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    nights: Nights,
+    caplog: pytest.LogCaptureFixture,
+    capfd: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    post: Post,
 ) -> None:
     world = nights.world
-    world.settle_in(*(f"law-7-{name}" for name in DISTRICTS))
+    told = {"contacts": ["data@district.example"], "tell_contacts": "each_night"}
+    world.settle_in(*(f"law-7-{name}" for name in DISTRICTS), **told)
 
     good = nights.judge("law-7-good")
     headless = nights.judge("law-7-headless", _without_a_header)
@@ -96,6 +111,7 @@ def test_law_07_personal_data_stays_in_the_warehouse(
         nights.conform()
     for run in (good, headless, failed_copy, failed_gate, unzippable, check, unique, audit):
         nights.told.answer(f"{run.district_id} reported", run.report)
+    send_roll_up(datetime.combine(good.service_date, time(20), UTC))
 
     states = {run.district_id.removeprefix("law-7-"): run.delivery_state for run in (good, headless, unzippable)}
     assert states == {"good": "published", "headless": "rejected", "unzippable": "rejected"}
@@ -109,12 +125,17 @@ def test_law_07_personal_data_stays_in_the_warehouse(
 
     assert _is_visible_to_readers(world)
     write_docs(settings().warehouse_docs)
+    recipients = {address for addresses, _ in post.mails for address in addresses}
+    assert recipients == {"data@district.example", "ops@example.org", "night@example.org"}
+    assert "law-7-audit" in post.texts(), "the audit, the roll-up and the receipts were told"
     out, err = capfd.readouterr()
     everywhere = [
         *nights.told.texts,
         ("logging", caplog.text),
         ("stdout", out),
         ("stderr", err),
+        ("e-mails", post.texts()),
+        ("chat", repr(post.posted)),
         *_written_beside_the_warehouse(world),
         *texts_of_tables(world.url, "rollcall", "audit"),
     ]
