@@ -30,6 +30,8 @@ RUN pip install --no-deps --editable .
 COPY dags ./dags
 COPY dbt_project ./dbt_project
 COPY expectations ./expectations
+COPY docs/images ./docs/images
+COPY docs/operate ./docs/operate
 COPY docker/health.py ./docker/health.py
 ENV AIRFLOW_HOME=/opt/airflow \
     PYTHONPATH=/opt/rollcall/plugins/rollcall/stack/airflow_config \

@@ -21,6 +21,7 @@ from rollcall.decision.reasons import Reason
 from rollcall.districts import DistrictFileError
 from rollcall.onboarding.acts import acts_of
 from rollcall.onboarding.district_file import OnboardingError
+from rollcall.pages.rule_book import PAGES
 from rollcall.report.next_steps import NEXT_STEPS
 from rollcall.report.status import BAD_NEWS, states_of_night
 from rollcall.settings import PROJECT_ROOT, settings, working_on
@@ -28,6 +29,7 @@ from rollcall.states import DeliveryState, NightOutcome
 from rollcall.ui import district as district_page
 from rollcall.ui import metrics, overview, pressing
 from rollcall.ui.pages import duration, page
+from rollcall.ui.runbooks import picture, runbook
 from rollcall.ui.sparkline import sparkline
 from rollcall.warehouse import Connection, connect
 
@@ -74,6 +76,27 @@ def test_every_state_has_words_a_color_and_who_acts_next() -> None:
     )
     assert all(NEXT_STEPS[state].what for state in BAD_NEWS)
     assert {NEXT_STEPS[state].mood for state in BAD_NEWS} == {"bad", "wait"}
+
+
+def test_what_to_do_about_a_state_is_a_page_and_every_link_of_a_runbook_leads_somewhere() -> None:
+    pages = {path.stem: runbook(path.stem) or "" for path in (settings().home / "docs" / "operate").glob("*.md")}
+    places = {name: [attributes for _, attributes in Elements(html).found] for name, html in pages.items()}
+    ids = {name: {str(attributes.get("id")) for attributes in place} for name, place in places.items()}
+    books = {step.runbook for step in NEXT_STEPS.values() if step.runbook}
+    assert {state for state in BAD_NEWS if not NEXT_STEPS[state].runbook} == set()
+    linked = {(name, str(each["href"])) for name, place in places.items() for each in place if "href" in each}
+    for here, link in {("README", book) for book in books} | linked:
+        target, _, heading = link.partition("#")
+        name = target.removesuffix(".md") or here
+        if name.startswith("../rules/"):
+            assert name.removeprefix("../rules/") in PAGES, (here, link)
+        else:
+            assert not heading or heading in ids[name], (here, link)
+    shown = {str(each["src"]).rpartition("/")[2] for place in places.values() for each in place if "src" in each}
+    assert shown
+    assert all(picture(name) for name in shown)
+    for stranger in ("../architecture", "..", "nothing"):
+        assert (runbook(stranger), picture(stranger)) == (None, None)
 
 
 def test_the_list_has_a_line_for_each_district_what_needs_a_person_first() -> None:

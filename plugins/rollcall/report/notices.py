@@ -2,6 +2,7 @@
 
 from datetime import date
 
+from rollcall.report.next_steps import NEXT_STEPS
 from rollcall.report.notify import Message, notify
 from rollcall.states import NightOutcome
 from rollcall.warehouse import Connection, connect, value
@@ -29,7 +30,9 @@ def tell_at_once(night: date, topic: str, about: str, message: Message) -> None:
     if place is None or place > most:
         return
     last = (LAST_OF_ALL if topic in OF_ALL else LAST_OF_MANY,) if place == most else ()
-    notify(Message(message.subject, (*message.lines, *last), message.attachments))
+    runbook = NEXT_STEPS[topic].runbook_url
+    what_to_do = (f"What to do: {runbook}",) if runbook else ()
+    notify(Message(message.subject, (*message.lines, *what_to_do, *last), message.attachments))
 
 
 def claim(connection: Connection, night: date, topic: str, about: str) -> int | None:

@@ -80,7 +80,7 @@ def _needing(by_state: Sequence[tuple[str, list[DistrictState]]]) -> Iterator[st
         if not same[0].needs_a_person:
             continue
         step = NEXT_STEPS[state]
-        yield f"{step.words}, {len(same)}. {step.who}: {step.what}"
+        yield f"{step.words}, {len(same)}. {step.who}: {step.what} {step.runbook_url}".strip()
         yield from (_line(each) for each in same[:MOST_NAMED])
         if len(same) > MOST_NAMED:
             yield f"- and {len(same) - MOST_NAMED} more"

@@ -36,6 +36,7 @@ from rollcall.report.status import DistrictState
 from rollcall.settings import settings
 from rollcall.ui import access, district, metrics, overview, pressing
 from rollcall.ui.pages import page
+from rollcall.ui.runbooks import SUFFIX, picture, runbook
 from rollcall.warehouse import Connection, WarehouseError, connect
 
 STATIC = Path(__file__).parent / "static"
@@ -84,6 +85,8 @@ def make_app() -> FastAPI:
     app.get("/metrics")(show_metrics)
     app.get("/static/{name}")(serve_static)
     app.get("/rules/{name}")(show_rules)
+    app.get("/operate/{name}")(show_runbook)
+    app.get("/images/{name}")(show_picture)
     app.get("/dags/{dag_id}", dependencies=sees)(show_district)
     app.get("/dags/{dag_id}/deliveries/{delivery_id}/receipt", dependencies=sees)(show_receipt)
     app.get("/dags/{dag_id}/deliveries/{delivery_id}/changes.csv", dependencies=sees)(download_changes)
@@ -181,11 +184,28 @@ def show_archive_entry(dag_id: str, delivery_id: int) -> Response:
 
 
 def show_rules(request: Request, _: GetUserDep, name: str) -> HTMLResponse:
-    """One page of the rule book."""
+    """One page of the rule book; a runbook's links have the suffix of its file."""
+    name = name.removesuffix(SUFFIX)
     codes = [code for code in catalog().values() if code.page == name]
     if not codes:
         raise HTTPException(404, "The rule book has no such page.")
     return _html(page("rules", request, title=PAGES[name], codes=codes, name=name))
+
+
+def show_runbook(request: Request, _: GetUserDep, name: str) -> HTMLResponse:
+    """What to do about what an operator sees."""
+    text = runbook(name)
+    if text is None:
+        raise HTTPException(404, "There is no such runbook.")
+    return _html(page("runbook", request, text=text))
+
+
+def show_picture(_: GetUserDep, name: str) -> FileResponse:
+    """A picture of a runbook."""
+    path = picture(name)
+    if path is None:
+        raise HTTPException(404, "There is no such picture.")
+    return FileResponse(path, media_type="image/png", headers=HEADERS)
 
 
 def serve_static(name: str) -> FileResponse:
