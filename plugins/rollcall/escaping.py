@@ -54,6 +54,11 @@ def csv_cell(cell: object) -> object:
     return f"'{cell}" if isinstance(cell, str) and re.match(FORMULA, cell) else cell
 
 
+def from_csv_cell(cell: str) -> str:
+    """What a cell said before `csv_cell` wrote it."""
+    return cell[1:] if cell.startswith("'") and re.match(FORMULA, cell[1:]) else cell
+
+
 def csv_cell_in_sql(column: str) -> sql.Composed:
     """The same for a column that PostgreSQL writes as CSV.
 

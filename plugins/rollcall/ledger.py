@@ -16,6 +16,9 @@ from rollcall.warehouse import Connection, value, values
 
 ROLLBACK: Final = "rollback"
 """The source of a delivery that nobody sent: the ledger's row of a publication that went back."""
+REKEY: Final = "rekey"
+"""The same of one that gave its records other ids."""
+NOBODY_SENT = (ROLLBACK, REKEY)
 SETTLED: Final = [state for state in DeliveryState if state.is_settled]
 
 OLD: Final = """
@@ -167,8 +170,8 @@ def delivery_of_night(connection: Connection, district_id: str, service_date: da
     with connection.cursor(row_factory=class_row(Delivery)) as cursor:
         cursor.execute(
             _DELIVERY + "where district_id = %s and service_date = %s and state <> 'receiving'"
-            " and source <> %s order by arrived_at desc limit 1",
-            (district_id, service_date, ROLLBACK),
+            " and source <> all(%s) order by arrived_at desc limit 1",
+            (district_id, service_date, list(NOBODY_SENT)),
         )
         return cursor.fetchone()
 

@@ -29,6 +29,20 @@ TO_BE_DELETED = ("tobedeleted", "inactive")
 """What a row's status says, in lower case, when its record is to be deleted; the second is 1.0's word."""
 
 
+NAMED_IN = {
+    "orgSourcedId": "orgs",
+    "orgSourcedIds": "orgs",
+    "schoolSourcedId": "orgs",
+    "schoolYearSourcedId": "academicSessions",
+    "termSourcedIds": "academicSessions",
+    "courseSourcedId": "courses",
+    "userSourcedId": "users",
+    "agentSourcedIds": "users",
+    "classSourcedId": "classes",
+}
+"""The file of the records that a column names; ``parentSourcedId`` names those of its own file."""
+
+
 @dataclass(frozen=True)
 class Column:
     """One column of one file.
@@ -97,6 +111,15 @@ class File:
     def key(self) -> tuple[str, ...]:
         """The attributes that tell a district's records apart."""
         return ("source_id", "school_year") if self.is_of_a_school_year else ("source_id",)
+
+    @property
+    def owner_of_ids(self) -> str:
+        """The file whose records its sourcedIds name: a student's demographics have the student's."""
+        return "users" if self.name == "demographics" else self.name
+
+    def named_by(self, column: Column) -> str | None:
+        """The file whose records a column names; None where it names none."""
+        return self.name if column.name == "parentSourcedId" else NAMED_IN.get(column.name)
 
     @property
     def school(self) -> str | None:

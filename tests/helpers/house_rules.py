@@ -33,7 +33,7 @@ BUILD = {"rollcall.current_build", "rollcall.publication", "rollcall.delivery_fi
 
 MAY_READ = {
     "staging": BUILD,
-    "history": {"staging", "history", *BUILD},
+    "history": {"staging", "history", "rollcall.rekeyed_record", *BUILD},
     "marts": {
         "history", "marts.roster", "rollcall.published", "rollcall.published_night", "rollcall.compared_night",
         "rollcall.district_quality", "rollcall.open_finding",

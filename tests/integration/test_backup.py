@@ -86,7 +86,7 @@ def test_what_is_dumped_and_restored_is_the_whole_warehouse(
         landed = query(restored_url, "select count(*) from delivery_5.users")
         assert landed == [(0,)], "unlogged: landed again from the archive"
         secured = "select count(*) from pg_class where relnamespace = 'history'::regnamespace and relforcerowsecurity"
-        assert query(restored_url, secured) == [(9,)]
+        assert query(restored_url, secured) == [(10,)]
         assert everything(restored_url) == before
     finally:
         postgres.drop(RESTORED)

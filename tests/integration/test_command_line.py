@@ -53,7 +53,17 @@ ANSWERS = (
     "simulate night --students 50",
 )
 """What answers a program here; with what the others need beside it, their own tests ask them."""
-ASKED_ELSEWHERE = {"check", "inject", "approve", "discard", "rollback", "correct-night", "export", "districts show"}
+ASKED_ELSEWHERE = {
+    "check",
+    "inject",
+    "approve",
+    "discard",
+    "rekey",
+    "rollback",
+    "correct-night",
+    "export",
+    "districts show",
+}
 NOTHING_OF_IT = [
     ("history nobody", 1, "The ledger knows nothing of nobody."),
     ("inject nobody .", 2, "nobody.yaml: there is no such file; `rollcall districts list` names the districts"),

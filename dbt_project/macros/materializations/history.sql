@@ -75,7 +75,7 @@
         {%- for column in config.get('meta').key %}
         and history.{{ column }} = staged.{{ column }}
         {%- endfor %}
-        and staged.change in ('changed', 'missing', 'tobedeleted')
+        and staged.change in ('changed', 'missing', 'tobedeleted', 'rekeyed')
 {% endmacro %}
 
 

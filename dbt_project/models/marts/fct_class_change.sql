@@ -20,6 +20,10 @@ users as not materialized (
     select * from {{ ref('hist_users') }}
 ),
 
+former_ids as not materialized (
+    select * from {{ ref('hist_former_ids') }}
+),
+
 nights as not materialized (
     select
         publications.district_id,
@@ -54,32 +58,36 @@ candidates as (
     select
         nights.*,
         enrollments.school_year,
-        enrollments.class_source_id,
-        enrollments.user_source_id
+        coalesce(class_ids.first_source_id, enrollments.class_source_id) as first_class_source_id,
+        coalesce(user_ids.first_source_id, enrollments.user_source_id) as first_user_source_id
     from nights
     inner join enrollments
         on
             nights.district_id = enrollments.district_id
             and {{ began_between('enrollments', 'nights.earlier_sequence', 'nights.sequence') }}
+    {{ join_first_id('enrollments', 'classes', 'enrollments.class_source_id', 'class_ids') }}
+    {{ join_first_id('enrollments', 'users', 'enrollments.user_source_id', 'user_ids') }}
     where enrollments.role = 'student'
     union distinct
     select
         nights.*,
         enrollments.school_year,
-        enrollments.class_source_id,
-        enrollments.user_source_id
+        coalesce(class_ids.first_source_id, enrollments.class_source_id) as first_class_source_id,
+        coalesce(user_ids.first_source_id, enrollments.user_source_id) as first_user_source_id
     from nights
     inner join enrollments
         on
             nights.district_id = enrollments.district_id
             and {{ ended_between('enrollments', 'nights.earlier_sequence', 'nights.sequence') }}
+    {{ join_first_id('enrollments', 'classes', 'enrollments.class_source_id', 'class_ids') }}
+    {{ join_first_id('enrollments', 'users', 'enrollments.user_source_id', 'user_ids') }}
     where enrollments.role = 'student'
     union distinct
     select
         nights.*,
         enrollments.school_year,
-        enrollments.class_source_id,
-        enrollments.user_source_id
+        coalesce(class_ids.first_source_id, enrollments.class_source_id) as first_class_source_id,
+        coalesce(user_ids.first_source_id, enrollments.user_source_id) as first_user_source_id
     from nights
     inner join enrollments
         on
@@ -88,21 +96,25 @@ candidates as (
                 enrollments.begin_date between nights.earlier_date + 1 and nights.effective_date
                 or enrollments.end_date between nights.earlier_date and nights.effective_date
             )
+    {{ join_first_id('enrollments', 'classes', 'enrollments.class_source_id', 'class_ids') }}
+    {{ join_first_id('enrollments', 'users', 'enrollments.user_source_id', 'user_ids') }}
     where enrollments.role = 'student'
 ),
 
-places as (
+changed_places as (
     select
         candidates.*,
         bool_or(publications.is_later) as is_there
     from candidates
     inner join both_nights as publications on candidates.district_id = publications.district_id
+    {{ join_id_in('candidates', 'publications.sequence', 'classes', 'candidates.first_class_source_id', 'class_ids') }}
+    {{ join_id_in('candidates', 'publications.sequence', 'users', 'candidates.first_user_source_id', 'user_ids') }}
     inner join enrollments
         on
             {{ published_in('enrollments', beside='candidates') }}
             and candidates.school_year = enrollments.school_year
-            and candidates.class_source_id = enrollments.class_source_id
-            and candidates.user_source_id = enrollments.user_source_id
+            and coalesce(class_ids.source_id, candidates.first_class_source_id) = enrollments.class_source_id
+            and coalesce(user_ids.source_id, candidates.first_user_source_id) = enrollments.user_source_id
     where
         enrollments.role = 'student'
         and {{ is_active('enrollments') }}
@@ -113,9 +125,25 @@ places as (
         candidates.earlier_sequence,
         candidates.earlier_date,
         candidates.school_year,
-        candidates.class_source_id,
-        candidates.user_source_id
+        candidates.first_class_source_id,
+        candidates.first_user_source_id
     having count(distinct publications.is_later) = 1
+),
+
+places as (
+    select
+        changed_places.*,
+        coalesce(class_ids.source_id, changed_places.first_class_source_id) as class_source_id,
+        coalesce(user_ids.source_id, changed_places.first_user_source_id) as user_source_id,
+        {{ all_ids('changed_places', 'classes', 'changed_places.first_class_source_id') }} as class_source_ids,
+        {{ all_ids('changed_places', 'users', 'changed_places.first_user_source_id') }} as user_source_ids
+    from changed_places
+    {{ join_id_in(
+        'changed_places', 'changed_places.sequence', 'classes', 'changed_places.first_class_source_id', 'class_ids'
+    ) }}
+    {{ join_id_in(
+        'changed_places', 'changed_places.sequence', 'users', 'changed_places.first_user_source_id', 'user_ids'
+    ) }}
 )
 
 select
@@ -141,8 +169,8 @@ left join lateral (
     where
         places.district_id = enrollments.district_id
         and places.school_year = enrollments.school_year
-        and places.class_source_id = enrollments.class_source_id
-        and places.user_source_id = enrollments.user_source_id
+        and enrollments.class_source_id = any(places.class_source_ids)
+        and enrollments.user_source_id = any(places.user_source_ids)
         and places.sequence >= enrollments.valid_from_seq
         and enrollments.role = 'student'
     order by enrollments.valid_to_seq desc nulls first, enrollments.source_id asc

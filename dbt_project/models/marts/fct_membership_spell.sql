@@ -12,6 +12,10 @@ organisations as (
     select * from {{ ref('hist_orgs') }}
 ),
 
+former_ids as not materialized (
+    select * from {{ ref('hist_former_ids') }}
+),
+
 nights as not materialized (
     {{ numbered_nights() }}
 ),
@@ -24,6 +28,7 @@ versions as (
     select
         users.district_id,
         users.source_id,
+        coalesce(first_ids.first_source_id, users.source_id) as person,
         {{ person_type('users.role') }} as person_type,
         users.org_source_ids,
         users.valid_from_seq,
@@ -32,6 +37,7 @@ versions as (
         {{ first_night_past('users.valid_to_seq') }} as past_night
     from users
     inner join nights on users.district_id = nights.district_id
+    {{ join_first_id('users', 'users', 'users.source_id', 'first_ids') }}
     where {{ person_type('users.role') }} is not null
 ),
 
@@ -40,7 +46,7 @@ ended_versions as (
     select
         *,
         last_value(end_reason) over (
-            partition by district_id, source_id, past_night
+            partition by district_id, person, past_night
             order by valid_from_seq
             rows between unbounded preceding and unbounded following
         ) as reason_of_absence
@@ -51,18 +57,24 @@ ended_versions as (
 shown_versions as (
     select
         *,
+        last_value(source_id) over (
+            person_in_time rows between unbounded preceding and unbounded following
+        ) as person_source_id,
         lag(past_night) over person_in_time as shown_before_until,
         lead(first_night) over person_in_time as shown_again_from
     from ended_versions
     where first_night < past_night
-    window person_in_time as (partition by district_id, source_id order by valid_from_seq)
+    window person_in_time as (partition by district_id, person order by valid_from_seq)
 ),
 
 memberships as (
     select
         shown_versions.district_id,
-        shown_versions.source_id as person_source_id,
-        membership.school_source_id,
+        shown_versions.person_source_id,
+        coalesce(first_ids.first_source_id, membership.school_source_id) as school,
+        last_value(membership.school_source_id) over (
+            school_in_time rows between unbounded preceding and unbounded following
+        ) as school_source_id,
         shown_versions.person_type,
         shown_versions.first_night,
         shown_versions.past_night,
@@ -81,14 +93,15 @@ memberships as (
         lead(shown_versions.first_night) over school_in_time as at_school_again_from
     from shown_versions
     cross join lateral unnest(shown_versions.org_source_ids) with ordinality as membership (school_source_id, place)
+    {{ join_first_id('shown_versions', 'orgs', 'membership.school_source_id', 'first_ids') }}
     -- A school that the list names twice counts once.
     where membership.place = array_position(shown_versions.org_source_ids, membership.school_source_id)
     window
         school_in_time as (
             partition by
                 shown_versions.district_id,
-                shown_versions.source_id,
-                membership.school_source_id,
+                shown_versions.person_source_id,
+                coalesce(first_ids.first_source_id, membership.school_source_id),
                 shown_versions.person_type
             order by shown_versions.first_night
         )
@@ -98,7 +111,7 @@ numbered_memberships as (
     select
         *,
         count(*) filter (where at_school_until is distinct from first_night) over (
-            partition by district_id, person_source_id, school_source_id, person_type
+            partition by district_id, person_source_id, school, person_type
             order by first_night
         ) as spell
     from memberships

@@ -16,6 +16,10 @@ organisations as not materialized (
     select * from {{ ref('hist_orgs') }}
 ),
 
+former_ids as not materialized (
+    select * from {{ ref('hist_former_ids') }}
+),
+
 nights as not materialized (
     select
         publications.district_id,
@@ -31,29 +35,42 @@ nights as not materialized (
 candidates as (
     select
         nights.*,
-        users.source_id
+        coalesce(first_ids.first_source_id, users.source_id) as first_source_id
     from nights
     inner join users
         on
             nights.district_id = users.district_id
             and {{ began_between('users', 'nights.earlier_sequence', 'nights.sequence') }}
+    {{ join_first_id('users', 'users', 'users.source_id', 'first_ids') }}
     where users.role = 'student'
     union distinct
     select
         nights.*,
-        users.source_id
+        coalesce(first_ids.first_source_id, users.source_id) as first_source_id
     from nights
     inner join users
         on
             nights.district_id = users.district_id
             and {{ ended_between('users', 'nights.earlier_sequence', 'nights.sequence') }}
+    {{ join_first_id('users', 'users', 'users.source_id', 'first_ids') }}
     where users.role = 'student'
+),
+
+-- Under the ids that they had on either night.
+identified as (
+    select
+        candidates.*,
+        coalesce(ids.source_id, candidates.first_source_id) as source_id,
+        coalesce(earlier_ids.source_id, candidates.first_source_id) as earlier_source_id
+    from candidates
+    {{ join_id_in('candidates', 'candidates.sequence', 'users', 'candidates.first_source_id', 'ids') }}
+    {{ join_id_in('candidates', 'candidates.earlier_sequence', 'users', 'candidates.first_source_id', 'earlier_ids') }}
 ),
 
 students as (
     select
-        candidates.*,
-        candidates.sequence as published_sequence,
+        identified.*,
+        identified.sequence as published_sequence,
         earlier.source_id is not null as was_there,
         later.source_id is not null as is_there,
         earlier.org_source_ids as earlier_org_source_ids,
@@ -62,18 +79,18 @@ students as (
         case when later.source_id is null then earlier.given_name else later.given_name end as given_name,
         case when later.source_id is null then earlier.family_name else later.family_name end as family_name,
         case when later.source_id is null then earlier.grades[1] else later.grades[1] end as grade
-    from candidates
+    from identified
     left join users as earlier
         on
-            candidates.district_id = earlier.district_id
-            and candidates.source_id = earlier.source_id
-            and {{ is_of_sequence('earlier', 'candidates.earlier_sequence') }}
+            identified.district_id = earlier.district_id
+            and identified.earlier_source_id = earlier.source_id
+            and {{ is_of_sequence('earlier', 'identified.earlier_sequence') }}
             and earlier.role = 'student'
     left join users as later
         on
-            candidates.district_id = later.district_id
-            and candidates.source_id = later.source_id
-            and {{ is_of_sequence('later', 'candidates.sequence') }}
+            identified.district_id = later.district_id
+            and identified.source_id = later.source_id
+            and {{ is_of_sequence('later', 'identified.sequence') }}
             and later.role = 'student'
 )
 
@@ -109,10 +126,15 @@ left join lateral (
     order by users.valid_from_seq desc
     limit 1
 ) as last_version on true
+{{ join_first_id('students', 'orgs', 'school.source_id', 'school_ids', sequence='students.sequence') }}
+{{ join_first_id(
+    'students', 'orgs', 'earlier_school.source_id', 'earlier_school_ids', sequence='students.earlier_sequence'
+) }}
 where
     students.was_there <> students.is_there
     or (
         students.was_there
         and students.is_there
-        and earlier_school.source_id is distinct from school.source_id
+        and coalesce(earlier_school_ids.first_source_id, earlier_school.source_id)
+        is distinct from coalesce(school_ids.first_source_id, school.source_id)
     )

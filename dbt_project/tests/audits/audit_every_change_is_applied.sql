@@ -23,7 +23,11 @@ counted as (
         staged.district_id,
         '{{ entity.file }}' as file,
         -count(*) filter (where staged.change in ('added', 'changed')) as number_begun,
-        -count(*) filter (where staged.change in ('changed', 'missing', 'tobedeleted')) as number_ended
+        -count(*) filter (
+            where
+            staged.change in ('missing', 'tobedeleted', 'rekeyed')
+            or (staged.change = 'changed' and staged.valid_from_seq is not null)
+        ) as number_ended
     from {{ ref(entity.staging) }} as staged
     group by staged.district_id
     {{ 'union all' if not loop.last }}

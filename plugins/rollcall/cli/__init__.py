@@ -15,6 +15,7 @@ from rollcall.cli import (
     history,
     inject,
     readers,
+    rekey,
     rollback,
     stack,
     status,
@@ -51,6 +52,7 @@ app.command()(inject.inject)
 app.command()(decisions.approve)
 app.command()(decisions.discard)
 app.command()(rollback.rollback)
+app.command()(rekey.rekey)
 app.command()(correct_night.correct_night)
 app.command()(export.export)
 app.command()(upkeep.upkeep)

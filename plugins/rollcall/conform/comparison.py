@@ -3,6 +3,7 @@
 from rollcall import ledger
 from rollcall.conform.ledger import AcceptedDelivery
 from rollcall.decision.changes import stand, was_compared, write_changes
+from rollcall.decision.rekeyed import write_rekeyed
 from rollcall.log import at_work_on, get_logger
 from rollcall.warehouse import Connection, connect
 
@@ -26,8 +27,9 @@ def compare_anew(session: Connection, deliveries: list[AcceptedDelivery]) -> Non
         compared_before = was_compared(session, delivery)
         if compared_before and stand(session, delivery):
             continue
+        write = write_rekeyed if delivery.source == ledger.REKEY else write_changes
         with connect() as connection:  # in the role that the delivery's schema belongs to
-            write_changes(connection, delivery)
+            write(connection, delivery)
         if compared_before:
             with at_work_on(each.delivery_id):
                 log.info(

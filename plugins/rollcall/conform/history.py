@@ -8,10 +8,13 @@ from rollcall.warehouse import Connection
 RECORD_TABLES = tuple(f"history.hist_{file.table_name}" for file in FILES)
 """The versions of what districts send."""
 
+FORMER_IDS = "history.hist_former_ids"
+"""Under which ids records were known before."""
+
 WORKED_OUT_TABLES = ("history.hist_class_details", "history.hist_doubles")
 """The versions of what is worked out from it for the marts."""
 
-HISTORY_TABLES = (*RECORD_TABLES, *WORKED_OUT_TABLES)
+HISTORY_TABLES = (*RECORD_TABLES, *WORKED_OUT_TABLES, FORMER_IDS)
 
 PUBLISHED_SEQUENCE = """
     select district.district_id, coalesce(publication.sequence, 0) as sequence

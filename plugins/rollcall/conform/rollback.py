@@ -6,7 +6,7 @@ from datetime import date
 
 from psycopg import sql
 
-from rollcall.conform.history import RECORD_TABLES, WORKED_OUT_TABLES
+from rollcall.conform.history import FORMER_IDS, RECORD_TABLES, WORKED_OUT_TABLES
 from rollcall.conform.night_correction import move_night, night_before, nights_to_come
 from rollcall.conform.session import conforming
 from rollcall.ledger import ROLLBACK, deliveries_in_state, lock_acceptance
@@ -21,7 +21,7 @@ from rollcall.who import Person
 BOUNDS = ("valid_from_seq", "valid_to_seq", "end_reason", "ended_on")
 """What a history table says of a version; all its other columns are of the record."""
 
-KEY = ("source_id", "school_year", "enrollment_end_date", "counts_from", "double_source_id")
+KEY = ("file", "source_id", "school_year", "enrollment_end_date", "counts_from", "double_source_id")
 """What tells a district's records apart, as far as the table has it (law 9)."""
 
 WORK_MEMORY = "96MB"
@@ -239,7 +239,7 @@ def _restore(
             tell(f"going back to sequence {to}: {file.name}", number, len(FILES))
             changes[file.name] = _restore_table(session, table, district_id, to, sequence, night)
         if any(any(asdict(restored).values()) for restored in changes.values()):
-            for table in WORKED_OUT_TABLES:
+            for table in (*WORKED_OUT_TABLES, FORMER_IDS):
                 _restore_table(session, table, district_id, to, sequence, night)
             return to, changes
         tried.append(to)

@@ -11,6 +11,7 @@ from psycopg import sql
 from rollcall import ledger
 from rollcall.decision.school_years import CLASS_YEARS, own_sessions, school_year_of, write_class_years
 from rollcall.decision.touched import UNNAMED, Former, former_delivery, touched_table, write_touched
+from rollcall.landing.schema import drop_relation
 from rollcall.landing.typed import (
     AT_ONCE,
     COMPARED,
@@ -123,7 +124,7 @@ def write_changes(connection: Connection, delivery: Delivery) -> Comparison:
     for file in FILES:
         by_change = former if former and file.name in former.files else None
         compared[file.name] = _write_file(connection, comparison, file, sent.get(file.name), by_change)
-    _record(connection, comparison, compared)
+    record_comparison(connection, comparison, compared)
     connection.execute(AS_EVER)
     return comparison
 
@@ -133,7 +134,7 @@ def says_something(sent: DeliveryFile) -> bool:
     return sent.mode != "absent" and bool(sent.rows_landed)
 
 
-def _record(connection: Connection, comparison: Comparison, unnamed: dict[str, int]) -> None:
+def record_comparison(connection: Connection, comparison: Comparison, unnamed: dict[str, int]) -> None:
     """Note what the comparison is against, and which published versions each file does not name, and how many."""
     table = comparison.table(COMPARED)
     connection.execute(
@@ -196,15 +197,14 @@ def _write_file(
 
     With the former delivery, it is compared by the difference from that.
     """
-    for kind in ("view", "table"):
-        connection.execute(_drop(kind, comparison.change(file)))
+    drop_relation(connection, comparison.change(file))
     if comparison.sequence is None:
         connection.execute(IN_PARALLEL)
         connection.execute(_all_is_new(comparison, file))
         return 0
     if sent is None:
-        connection.execute(_nothing_changes(comparison, file))
-        return _count(connection, sql.SQL("select count(*) {}").format(comparison.published(file)))
+        connection.execute(nothing_changes(comparison, file))
+        return count_published(connection, comparison, file)
     if former:
         _write_touched(connection, comparison, file, former)
         connection.execute("set local enable_nestloop = on")
@@ -226,15 +226,13 @@ def _write_file(
     )
 
 
+def count_published(connection: Connection, comparison: Comparison, file: File) -> int:
+    """How many versions of a file are published."""
+    return _count(connection, sql.SQL("select count(*) {}").format(comparison.published(file)))
+
+
 def _count(connection: Connection, query: sql.Composed) -> int:
     return int(value(connection, query))
-
-
-def _drop(kind: str, relation: sql.Identifier) -> sql.Composed:
-    """Drop a relation, if it is of a kind."""
-    return sql.SQL(
-        "do $$ begin drop {kind} if exists {relation} cascade; exception when wrong_object_type then null; end $$"
-    ).format(kind=sql.SQL(kind), relation=relation)
 
 
 def _all_is_new(comparison: Comparison, file: File) -> sql.Composed:
@@ -255,7 +253,7 @@ def _all_is_new(comparison: Comparison, file: File) -> sql.Composed:
     )
 
 
-def _nothing_changes(comparison: Comparison, file: File) -> sql.Composed:
+def nothing_changes(comparison: Comparison, file: File) -> sql.Composed:
     """A file that was not sent, or says nothing."""
     return sql.SQL(
         "create unlogged table {change} as select null::text as kind, null::integer as valid_from_seq,"

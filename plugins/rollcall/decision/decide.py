@@ -30,6 +30,8 @@ from rollcall.warehouse import Connection, connect
 
 Verdict = Literal["accept", "hold", "reject", "superseded", "discarded", "done"]
 
+ORDINARY_NOW = "Judged again, nothing of it is out of the ordinary any more. It still waits for a person."
+
 
 @dataclass(frozen=True)
 class Decision:
@@ -77,7 +79,7 @@ def decide(district: District, delivery_id: int) -> Decision:
         _must_be_gated(connection, delivery)
         decision, found = _judge(connection, district, delivery)
         if hold is not None and decision.verdict == "accept":
-            return Decision("hold", hold.reasons)  # once held, a person releases it
+            decision = Decision("hold", hold.reasons, ORDINARY_NOW)  # once held, a person releases it
         _record(connection, delivery, decision, found)
     return decision
 

@@ -26,14 +26,15 @@ SCHOOLS_NAMED = 10
 """How many schools of a rule and file get a reason of their own; the change list has all."""
 
 RULES: dict[LimitName, tuple[str, str]] = {
+    "rekeyed": (
+        "seem to come back under a new id",
+        "Check which id the export uses for students and staff: a changed setting makes everybody new. If the new ids "
+        "are meant, `rollcall rekey` lets history go on under them; do that before you approve.",
+    ),
     "removed": ("would be removed", "Check that the export ran to its end, with every school ticked."),
     "added": ("would be added", "Check that the files are the district's own, and of this school year."),
     "changed": ("would change", "Check whether a setting of the export, or an edit of the file, changed a column."),
     "set_aside": ("were set aside", "Mend what the findings of the file say, orgs first."),
-    "rekeyed": (
-        "seem to come back under a new id",
-        "Check which id the export uses for students and staff: a changed setting makes everybody new.",
-    ),
 }
 """What is said of the records of a rule, and what is to be looked at."""
 
@@ -53,12 +54,12 @@ class Safeguards:
     night: date
 
     def reasons(self, found: Forecast) -> list[Reason]:
-        """Why a person is to be asked; none when all is ordinary."""
+        """Why a person is to be asked; none when all is ordinary. Other ids stand first: they explain all the rest."""
         reasons = self._unexpected_roll_over() + _vanished_files(found) + _vanished_schools(found)
         for each in found.files:
             for name in RULES:
                 reasons += self._over(name, each)
-        return reasons
+        return sorted(reasons, key=lambda reason: reason.code != "hold_rekeyed")
 
     def _over(self, name: LimitName, each: FileForecast) -> list[Reason]:
         """The district as a whole first; schools only where the district as a whole is within its limit."""

@@ -71,6 +71,17 @@ def follow_up(delivery_id: int, ruling: Ruling) -> Iterator[str]:
         yield "Airflow's request, if it still asks, is answered with the report of the district's next night."
 
 
+def ask_for_a_build() -> str:
+    """Have Airflow build what is accepted; says what happens next."""
+    try:
+        with airflow_api() as api:
+            return _asked_for_a_build(api)
+    except AirflowUnreachableError as error:
+        return (
+            f"{error}. Once it is up, `conform` builds this when it next looks: `{settings().conform_backstop}`, UTC."
+        )
+
+
 def _in_the_ledger(delivery: Delivery, ruling: Ruling) -> Iterator[str]:
     if delivery.state == "accepted":
         yield f"It is accepted as sequence {delivery.accepted_sequence} of {delivery.district_id}."

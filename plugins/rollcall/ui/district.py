@@ -151,8 +151,8 @@ class DeliveryInFull:
 
     @property
     def has_a_run(self) -> bool:
-        """Whether a run received it: a rollback is nobody's delivery."""
-        return self.delivery.source != ledger.ROLLBACK
+        """Whether a run received it: a rollback, or other ids, are nobody's delivery."""
+        return self.delivery.source not in ledger.NOBODY_SENT
 
     @property
     def may_be_taken_again(self) -> bool:

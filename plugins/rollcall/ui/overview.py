@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
-from rollcall.ledger import ROLLBACK
+from rollcall.ledger import NOBODY_SENT
 from rollcall.report.next_steps import NEXT_STEPS, NextStep, next_step, urgency
 from rollcall.report.status import DistrictState, district_states, states_of_night
 from rollcall.ui.sparkline import sparkline
@@ -125,7 +125,8 @@ def _figures(connection: Connection, last: date) -> dict[str, Figures]:
                 district_id, service_date, records, students, set_aside,
                 extract(epoch from coalesce(published_at, decided_at) - arrived_at)::double precision as seconds
             from rollcall.delivery
-            where service_date between %(first)s and %(last)s and source <> %(rollback)s and state <> 'receiving'
+            where service_date between %(first)s and %(last)s
+                and source <> all(%(nobody_sent)s) and state <> 'receiving'
             order by district_id, service_date, arrived_at desc
         )
 
@@ -139,7 +140,7 @@ def _figures(connection: Connection, last: date) -> dict[str, Figures]:
         from sent
         group by district_id
         """,
-        {"first": first, "last": last, "rollback": ROLLBACK},
+        {"first": first, "last": last, "nobody_sent": list(NOBODY_SENT)},
     ).fetchall()
     return {district: _figures_of(*rest) for district, *rest in rows}
 
