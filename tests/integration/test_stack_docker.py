@@ -142,6 +142,16 @@ def test_law_7_what_a_container_of_rollcall_writes_is_its_users_alone() -> None:
     assert said.stdout.split("\n") == ["0077", "two words", ""]
 
 
+def test_district_files_are_written_by_what_adds_districts_and_by_the_page_only() -> None:
+    services = yaml.safe_load(COMPOSE)["services"]
+    folder = "/opt/rollcall/dags/districts"
+    mounts = {
+        name: [each for each in service.get("volumes", ()) if folder in each] for name, service in services.items()
+    }
+    assert {name for name, found in mounts.items() if found and found[0].endswith(folder)} == {"api-server", "migrate"}
+    assert all(mounts[name][0].endswith(":ro") for name in ("scheduler", "triggerer", "dag-processor"))
+
+
 def test_what_migrate_documents_is_what_the_api_server_shows() -> None:
     services = yaml.safe_load(COMPOSE)["services"]
     mount = "docs:/var/lib/rollcall/state/docs"
