@@ -32,7 +32,7 @@ def accept_folder(
     from rollcall.archive.injected import SOURCE, keep_injected
     from rollcall.archive.store import Archive
     from rollcall.decision.acceptance import accept
-    from rollcall.landing import land
+    from rollcall.landing import land_files
     from rollcall.steps import receive
     from rollcall.who import person
 
@@ -45,8 +45,7 @@ def accept_folder(
         source=source,
     )
     delivery_id = receipt.delivery.delivery_id
-    for name in receipt.files:
-        land(delivery_id, name)
+    land_files(delivery_id, receipt.files)
     with psycopg.connect(stack.url) as connection:
         connection.execute(
             "update rollcall.delivery_file set verdict = 'accept', rows_set_aside = 0, gated = 'together'"

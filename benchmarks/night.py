@@ -155,9 +155,9 @@ def receive(district: District, account: SftpAccount, service_date: date) -> tup
 
 def land(delivery_id: int, name: str) -> int:
     """The first half of the task ``check``, for one file."""
-    from rollcall.landing import land as land_file
+    from rollcall.landing import land_files
 
-    return land_file(delivery_id, name)
+    return land_files(delivery_id, [name])[name]
 
 
 def gate(district: District, delivery_id: int, name: str) -> str:

@@ -12,7 +12,7 @@ from rollcall.decision.decide import decide
 from rollcall.decision.holds import hold_of
 from rollcall.decision.recognition import is_to_be_judged, recognize
 from rollcall.districts import NO_LIMITS, District, DistrictFileError, Limits, load_district
-from rollcall.landing import land
+from rollcall.landing import land_files
 from rollcall.ledger import Delivery
 from rollcall.log import at_work_on, get_logger
 from rollcall.names import named
@@ -189,10 +189,8 @@ def _check_alone(delivery_id: int, files: Sequence[str], limits: Limits, *, in_f
     """Land some files, then judge each by its own suite: the gate on one may look into another."""
     from rollcall.gate import gate_files
 
-    for number, name in enumerate(files):
-        tell(f"reading {name}.csv", number, len(files) + 2)
-        land(delivery_id, name)
-    tell("checking each file", len(files), len(files) + 2)
+    land_files(delivery_id, files)
+    tell("checking each file")
     for outcome in gate_files(delivery_id, files, limits, in_full=in_full):
         log.info(
             "%s.csv: %s, %s of %s rows set aside; %s.",

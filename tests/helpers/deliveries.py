@@ -5,6 +5,7 @@ from datetime import date
 from typing import Any
 
 import psycopg
+from helpers.asking import ask
 from psycopg import sql
 
 from rollcall.landing.typed import row_hash
@@ -134,6 +135,8 @@ def reland_nothing(delivery_id: int) -> None:
 
 def query(url: str, statement: str, *parameters: Any) -> list[tuple[Any, ...]]:
     """The rows of a query."""
+    if statement.lstrip().startswith("select"):
+        return ask(url, statement, parameters)
     with psycopg.connect(url) as connection:
         return connection.execute(statement, parameters).fetchall()
 

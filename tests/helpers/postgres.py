@@ -7,6 +7,7 @@ from pathlib import Path
 import psycopg
 from alembic import command
 from alembic.config import Config
+from helpers.asking import forget
 from sqlalchemy import create_engine
 
 import rollcall.migrations
@@ -55,6 +56,7 @@ class Postgres:
     def create(self, database: str, template: str = "template0") -> str:
         """Make a fresh database, in the place of one of that name, and answer its URL."""
         self.drop(database)
+        forget(self.url(template))
         self.execute(f"create database {database} template {template} {LOCALE if template == 'template0' else ''}")
         if template != "template0":
             # The one right that lies on the database itself, which a copy does not take over.
@@ -71,6 +73,7 @@ class Postgres:
 
     def drop(self, database: str) -> None:
         """Remove a database, whoever is still connected."""
+        forget(self.url(database))
         self.execute(f"drop database if exists {database} with (force)")
 
     def stop(self) -> None:

@@ -20,7 +20,7 @@ from rollcall.archive.store import Archive
 from rollcall.arrival.listing import InboxFile
 from rollcall.codes import message_of
 from rollcall.districts import Limit
-from rollcall.landing import land
+from rollcall.landing import land_files
 from rollcall.landing.encoding import BLOCK_BYTES
 from rollcall.oneroster import FILE_BY_NAME, FILE_NAMES
 from rollcall.settings import working_on
@@ -91,6 +91,11 @@ def details(url: str, delivery_id: int) -> dict[str, str]:
 def columns_found(url: str, delivery_id: int, code: str) -> list[str]:
     statement = "select column_name from rollcall.row_finding where delivery_id = %s and code = %s and row_number = 1"
     return sorted(row[0] for row in query(url, statement, delivery_id, code))
+
+
+def land(delivery_id: int, file: str) -> int:
+    """Land one file; returns how many records it holds."""
+    return land_files(delivery_id, [file])[file]
 
 
 def file_row(url: str, delivery_id: int, columns: str = "rows_landed, rows_ragged, verdict") -> tuple[object, ...]:

@@ -8,7 +8,9 @@ batches, each in a district of its own, and share the builds.
 from hypothesis import HealthCheck, Phase, settings
 
 BATCH = 25
-BATCHES = settings().max_examples // BATCH
+STORIES = 50
+"""Of any nights, which take several builds, so many share them."""
+BATCHES = settings().max_examples // STORIES
 EVERY_TIME = 100
 
 SETTINGS = settings(

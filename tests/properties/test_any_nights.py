@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from any_nights import Answer, Story, stories
-from examples import BATCH, BATCHES, FILES_JUDGED_TWICE, SETTINGS
+from examples import BATCHES, FILES_JUDGED_TWICE, SETTINGS, STORIES
 from helpers.gating import NO_LIMITS, NO_ROW_MORE
 from helpers.inbox import district
 from helpers.judged_twice import Twice
@@ -210,7 +210,7 @@ def drawn(seed_of_batch: int) -> list[Story]:
     batch: list[Story] = []
 
     @seed(seed_of_batch)
-    @settings(SETTINGS, max_examples=BATCH)
+    @settings(SETTINGS, max_examples=STORIES)
     @given(stories)
     def draw(story: Story) -> None:
         batch.append(story)
@@ -226,6 +226,6 @@ def test_any_nights_end_as_the_reference_says(world: SmallWorld, number: int) ->
     twice = Twice(world.url, FILES_JUDGED_TWICE)
     faults = play(world, drawn(seed_of_batch), twice)
     assert not faults, "\n\n".join([f"Drawn with the seed {seed_of_batch}:", *faults])
-    assert twice.deliveries > BATCH / 5, "hardly a delivery was judged by what changed"
+    assert twice.deliveries > STORIES / 5, "hardly a delivery was judged by what changed"
     if SETTINGS.derandomize:  # the stories of a random batch may all be without a finding that stays
-        assert twice.taken_over > BATCH / 5, "hardly a finding was taken over"
+        assert twice.taken_over > STORIES / 5, "hardly a finding was taken over"

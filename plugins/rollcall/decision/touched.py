@@ -1,7 +1,7 @@
 """Which records of a file can be otherwise than readers see them, where the file was judged by what changed.
 
 All others were compared when the former delivery was, and lie as they lay then. The gate left which rows are new and
-which of the former are gone (`rollcall.gate.judged`); the former delivery's schema has kept the rest.
+which of the former are gone (`rollcall.gate.rest`); the former delivery's schema has kept the rest.
 """
 
 from dataclasses import dataclass

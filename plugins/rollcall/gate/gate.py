@@ -9,19 +9,11 @@ from rollcall.districts import Limit, Limits
 from rollcall.gate import recording, references
 from rollcall.gate.fold import fold_roles
 from rollcall.gate.inspection import Evaluation, Inspection, inspect
-from rollcall.gate.judged import (
-    PLANNING,
-    Rest,
-    all_rows,
-    judged_before,
-    judged_since,
-    new_rows,
-    rule_book,
-    touched_rows,
-)
+from rollcall.gate.judged import judged_before, judged_since, rule_book
 from rollcall.gate.landed import LandedFile, lock_landed_files
 from rollcall.gate.outcome import DeliveryOutcome, FileOutcome, judge, recorded_outcome
 from rollcall.gate.progress import record_gated_alone, record_gated_together
+from rollcall.gate.rest import PLANNING, Rest, all_rows, new_rows, touched_rows
 from rollcall.gate.rules import Rule, codes, suite_rules
 from rollcall.ledger import Delivery, landing_schema
 from rollcall.oneroster import LANDED_FILE_NAMES
@@ -53,9 +45,10 @@ def gate_files(
     """
     if "users" in file_names:
         fold_roles(delivery_id)
-    with _look(delivery_id) as look:
+    with connect(search_path=landing_schema(delivery_id), autocommit=True) as ledger, _look(delivery_id) as look:
         return [
-            _gate_file(look, delivery_id, name, limits.of("set_aside", name), in_full=in_full) for name in file_names
+            _gate_file(look, ledger, delivery_id, name, limits.of("set_aside", name), in_full=in_full)
+            for name in file_names
         ]
 
 
@@ -112,9 +105,11 @@ def _look(delivery_id: int) -> Iterator[Look]:
         yield Look(scratch, inspection)
 
 
-def _gate_file(look: Look, delivery_id: int, name: str, set_aside_limit: Limit, *, in_full: bool) -> FileOutcome:
+def _gate_file(
+    look: Look, ledger: Connection, delivery_id: int, name: str, set_aside_limit: Limit, *, in_full: bool
+) -> FileOutcome:
     """Judge one file in a transaction of its own, in which nobody else judges it."""
-    with connect(search_path=landing_schema(delivery_id)) as ledger:
+    with ledger.transaction():
         landed = lock_landed_files(ledger, delivery_id, [name]).get(name)
         if landed:
             delivery = deliveries.delivery(ledger, delivery_id)

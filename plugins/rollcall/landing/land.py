@@ -1,7 +1,7 @@
-"""The step ``land``: one archived file into the delivery's schema, by COPY, in one transaction."""
+"""The step ``land``: archived files into the delivery's schema, by COPY, each in one transaction."""
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from psycopg import sql
@@ -23,6 +23,7 @@ from rollcall.landing.typed import make_typed
 from rollcall.ledger import Delivery, DeliveryFile
 from rollcall.log import get_logger
 from rollcall.oneroster import FILE_BY_NAME, ROLES, Column, File
+from rollcall.progress import tell
 from rollcall.warehouse import Connection, connect
 
 log = get_logger(__name__)
@@ -71,32 +72,49 @@ class Landing:
         self.end = None
 
 
-def land(delivery_id: int, file_name: str) -> int:
-    """Land one file of a delivery; landing it again replaces what was there.
+def land_files(delivery_id: int, file_names: Sequence[str]) -> dict[str, int]:
+    """Land some files of a delivery; landing one again replaces what was there.
 
     Args:
-        file_name: The standard's name of the file, ``users`` for users.csv.
+        delivery_id: The delivery.
+        file_names: The files, by the standard's names (``users`` for users.csv).
 
     Returns:
-        How many records the file holds, those included that could not be split into columns.
+        How many records each file holds, those included that could not be split into columns.
 
     Raises:
         UnknownDeliveryError: the ledger has no such delivery or file.
         FileNotFoundError: the archive does not hold what the ledger says.
-        WarehouseError: PostgreSQL refused.
+        WarehouseError: PostgreSQL refused. What was landed before stays, here and above.
     """
     with connect() as connection:
-        landing = _begin(connection, delivery_id, file_name)
-        archive = Archive.of(landing.delivery.district_id)
-        _make_table(landing)
-        with archive.open(landing.entry.archive_path) as source:
-            foreign = formats.of_bytes(source.read(formats.HEAD_BYTES))
-        if foreign:
-            landing.refuse(foreign)
-        else:
-            _land(landing, archive)
-        make_typed(connection, landing.delivery, landing.file)
-        _record(landing)
+        delivery = ledger.delivery(connection, delivery_id)
+        entries = {entry.file: entry for entry in ledger.files_of(connection, delivery_id)}
+        make_schema(connection, delivery)
+        rows = {}
+        for number, name in enumerate(file_names):
+            tell(f"reading {name}.csv", number, len(file_names))
+            if name not in entries:
+                raise ledger.UnknownDeliveryError(f"Delivery {delivery_id} holds no {name}.csv.")
+            landing = Landing(connection, delivery, entries[name], FILE_BY_NAME[name], ROLES.name in entries)
+            _land_file(landing)
+            connection.commit()
+            rows[name] = landing.rows
+    return rows
+
+
+def _land_file(landing: Landing) -> None:
+    """The file's table and its typed relation, and what the ledger says of it."""
+    archive = Archive.of(landing.delivery.district_id)
+    _make_table(landing)
+    with archive.open(landing.entry.archive_path) as source:
+        foreign = formats.of_bytes(source.read(formats.HEAD_BYTES))
+    if foreign:
+        landing.refuse(foreign)
+    else:
+        _land(landing, archive)
+    make_typed(landing.connection, landing.delivery, landing.file)
+    _record(landing)
     log.info(
         "Landed %s records of %s (%s, %s).",
         f"{landing.rows:,}",
@@ -104,17 +122,6 @@ def land(delivery_id: int, file_name: str) -> int:
         landing.format,
         landing.encoding,
     )
-    return landing.rows
-
-
-def _begin(connection: Connection, delivery_id: int, file_name: str) -> Landing:
-    """What the ledger knows of the file, and a schema to land it in."""
-    delivery = ledger.delivery(connection, delivery_id)
-    entries = {entry.file: entry for entry in ledger.files_of(connection, delivery_id)}
-    if file_name not in entries:
-        raise ledger.UnknownDeliveryError(f"Delivery {delivery_id} holds no {file_name}.csv.")
-    make_schema(connection, delivery)
-    return Landing(connection, delivery, entries[file_name], FILE_BY_NAME[file_name], ROLES.name in entries)
 
 
 def _make_table(landing: Landing) -> None:

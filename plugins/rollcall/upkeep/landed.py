@@ -53,7 +53,7 @@ def drop_landed(older_than: timedelta, *, dry_run: bool = False) -> list[int]:
 
 KEPT = ("fingerprint_", "kept_", *NEEDED)
 """What begins the names of those tables of a delivery that a later night is compared with: the place, id and hash of
-each row, the records that rows may name (`rollcall.gate.judged`), and what `rollcall.decision.touched` needs."""
+each row, the records that rows may name (`rollcall.gate.rest`), and what `rollcall.decision.touched` needs."""
 
 
 def _reduce(connection: Connection, schema: str) -> None:
