@@ -2,8 +2,8 @@
 
 from collections.abc import Callable, Iterator
 
+from rollcall.conform.anew import compare_anew
 from rollcall.conform.audits import record_findings
-from rollcall.conform.comparison import compare_anew
 from rollcall.conform.dbt_build import NIGHTLY, run_dbt
 from rollcall.conform.history import undo_unpublished
 from rollcall.conform.landed import make_whole

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from rollcall.decision.changes import Comparison, says_something
+from rollcall.decision.changes import says_something
+from rollcall.decision.comparison import Comparison
 from rollcall.decision.school_years import Session, delivered_sessions, published_sessions, school_year_on
 from rollcall.ledger import DeliveryFile
 from rollcall.warehouse import Connection

@@ -12,7 +12,8 @@ from psycopg import sql
 
 from rollcall import ledger
 from rollcall.archive.store import Archive
-from rollcall.decision.changes import AS_EVER, Comparison
+from rollcall.decision.changes import AS_EVER
+from rollcall.decision.comparison import Comparison
 from rollcall.decision.forecast import FileForecast, Forecast
 from rollcall.decision.reasons import Reason
 from rollcall.decision.safeguards import Safeguards

@@ -7,7 +7,8 @@ from psycopg import sql
 from psycopg.rows import TupleRow
 
 from rollcall import ledger
-from rollcall.decision.changes import AS_EVER, PLANNING, Comparison, has_ended, school_of, write_changes
+from rollcall.decision.changes import AS_EVER, PLANNING, write_changes
+from rollcall.decision.comparison import Comparison, has_ended, school_of
 from rollcall.decision.evidence import has_doubtful_rows, names_all_it_has
 from rollcall.decision.rekeying import ALIKE, write_rekeyings
 from rollcall.ledger import Delivery, DeliveryFile

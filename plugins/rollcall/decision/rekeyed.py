@@ -5,15 +5,9 @@ Nothing but ids changes, of records and in what names them: the build ends these
 
 from psycopg import sql
 
-from rollcall.decision.changes import (
-    AS_EVER,
-    PLANNING,
-    Comparison,
-    count_published,
-    nothing_changes,
-    record_comparison,
-    school_of,
-)
+from rollcall.decision.changes import AS_EVER, PLANNING, count_published, record_comparison
+from rollcall.decision.comparison import Comparison, school_of
+from rollcall.decision.differing import nothing_changes
 from rollcall.decision.school_years import school_year_of, write_class_years
 from rollcall.landing.schema import drop_relation, make_schema
 from rollcall.landing.typed import make_missing_typed, row_hash

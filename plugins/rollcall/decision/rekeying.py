@@ -2,7 +2,7 @@
 
 from psycopg import sql
 
-from rollcall.decision.changes import Comparison
+from rollcall.decision.comparison import Comparison
 from rollcall.oneroster import FILE_BY_NAME, File
 from rollcall.warehouse import Connection
 
