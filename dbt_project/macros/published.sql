@@ -36,8 +36,11 @@
         )
         and (
             {{ enrollment }}.end_date is null
-            or publications.effective_date + (publications.enrollment_end_date = 'exclusive')::integer
-            {{ at_most() }} {{ enrollment }}.end_date
+            or publications.effective_date + 1 {{ at_most() }} {{ enrollment }}.end_date
+            or (
+                publications.enrollment_end_date = 'inclusive'
+                and publications.effective_date {{ at_most() }} {{ enrollment }}.end_date
+            )
         )
     )
 {%- endmacro %}
