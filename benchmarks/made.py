@@ -9,6 +9,9 @@ from benchmarks.stack import BenchStack
 CHANGED_NIGHTS = 4
 """How many nights after the first have changes; each ends and begins half a percent of the enrollments and students."""
 
+UNCHANGED_NIGHTS = 50
+"""How many nights come after those, on which the district sends nothing new."""
+
 _LEDGER = """
 with made as (
     insert into rollcall.delivery (
@@ -23,6 +26,13 @@ with made as (
 insert into rollcall.publication_event (district_id, sequence, delivery_id, effective_date, published_at)
 select district_id, accepted_sequence, delivery_id, service_date, now() from made order by accepted_sequence;
 
+insert into rollcall.publication_event (district_id, sequence, delivery_id, effective_date, published_at)
+select event.district_id, event.sequence, event.delivery_id, event.effective_date + night, now()
+from rollcall.publication_event as event
+cross join generate_series(1, %(unchanged)s) as night
+where event.district_id = %(district)s and event.sequence = %(nights)s
+order by night;
+
 insert into rollcall.change_count (delivery_id, entity, added, changed, removed, kept)
 select
     delivery_id,
@@ -35,7 +45,7 @@ from rollcall.delivery
 where district_id = %(district)s;
 
 insert into rollcall.history_to_fill (model, district_id, sequence)
-select model.name, %(district)s, event.sequence
+select distinct model.name, %(district)s, event.sequence
 from rollcall.publication_event as event
 cross join unnest(array['hist_class_details', 'hist_doubles']) as model (name)
 where event.district_id = %(district)s;
@@ -44,7 +54,7 @@ insert into rollcall.publication (district_id, sequence, delivery_id, effective_
 select distinct on (district_id) district_id, sequence, delivery_id, effective_date, published_at
 from rollcall.publication_event
 where district_id = %(district)s
-order by district_id, sequence desc
+order by district_id, publication_event_id desc
 """
 
 # A tenth of the schools has more than twice the students of the others' mean.
@@ -230,7 +240,12 @@ def make_district(stack: BenchStack, district_id: str, students: int) -> None:
         district_id: The district, which nobody knows yet.
         students: How many it has; 7.25 times as many places in classes.
     """
-    values: dict[str, object] = {"district": district_id, "students": students, "nights": 1 + CHANGED_NIGHTS}
+    values: dict[str, object] = {
+        "district": district_id,
+        "students": students,
+        "nights": 1 + CHANGED_NIGHTS,
+        "unchanged": UNCHANGED_NIGHTS,
+    }
     with psycopg.connect(stack.url) as connection:
         connection.execute("set local role rollcall_dbt")
         connection.execute("set local work_mem = '256MB'")
