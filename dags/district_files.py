@@ -13,4 +13,4 @@ if get_parsing_context().dag_id is None:
         str(found) for found in load_districts(settings().districts_dir) if isinstance(found, DistrictFileError)
     ]
     if mistakes:
-        raise DistrictFileError("These districts have no DAG until their file is mended:\n" + "\n".join(mistakes))
+        raise DistrictFileError("These districts have no DAG until their file is fixed:\n" + "\n".join(mistakes))

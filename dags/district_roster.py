@@ -36,7 +36,7 @@ to the published roster.
 | `wait_for_delivery` | nothing came, or not everything | ask the district; clear the task to wait again |
 | `decide` | the delivery was rejected | send the district its receipt; its next delivery is judged anew |
 | `hold` | it changes more than is ordinary | decide under *Required actions*, or with `rollcall approve` |
-| `await_publication` | the build failed, or an audit found something | read its message; clear the run when mended |
+| `await_publication` | the build failed, or an audit found something | read its message; clear the run when fixed |
 
 Whatever happens here, readers keep the last good roster.
 """

@@ -26,7 +26,7 @@ class Code:
         severity: What it means for the row, the file or the delivery.
         message: What is wrong and what became of it, in a sentence or two; the next step included.
         example: A cell, a row or a file that breaks it. Made up.
-        fix: How to mend it in Aeries, or whichever system sends.
+        fix: How to fix it in Aeries, or whichever system sends.
         why: Why it has this severity.
         column: The column to look at, in the standard's spelling; None when it is not one column.
     """

@@ -80,7 +80,7 @@ class Finding:
 
     @property
     def fix(self) -> str:
-        """How to mend it."""
+        """How to fix it."""
         known = catalog().get(self.code)
         return known.fix if known else ""
 
@@ -100,7 +100,7 @@ class Finding:
 
     @property
     def order(self) -> tuple[bool, int, int, int, str]:
-        """What sorts findings into the order in which they are best mended."""
+        """What sorts findings into the order in which they are best fixed."""
         known = catalog().get(self.code)
         page = known.page if known else ""
         return (
@@ -183,7 +183,7 @@ def findings_of(connection: Connection, delivery_id: int) -> list[Finding]:
 
 
 def in_order(findings: Iterable[Finding]) -> list[Finding]:
-    """Findings in the order in which they are best mended."""
+    """Findings in the order in which they are best fixed."""
     return sorted(findings, key=lambda each: each.order)
 
 

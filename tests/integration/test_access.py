@@ -64,7 +64,7 @@ def url(postgres: Postgres, warehouse_template: str) -> Iterator[str]:
 
 
 def _named_after(district: str, sequence: int = 1) -> Rows:
-    """The district's rows; on the second night, one student changes schools, and another one's name is mended."""
+    """The district's rows; on the second night, one student changes schools, and another one's name is fixed."""
     rows = school_district()
     for user in rows["users"]:
         user |= {"given_name": f"Of {district}", "family_name": f"{district}-{user['sourced_id']}"}

@@ -53,7 +53,7 @@ class Rule(_Strict):
         query: SQL, the failing rows, where a condition cannot tell them.
         message: What is wrong and what to do about it, for a district's data manager.
         example: A made-up row that breaks it.
-        fix: How to mend it in Aeries.
+        fix: How to fix it in Aeries.
         why: Why it has this severity.
     """
 

@@ -25,7 +25,7 @@ class FileVerdict(BaseModel):
 
 
 class FindingLine(BaseModel):
-    """One thing to mend; holds no values."""
+    """One thing to fix; holds no values."""
 
     file: str
     row: int | None

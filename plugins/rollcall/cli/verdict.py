@@ -18,13 +18,13 @@ MORE = "And "
 SENTENCE = {
     "accept": "Accept: sent at night, this delivery would be published without anybody being asked.",
     "hold": "Hold: sent at night, this delivery would wait for an operator; nothing would change meanwhile.",
-    "reject": "Reject: sent at night, this delivery would change nothing. Mend what is critical; send it all again.",
+    "reject": "Reject: sent at night, this delivery would change nothing. Fix what is critical; send it all again.",
 }
 NOTHING_SUPPLIED = "Accept, but nothing is supplied: no file holds a record. Nothing would change or be removed."
 COLOUR = {"accept": "green", "hold": "yellow", "reject": "red"}
 HEADING = {
-    "critical": "Critical: does not count until it is mended",
-    "warning": "Warnings: let through, but worth mending",
+    "critical": "Critical: does not count until it is fixed",
+    "warning": "Warnings: let through, but worth fixing",
     "info": "Notes: nothing to do",
 }
 
@@ -63,7 +63,7 @@ def _headline(verdict: CheckVerdict) -> str:
 
 
 def _worth_showing(verdict: CheckVerdict) -> list[FindingLine]:
-    """What is to be mended first: of files that are not OneRoster only that, of rejected ones only what is critical."""
+    """What is to be fixed first: of files that are not OneRoster only that, of rejected ones only what is critical."""
     found = verdict.findings
     if verdict.verdict != "reject":
         return found
@@ -88,7 +88,7 @@ def _print_files(console: Console, verdict: CheckVerdict) -> None:
 
 
 def _print_code(console: Console, code: str, found: list[FindingLine]) -> None:
-    """What is wrong, where, and how to mend it."""
+    """What is wrong, where, and how to fix it."""
     known = catalog().get(code)
     files = {file: list(same) for file, same in groupby(found, key=lambda finding: finding.file)}
     console.print()
@@ -100,7 +100,7 @@ def _print_code(console: Console, code: str, found: list[FindingLine]) -> None:
     where = list(lines) if len(lines) == 1 else [f"{', '.join(of)}: {line}" for line, of in lines.items() if line]
     paragraphs = [message, *where]
     if known and known.fix:
-        paragraphs.append(known.fix if known.fix.startswith("Nothing to do") else f"Mend it: {known.fix}")
+        paragraphs.append(known.fix if known.fix.startswith("Nothing to do") else f"Fix it: {known.fix}")
     for paragraph in filter(None, paragraphs):
         console.print(Padding(Text(paragraph), (0, 0, 0, 4), expand=False))
 

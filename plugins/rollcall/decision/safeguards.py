@@ -34,7 +34,7 @@ RULES: dict[LimitName, tuple[str, str]] = {
     "removed": ("would be removed", "Check that the export ran to its end, with every school ticked."),
     "added": ("would be added", "Check that the files are the district's own, and of this school year."),
     "changed": ("would change", "Check whether a setting of the export, or an edit of the file, changed a column."),
-    "set_aside": ("were set aside", "Mend what the findings of the file say, orgs first."),
+    "set_aside": ("were set aside", "Fix what the findings of the file say, orgs first."),
 }
 """What is said of the records of a rule, and what is to be looked at."""
 

@@ -22,18 +22,18 @@ PAGES: Mapping[str, str] = {
 INTRODUCTION = """# Rules
 
 Everything that Rollcall says about a delivery has a code. The receipt, `rollcall check` and the ledger name it; here
-is what each means, with an example, how to mend it in Aeries, and why it is as severe as it is. The examples are made
+is what each means, with an example, how to fix it in Aeries, and why it is as severe as it is. The examples are made
 up. These pages are written by `make rules` from the rules themselves; do not edit them.
 
-**How to read a receipt.** Mend what it lists from the top: what other files refer to comes first, so that one mended
-school may settle a hundred enrollments. Mend it in your system, not in the files, and let the next export run. Row
+**How to read a receipt.** Fix what it lists from the top: what other files refer to comes first, so that one fixed
+school may settle a hundred enrollments. Fix it in your system, not in the files, and let the next export run. Row
 numbers count the lines of the file; the header is line 1.
 
 | severity | on a row | on a file or a delivery |
 |---|---|---|
 | **critical** | it is set aside; the record's last good version stays | it does not count, or waits for a person |
 | **warning** | it is taken; other receivers may refuse it, or readers see less of it | noted; the rest goes on |
-| **info** | it is taken, and nothing needs to be mended | noted; the rest goes on |
+| **info** | it is taken, and nothing needs to be fixed | noted; the rest goes on |
 
 Nothing is ever removed because of a finding: a row set aside is a record that stays as it was. Too many rows set aside
 in one file hold the delivery until a person has looked at it; the limit is in the district's file, 2 % unless it says

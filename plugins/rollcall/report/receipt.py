@@ -90,7 +90,7 @@ class Receipt:
         arrived_at: In the district's time zone.
         wording: How the delivery stands, in sentences.
         reasons: Why it is or was held, as sentences.
-        files: Its files, in the order in which their errors are best mended.
+        files: Its files, in the order in which their errors are best fixed.
         changes_are: ``were``, ``would be`` or ``would have been``.
         found: What was found, in the same order.
     """
@@ -151,7 +151,7 @@ def receipt_of(connection: Connection, district: District, delivery: Delivery) -
 
 
 def file_lines(connection: Connection, delivery: Delivery) -> tuple[FileLine, ...]:
-    """A delivery's files, in the order in which their errors are best mended.
+    """A delivery's files, in the order in which their errors are best fixed.
 
     Args:
         connection: A connection to the ledger.

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 ROWS_SHOWN = 20
 HEADER_ROW = 1
 HEADINGS = {
-    "critical": ("Critical", "These rows or files do not count until they are mended."),
-    "warning": ("Warnings", "Let through, but worth mending: other receivers may refuse them."),
+    "critical": ("Critical", "These rows or files do not count until they are fixed."),
+    "warning": ("Warnings", "Let through, but worth fixing: other receivers may refuse them."),
     "info": ("Notes", "Nothing to do."),
 }
 
@@ -57,7 +57,7 @@ def receipt_html(receipt: Receipt) -> str:
 
 
 def articles(found: Iterable[Finding], severity: str) -> list[Article]:
-    """The findings of a severity: first what is wrong with whole files, then each in the order of mending.
+    """The findings of a severity: first what is wrong with whole files, then each in the order of fixing.
 
     A hold's reasons are told elsewhere on the page.
     """

@@ -266,7 +266,7 @@ def _as_of(now: datetime, standing: _Standing, district: District | DistrictFile
     """
     state = standing.state
     if isinstance(district, DistrictFileError):
-        return replace(state, state="misconfigured", message=f"{district}. It has no runs until its file is mended.")
+        return replace(state, state="misconfigured", message=f"{district}. It has no runs until its file is fixed.")
     if district is not None and state.night is not None and standing.since is not None:
         without = _without_run(now, standing, district)
         over = [night for night in without if now > district.deadline_on(night)]

@@ -27,7 +27,7 @@ class Wording:
     you: str
 
 
-SEND_AGAIN = "Mend what is marked critical, from the top, and send the whole set again (in Aeries: Run Now and Upload)."
+SEND_AGAIN = "Fix what is marked critical, from the top, and send the whole set again (in Aeries: Run Now and Upload)."
 NOTHING = "Nothing."
 WORDING: dict[DeliveryState, Wording] = {
     DeliveryState.ACCEPTED: Wording(
@@ -48,7 +48,7 @@ WORDING: dict[DeliveryState, Wording] = {
         "One of our operators approves or discards it. Until then nothing changes. {meanwhile} A newer delivery takes "
         "this one's place by itself.",
         "Read the reasons. If the change is meant, tell us so, and there is nothing else to do. If something is "
-        "missing, mend the export and send the whole set again (in Aeries: Run Now and Upload).",
+        "missing, fix the export and send the whole set again (in Aeries: Run Now and Upload).",
     ),
     DeliveryState.SAME_AS_HELD: Wording(
         "wait",
@@ -117,5 +117,5 @@ def _published(read: int, set_aside: int) -> Wording:
         "good",
         f"Published: {read - set_aside:,} of {read:,} records are in the roster, {set_aside:,} were set aside.",
         "Readers see this delivery. Of each record set aside they see the last good version, if there is one.",
-        "Mend what is marked critical, from the top; the next night's files bring it.",
+        "Fix what is marked critical, from the top; the next night's files bring it.",
     )
