@@ -1,5 +1,6 @@
 """Questions to a warehouse: a new session costs the server more than most of them, so one stays open per warehouse."""
 
+import os
 import threading
 from typing import Any
 
@@ -38,3 +39,12 @@ def _session(url: str) -> Session:
     if session is None or session.closed:
         session = _sessions[key] = psycopg.connect(url, autocommit=True)
     return session
+
+
+def _forget_here() -> None:
+    """Close this thread's sessions: a forked process would answer and end them in its parent's place."""
+    for key in [key for key in _sessions if key[1] == threading.get_ident()]:
+        _sessions.pop(key).close()
+
+
+os.register_at_fork(before=_forget_here)

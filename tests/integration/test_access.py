@@ -372,7 +372,7 @@ def test_the_planner_keeps_no_value_of_a_district(url: str) -> None:
     codes_and_counters = ["role", "school_year", "type", "valid_from_seq", "valid_to_seq"]
     assert {name for (name,) in query(url, kept)} <= set(codes_and_counters)
     joined = "select count(*) from pg_stats where schemaname = 'history' and n_distinct <> 0 and attname = 'source_id'"
-    assert query(url, joined) == [(9,)], "how often an id stands there is known"
+    assert query(url, joined) == [(10,)], "how often an id stands there is known"
 
 
 def test_objects_of_readers_lend_nobody_their_districts(url: str) -> None:

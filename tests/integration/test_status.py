@@ -383,7 +383,9 @@ def test_somebody_who_watches_sees_what_changes(
 ) -> None:
     nights("published", "held")
     ours, theirs = pty.openpty()
-    command = [str(Path(sys.executable).with_name("rollcall")), "status", "--watch", "--needs-action"]
+    # Ctrl-C counts, though tests that run in the background ignore it, and what they start.
+    listening = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); from rollcall.cli import main"
+    command = [sys.executable, "-c", f"{listening}; main()", "status", "--watch", "--needs-action"]
     here = {"AIRFLOW_CONN_WAREHOUSE": warehouse_url, "ROLLCALL_DISTRICTS_DIR": str(tmp_path), "TERM": "xterm"}
     watching = subprocess.Popen(
         command, stdin=theirs, stdout=theirs, stderr=theirs, env={**os.environ, **here}, start_new_session=True
@@ -394,7 +396,7 @@ def test_somebody_who_watches_sees_what_changes(
         execute(warehouse_url, "update rollcall.delivery set state = 'discarded'")
         read_until(ours, b"0 districts need somebody")
         watching.send_signal(signal.SIGINT)
-        assert watching.wait() == 0
+        assert watching.wait(60) == 0
     finally:
         watching.kill()
         os.close(ours)
