@@ -99,10 +99,8 @@ def test_what_was_worked_out_and_is_not_as_defined_is_found(warehouse_url: str) 
         " from history.hist_enrollments"
         " where district_id = 'lake' and source_id = '994_1000:994_1000_S0'",
     )
-    assert [(each.district_id, each.test, each.severity, each.failures) for each in check_marts()] == [
-        ("lake", "class_details_as_defined", "error", 1),
-        ("lake", "doubles_as_defined", "error", 1),
-    ]
+    found = {(each.district_id, each.test, each.severity, each.failures) for each in check_marts()}
+    assert found == {("lake", "class_details_as_defined", "error", 1), ("lake", "doubles_as_defined", "error", 1)}
 
 
 def test_a_test_that_cannot_be_asked_keeps_no_other_from_asking(warehouse_url: str) -> None:
