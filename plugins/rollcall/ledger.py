@@ -120,6 +120,11 @@ def record_district(connection: Connection, district: District) -> None:
     )
 
 
+def district_ids(connection: Connection) -> list[str]:
+    """Every district that was ever brought in, in the order of their ids."""
+    return values(connection, "select district_id from rollcall.district order by district_id")
+
+
 def open_delivery(
     connection: Connection, district: District, service_date: date, run_id: str, source: str = "inbox"
 ) -> Delivery:

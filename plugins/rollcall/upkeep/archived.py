@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from rollcall.archive.injected import SOURCE, injected_tokens, paths_of
 from rollcall.archive.lock import only_one
 from rollcall.archive.store import Archive
-from rollcall.ledger import OLD, SETTLED, files_behind_publication
+from rollcall.ledger import OLD, SETTLED, district_ids, files_behind_publication
 from rollcall.upkeep.record import Removal, moment_before, record
 from rollcall.warehouse import Connection, connect, values
 
@@ -66,7 +66,7 @@ def remove_archived(older_than: timedelta, *, dry_run: bool = False) -> list[Rem
     """
     before, total = moment_before(older_than), Removal(WHAT)
     with connect() as connection:
-        districts = values(connection, "select district_id from rollcall.district order by district_id")
+        districts = district_ids(connection)
     for district_id in districts:
         with nullcontext() if dry_run else only_one(district_id), connect() as connection:
             total += _remove_of(connection, district_id, before, dry_run=dry_run)

@@ -5,10 +5,10 @@ from collections.abc import Collection
 from datetime import timedelta
 
 from rollcall.archive.store import Archive
-from rollcall.ledger import old_deliveries
+from rollcall.ledger import district_ids, old_deliveries
 from rollcall.report.receipt import number_in
 from rollcall.upkeep.record import Removal, moment_before, record
-from rollcall.warehouse import Connection, connect, values
+from rollcall.warehouse import Connection, connect
 
 WHAT = "receipts"
 FOLDERS = ("receipts", "changes")
@@ -30,7 +30,7 @@ def remove_receipts(older_than: timedelta, *, dry_run: bool = False) -> list[Rem
     """
     before, total = moment_before(older_than), Removal(WHAT)
     with connect() as connection:
-        districts = values(connection, "select district_id from rollcall.district order by district_id")
+        districts = district_ids(connection)
     for district_id in districts:
         archive = Archive.of(district_id)
         with connect() as connection:
