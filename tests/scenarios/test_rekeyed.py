@@ -15,8 +15,8 @@ from typer.testing import CliRunner
 from rollcall.cli import app
 from rollcall.conform import roll_back
 from rollcall.decision.decide import ORDINARY_NOW
-from rollcall.decision.rekey import Rekeying, rekey
-from rollcall.decision.rekey_map import KINDS, CannotRekeyError, NewId, read_map
+from rollcall.decision.rekey.accept import Rekeying, rekey
+from rollcall.decision.rekey.id_map import KINDS, CannotRekeyError, NewId, read_map
 from rollcall.who import Person
 from simulator.night import Delivery
 

@@ -37,8 +37,8 @@ def rekey(
 
     rollcall rekey lakeside-usd 2026-11-29-8-changes.csv --why "new system since Thanksgiving"
     """
-    from rollcall.decision.rekey import rekey as give_new_ids
-    from rollcall.decision.rekey_map import read_map
+    from rollcall.decision.rekey.accept import rekey as give_new_ids
+    from rollcall.decision.rekey.id_map import read_map
     from rollcall.decision.sequel import ask_for_a_build
     from rollcall.who import person
 

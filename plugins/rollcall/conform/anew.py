@@ -3,7 +3,7 @@
 from rollcall import ledger
 from rollcall.conform.ledger import AcceptedDelivery
 from rollcall.decision.changes import stand, was_compared, write_changes
-from rollcall.decision.rekeyed import write_rekeyed
+from rollcall.decision.rekey.differences import write_rekeyed
 from rollcall.log import at_work_on, get_logger
 from rollcall.warehouse import Connection, connect
 

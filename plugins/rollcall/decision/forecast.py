@@ -10,7 +10,7 @@ from rollcall import ledger
 from rollcall.decision.changes import AS_EVER, PLANNING, write_changes
 from rollcall.decision.comparison import Comparison, has_ended, school_of
 from rollcall.decision.evidence import has_doubtful_rows, names_all_it_has
-from rollcall.decision.rekeying import ALIKE, write_rekeyings
+from rollcall.decision.rekey.detect import ALIKE, write_rekeyings
 from rollcall.ledger import Delivery, DeliveryFile
 from rollcall.oneroster import FILE_BY_NAME, FILE_NAMES, File
 from rollcall.warehouse import Connection, values

@@ -1,4 +1,4 @@
-"""What other ids change: the relations ``change_<file>`` of a delivery that nobody sent (`rollcall.decision.rekey`).
+"""What other ids change: the relations ``change_<file>`` of what `rollcall.decision.rekey.accept` records.
 
 Nothing but ids changes, of records and in what names them: the build ends these versions and begins them anew.
 """

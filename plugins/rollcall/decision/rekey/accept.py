@@ -1,6 +1,7 @@
 """Giving a district's records other ids, because a person says which: after a change of its system, say.
 
-The new ids are a publication of their own, which `conform` builds from what is published (`rollcall.decision.rekeyed`).
+The new ids are a publication of their own, which `conform` builds from what is published
+(`rollcall.decision.rekey.differences`).
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -8,7 +9,7 @@ from dataclasses import dataclass
 
 from psycopg import sql
 
-from rollcall.decision.rekey_map import KINDS, CannotRekeyError, NewId, findings, require_none
+from rollcall.decision.rekey.id_map import KINDS, CannotRekeyError, NewId, findings, require_none
 from rollcall.ledger import REKEY, deliveries_in_state, lock_acceptance
 from rollcall.oneroster import FILE_BY_NAME
 from rollcall.published import Publication, publication_of
