@@ -50,6 +50,7 @@ def build() -> list[dict[str, Any]]:
     from dataclasses import asdict
 
     from rollcall.conform import conform
+    from rollcall.report.rekeyings import tell_of_failed_rekeyings
     from rollcall.steps import check_again
 
     outcomes = conform(reland=check_again)
@@ -60,6 +61,7 @@ def build() -> list[dict[str, Any]]:
     if culprits:
         for district, reason in culprits.items():
             log.error("%s was not published: %s", district, reason)
+    tell_of_failed_rekeyings()
     return [{"build": outcome.build_id, **asdict(node)} for outcome in outcomes for node in outcome.nodes]
 
 

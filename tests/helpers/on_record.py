@@ -5,9 +5,9 @@ from datetime import date
 from helpers.inbox import district
 
 from rollcall import ledger
-from rollcall.ledger import DeliveryFile
+from rollcall.ledger import REKEY, DeliveryFile
 from rollcall.states import DeliveryState
-from rollcall.warehouse import Connection
+from rollcall.warehouse import Connection, value
 
 
 def delivered(
@@ -54,3 +54,32 @@ def delivered(
         ):
             connection.execute(statement, {"name": name, "number": opened.delivery_id, "night": night})
     return opened.delivery_id
+
+
+def rekeyed(connection: Connection, name: str, night: date, sequence: int, state: str, why: str) -> int:
+    """Write into the ledger that a person gave a district's records other ids; the delivery's id.
+
+    Args:
+        connection: A transaction in the ledger, with the owner's rights.
+        name: The district.
+        night: The night of what readers see.
+        sequence: The sequence that the ids have.
+        state: How their build stands.
+        why: The reason for that.
+    """
+    delivery_id: int = value(
+        connection,
+        """
+        with given as (
+            insert into rollcall.delivery
+                (district_id, service_date, run_id, source, state, state_reason, arrived_at, accepted_sequence)
+            values (%s, %s, 'rekey__' || gen_random_uuid(), %s, %s, %s, now(), %s)
+            returning delivery_id, district_id, accepted_sequence
+        )
+        insert into rollcall.rekeying (delivery_id, district_id, sequence, from_sequence, rekeyed_by, login, why)
+        select delivery_id, district_id, accepted_sequence, accepted_sequence - 1, 'Ada', 'ada', 'new SIS' from given
+        returning delivery_id
+        """,
+        (name, night, REKEY, state, why, sequence),
+    )
+    return delivery_id

@@ -9,6 +9,7 @@ import pytest
 from helpers.deliveries import execute, query
 from helpers.inbox import Server, district, sftp_server
 from helpers.logged import heard_by
+from helpers.on_record import rekeyed
 from helpers.post import Post, operators_post
 
 from rollcall import ledger
@@ -16,6 +17,7 @@ from rollcall.ledger import DeliveryFile
 from rollcall.report.notices import MOST_A_NIGHT, tell_at_once
 from rollcall.report.notify import Message, notify
 from rollcall.report.posting import leave_receipt
+from rollcall.report.rekeyings import tell_of_failed_rekeyings
 from rollcall.report.report import report
 from rollcall.report.roll_up import send_roll_up
 from rollcall.settings import PROJECT_ROOT, working_on
@@ -105,6 +107,22 @@ def test_the_roll_up_names_what_needs_a_person_and_counts_the_rest(
     ((chat),) = post.posted
     assert chat["title"] == mail["subject"]
     assert "dogwood has a reason." in chat["message"]
+
+
+def test_new_ids_that_could_not_be_built_are_told_at_once_and_in_the_roll_up(
+    warehouse_url: str, post: Post, folder: Path
+) -> None:
+    one_night("alder", "published")
+    with connect(role=None) as connection:
+        rekeyed(connection, "alder", NIGHT, 1, "conform_failed", "hist_users: SQLSTATE 23514")
+    for _ in range(2):
+        tell_of_failed_rekeyings()
+    send_roll_up(MORNING)
+    assert [str(mail["subject"]) for _, mail in post.mails] == [
+        "Rollcall: alder, new ids: conform_failed",
+        "Rollcall: night of 2026-11-23: 1 build failed",
+    ]
+    assert post.texts().count("are not published: hist_users: SQLSTATE 23514. Readers keep the old ones.") >= 2
 
 
 def test_a_roll_up_of_many_districts_stays_short(warehouse_url: str, post: Post, folder: Path) -> None:

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 from helpers.deliveries import execute, query
 from helpers.inbox import district
+from helpers.on_record import rekeyed
 from typer.testing import CliRunner
 
 from rollcall import ledger
@@ -327,6 +328,34 @@ def test_a_rollback_is_told_until_the_next_night(nights: Callable[..., None]) ->
     with connect() as connection:
         one_night(connection, 3, "missing")
     assert maple()["state"] == "missing"
+
+
+def test_new_ids_that_could_not_be_built_need_somebody_until_something_newer_is_published(
+    nights: Callable[..., None],
+) -> None:
+    nights("published", "published")
+    with connect(role=None) as connection:
+        given = rekeyed(connection, "maple", FIRST_NIGHT, 3, "accepted", "Other ids, by Ada: new SIS")
+    code, _ = status()
+    told = maple()
+    assert (code, told["state"], told["delivery"]) == (0, "in_progress", given)
+    assert told["message"] == f"Delivery {given} waits for its build. Other ids, by Ada: new SIS"
+
+    for state in ("conform_failed", "audit_failed"):
+        with connect() as connection:
+            ledger.set_state(connection, given, DeliveryState(state), "hist_users: SQLSTATE 23514")
+        code, _ = status()
+        told = maple()
+        assert (code, told["state"], told["delivery"], told["last_good"]) == (1, state, given, "2026-11-21")
+        assert "are not published: hist_users: SQLSTATE 23514. Readers keep the old ones." in told["message"]
+
+    with connect() as connection:
+        one_night(connection, 3, "missing")
+    assert maple()["message"].startswith(f"Nothing came. The new ids of delivery {given} are not published")
+    with connect(role=None) as connection:
+        one_night(connection, 4, "published")
+    told = maple()
+    assert (told["state"], told["published_sequence"], told["message"]) == ("published", 4, "Because.")
 
 
 def test_status_prints_a_districts_words_word_for_word_and_obeys_nothing_of_them(nights: Callable[..., None]) -> None:

@@ -43,7 +43,10 @@ _STANDINGS = """
         nights.bad,
         night.updated_at as since,
         waiting.delivery_id as held,
-        waiting.service_date as held_night
+        waiting.service_date as held_night,
+        renamed.delivery_id as rekeying,
+        renamed.state as rekeying_state,
+        renamed.state_reason as rekeying_reason
     from rollcall.district
     left join lateral (
         select * from rollcall.night
@@ -75,6 +78,12 @@ _STANDINGS = """
         where held.district_id = district.district_id and held.state = 'held'
         order by held.service_date desc, held.arrived_at desc limit 1
     ) as waiting on true
+    left join lateral (
+        select given.delivery_id, given.state, given.state_reason
+        from rollcall.rekeying inner join rollcall.delivery as given using (delivery_id)
+        where rekeying.district_id = district.district_id and rekeying.sequence > coalesce(publication.sequence, 0)
+        order by rekeying.sequence desc limit 1
+    ) as renamed on true
 """
 
 
@@ -121,6 +130,9 @@ class _Standing:
         since: When the last night's row was written.
         held: The newest delivery that waits for a decision.
         held_night: Its night.
+        rekeying: The delivery by which a person gave records other ids, while readers see nothing as new as that.
+        rekeying_state: How that stands: its build is to come, or has failed.
+        rekeying_reason: Why.
     """
 
     district: str
@@ -137,6 +149,9 @@ class _Standing:
     since: datetime | None = None
     held: int | None = None
     held_night: date | None = None
+    rekeying: int | None = None
+    rekeying_state: str | None = None
+    rekeying_reason: str | None = None
 
     @property
     def state(self) -> DistrictState:
@@ -279,6 +294,8 @@ def _as_of(now: datetime, standing: _Standing, district: District | DistrictFile
             state = _stuck(state, district)
     if district is not None:
         state = _with_pause(now, state, district)
+    if standing.rekeying is not None:
+        state = _with_rekeying(state, standing.rekeying, standing)
     return _with_wrong_night(now, _with_hold(state, standing) if standing.held else state)
 
 
@@ -325,6 +342,31 @@ def _with_pause(now: datetime, state: DistrictState, district: District) -> Dist
     """A district on pause today says so, whatever its last night was."""
     reason = district.paused_because(district.service_date(now))
     return replace(state, state="paused", message=reason) if reason else state
+
+
+def _with_rekeying(state: DistrictState, delivery: int, standing: _Standing) -> DistrictState:
+    """Other ids that readers do not see yet: no night stands for them, and no run tells how their build ended."""
+    sentence = rekeying_sentence(delivery, standing.rekeying_state, standing.rekeying_reason)
+    if state.needs_a_person:
+        return replace(state, message=f"{state.message} {sentence}" if state.message else sentence)
+    return replace(state, state=state_of(None, standing.rekeying_state), delivery=delivery, message=sentence)
+
+
+def rekeying_sentence(delivery: int, state: str | None, reason: str | None) -> str:
+    """What became of the ids that a person gave, and what follows.
+
+    Args:
+        delivery: The ledger's row of the rekeying.
+        state: Its state.
+        reason: Why it is in that state.
+    """
+    if state == DeliveryState.ACCEPTED:
+        return f"Delivery {delivery} waits for its build. {reason}"
+    why = (reason or "its build failed").rstrip(".")
+    return (
+        f"The new ids of delivery {delivery} are not published: {why}. Readers keep the old ones. Once that is fixed, "
+        "say `rollcall rekey` again."
+    )
 
 
 def _with_hold(state: DistrictState, standing: _Standing) -> DistrictState:

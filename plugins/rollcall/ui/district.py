@@ -214,7 +214,7 @@ def delivery_to_show(connection: Connection, district_id: str, asked: int | None
     newest = value(
         connection,
         "select delivery_id from rollcall.delivery where district_id = %s and state <> 'receiving'"
-        " order by state = 'held' desc, service_date desc, arrived_at desc limit 1",
+        " order by state = 'held' desc, service_date desc, arrived_at desc, delivery_id desc limit 1",
         (district_id,),
     )
     return None if newest is None else ledger.delivery(connection, newest)
