@@ -11,8 +11,10 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
+from contextvars import copy_context
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from threading import Thread
 
 import asyncssh
 import paramiko
@@ -24,6 +26,8 @@ from rollcall import stack
 from rollcall.cli import app
 from rollcall.districts import load_district, removed_districts
 from rollcall.migrations import migrate
+from rollcall.onboarding import district_file
+from rollcall.onboarding.acts import Act, on_record
 from rollcall.onboarding.add import HandOver, add
 from rollcall.onboarding.district_file import OnboardingError
 from rollcall.onboarding.secret import link_from
@@ -31,7 +35,9 @@ from rollcall.settings import PROJECT_ROOT, working_on
 from rollcall.stack import Account, StackState
 from rollcall.stack.accounts import LocalAccounts
 from rollcall.stack.airflow import plan
-from rollcall.warehouse import WarehouseError
+from rollcall.ui import pressing
+from rollcall.warehouse import WarehouseError, connect, value
+from rollcall.who import Person
 
 LINK = "https://share.example.org/once"
 NAMED = ("--name", "Maple Unified", "--sis", "Aeries", "--time-zone", "Pacific", "--contact", "it@maple.example")
@@ -395,6 +401,30 @@ def test_law_8_who_did_what_to_a_district_and_why_is_on_record_once(
     shown = CliRunner().invoke(app, ["history", "rowan"]).output
     assert f"{first} to {last}" in shown
     assert "[b]left the county[/b]" in shown
+
+
+def test_two_who_pause_a_district_at_once_take_turns_and_both_pauses_stay(running: StackState) -> None:
+    run("add", "ginkgo", "--name", "Ginkgo")
+    first, last = date(2027, 6, 1), date(2027, 8, 1)
+    page = Thread(
+        target=copy_context().run, args=(pressing.pause, "ginkgo", date(2027, 12, 20), date(2027, 12, 31), "Ida", "")
+    )
+    with on_record(Act("ginkgo", "paused", "summer", first, last), Person("Ada", "ada")):
+        page.start()
+        while not (waits := somebody_waits()) and page.is_alive():
+            pass
+        assert waits, "the second one did not wait for the first"
+        district_file.pause("ginkgo", first, last, "summer")
+    page.join()
+    pauses = load_district(running.districts_dir / "ginkgo.yaml").pauses
+    assert [each.first_night for each in pauses] == [first, date(2027, 12, 20)]
+
+
+def somebody_waits() -> bool:
+    with connect() as connection:
+        return bool(
+            value(connection, "select exists (select from pg_locks where locktype = 'advisory' and not granted)")
+        )
 
 
 def test_law_8_without_a_ledger_nothing_is_done_to_a_district(running: StackState) -> None:

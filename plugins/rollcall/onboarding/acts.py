@@ -64,6 +64,8 @@ _ALIKE: tuple[tuple[Action, ...], ...] = (("added", "removed"), ("paused", "resu
 def on_record(act: Act, by: Person) -> Iterator[None]:
     """Do something to a district and have it on record: without a ledger to write it into, nothing is done.
 
+    Who comes while somebody else is at it waits, and then finds what they did.
+
     Args:
         act: What is done.
         by: Who does it.
@@ -72,6 +74,9 @@ def on_record(act: Act, by: Person) -> Iterator[None]:
         WarehouseError: the ledger cannot be reached.
     """
     with connect() as connection:
+        connection.execute(
+            "select pg_advisory_xact_lock(hashtextextended('rollcall.district_act.' || %s, 0))", (act.district_id,)
+        )
         _record(connection, act, by)
         yield
 
