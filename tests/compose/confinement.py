@@ -1,12 +1,18 @@
 """What the services can do, and what an attacker who is inside of one could not."""
 
 import json
+import re
+import ssl
 
 import httpx
+import psycopg
+from psycopg.conninfo import make_conninfo
 
-from tests.compose.stack import AIRFLOW_PORT, SERVICES, Stack
+from rollcall.cli.demo import LAKESIDE
+from tests.compose.stack import HTTP_PORT, HTTPS_PORT, POSTGRES_PORT, SERVICES, Stack
 from tests.compose.step import Step
 
+PROXY_ROOT = "/data/caddy/pki/authorities/local/root.crt"
 CONNECT = "import socket; socket.create_connection(({host!r}, {port}), timeout=3)"
 INSIDE = ("scheduler", "triggerer", "dag-processor", "api-server")
 
@@ -34,20 +40,77 @@ def confined(stack: Stack) -> str:
 
 
 def networks(stack: Stack) -> str:
-    """Ask from within the SFTP service for the database and for Airflow's API."""
+    """Ask from within the SFTP service for the database, for Airflow's API, and for where its packages came from."""
+    assert _fails(stack, "sftp", "python", "-c", CONNECT.format(host="deb.debian.org", port=80)), "it gets out"
     for host, port in (("postgres", 5432), ("api-server", 8080)):
         assert _fails(stack, "sftp", "python", "-c", CONNECT.format(host=host, port=port)), f"it reaches {host}"
         stack.inside("scheduler", "python", "-c", CONNECT.format(host=host, port=port))
-    return "it reaches neither; the scheduler does"
+    return "it reaches nothing; the scheduler reaches both"
 
 
-def behind_a_proxy(stack: Stack) -> str:
-    """Ask Airflow for its start page as a reverse proxy with TLS does."""
-    headers = {"Host": "rollcall.example.org", "X-Forwarded-Proto": "https", "X-Forwarded-For": "203.0.113.9"}
-    answer = httpx.get(f"http://127.0.0.1:{AIRFLOW_PORT}/auth/login", headers=headers, timeout=60, trust_env=False)
-    location = answer.headers.get("Location", "")
-    assert location.startswith("https://"), f"it sends a browser to {location!r}"
-    return "links and redirects are https"
+def encrypted(stack: Stack) -> str:
+    """Ask PostgreSQL from outside of its container: by TLS, without it, and by a name that is not its own."""
+    assert _is_encrypted(stack), "a connection by TLS is not encrypted"
+    refused = _refusal(stack, sslmode="disable")
+    assert "no encryption" in refused, f"without TLS: {refused or 'let in'}"
+    refused = _refusal(stack, host="warehouse")
+    assert "does not match host name" in refused, f"by another name: {refused or 'let in'}"
+    plain = stack.sql(
+        "select count(*) filter (where not ssl) || ' of ' || count(*)"
+        " from pg_stat_ssl join pg_stat_activity using (pid) where client_addr is not null"
+    )
+    assert plain.startswith("0 of "), f"{plain} connections are not encrypted"
+    return "refused; every connection that is open is encrypted"
+
+
+def _is_encrypted(stack: Stack, host: str = "postgres", sslmode: str = "verify-full") -> bool:
+    """Whether a connection as an analyst's program makes it is encrypted.
+
+    Raises:
+        psycopg.OperationalError: either side refuses.
+    """
+    asked = make_conninfo(
+        host=host,
+        hostaddr="127.0.0.1",
+        port=POSTGRES_PORT,
+        dbname="warehouse",
+        user="rollcall",
+        password=(stack.secrets / "warehouse_password").read_text(),
+        sslmode=sslmode,
+        sslrootcert=str(stack.secrets / "postgres_certificate"),
+    )
+    with psycopg.connect(asked) as connection:
+        return connection.pgconn.ssl_in_use
+
+
+def _refusal(stack: Stack, host: str = "postgres", sslmode: str = "verify-full") -> str:
+    """Why such a connection is refused; blank when it is not."""
+    try:
+        _is_encrypted(stack, host, sslmode)
+    except psycopg.OperationalError as error:
+        return str(error)
+    return ""
+
+
+def by_the_proxy(stack: Stack) -> str:
+    """Log in to Airflow by the reverse proxy, which has a certificate of its own authority; open the Rollcall page."""
+    trusted = ssl.create_default_context(cadata=stack.inside("proxy", "cat", PROXY_ROOT))
+    with httpx.Client(verify=trusted, follow_redirects=True, timeout=60, trust_env=False) as browser:
+        form = browser.get(f"http://localhost:{HTTP_PORT}/", follow_redirects=False)
+        assert form.headers["Location"] == "https://localhost/", f"plain HTTP leads to {form.headers}"
+        form = browser.get(f"https://localhost:{HTTPS_PORT}/auth/login/")
+        token = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', form.text)
+        assert token, f"no form to log in: {form.status_code}"
+        password = (stack.secrets / "rollcall_server_admin_password").read_text()
+        filled = {"username": "admin", "password": password, "csrf_token": token[1]}
+        home = browser.post(form.url, data=filled, headers={"Referer": str(form.url)})
+        page = browser.get(f"https://localhost:{HTTPS_PORT}/rollcall/")
+        for answer in (*form.history, *home.history, home, *page.history, page):
+            assert answer.url.scheme == "https", f"sent on to {answer.url}"
+        assert page.is_success, f"the page says {page.status_code}"
+        assert LAKESIDE.district_id in page.text, "the page does not show the districts"
+        assert all(cookie.secure for cookie in browser.cookies.jar if cookie.name == "_token")
+    return "links and redirects are https; the Rollcall page opens"
 
 
 def _fails(stack: Stack, service: str, *command: str) -> bool:
@@ -61,6 +124,7 @@ def _fails(stack: Stack, service: str, *command: str) -> bool:
 STEPS = (
     Step("Look for secrets in `docker inspect` and in the logs", secrets),
     Step("Write to a service's own files", confined),
-    Step("Reach database and API from the SFTP service", networks),
-    Step("Ask as a reverse proxy with TLS", behind_a_proxy),
+    Step("Reach database, API and other machines from the SFTP service", networks),
+    Step("Connect to PostgreSQL without TLS, or to another server", encrypted),
+    Step("Log in to Airflow by the reverse proxy, with TLS", by_the_proxy),
 )

@@ -10,7 +10,7 @@ from tests.compose.stack import Stack
 from tests.compose.step import Step
 
 ROLES = {"warehouse_password": "rollcall", "airflow_db_password": "airflow", "postgres_password": "postgres"}
-OTHERS = ("airflow_jwt_secret", "airflow_api_secret_key", "rollcall_airflow_password")
+OTHERS = ("airflow_jwt_secret", "airflow_api_secret_key", "postgres_certificate", "rollcall_airflow_password")
 SERVICE_KEY = "/var/lib/rollcall/accounts/rollcall_key"
 
 

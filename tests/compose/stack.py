@@ -21,19 +21,25 @@ from rollcall.settings import PROJECT_ROOT
 
 PROJECT = "rollcalltest"
 SERVICES = ("postgres", "sftp", "api-server", "scheduler", "dag-processor", "triggerer")
-SFTP_PORT, AIRFLOW_PORT = 12222, 18080
+"""Those that take part in a night."""
+SFTP_PORT, AIRFLOW_PORT, POSTGRES_PORT, HTTP_PORT, HTTPS_PORT = 12222, 18080, 15432, 18081, 18443
 PATIENCE_SECONDS = 420
 SETTINGS = {
     "COMPOSE_PROJECT_NAME": PROJECT,
     "SFTP_LISTEN": f"127.0.0.1:{SFTP_PORT}",
     "AIRFLOW_LISTEN": f"127.0.0.1:{AIRFLOW_PORT}",
-    "AIRFLOW_PUBLIC_URL": f"http://localhost:{AIRFLOW_PORT}",
+    "AIRFLOW_PUBLIC_URL": f"https://localhost:{HTTPS_PORT}",
+    "COMPOSE_PROFILES": "proxy",
+    "PROXY_HTTP_LISTEN": f"127.0.0.1:{HTTP_PORT}",
+    "PROXY_HTTPS_LISTEN": f"127.0.0.1:{HTTPS_PORT}",
+    "POSTGRES_LISTEN": f"127.0.0.1:{POSTGRES_PORT}",
     "SFTP_INBOX_MIB": "64",
     "ROLLCALL_SFTP_ADDRESS": f"127.0.0.1:{SFTP_PORT}",
     "ROLLCALL_STABLE_AFTER_SECONDS": "5",
     "ROLLCALL_POLL_INTERVAL_SECONDS": "2",
     "ROLLCALL_CONFORM_BACKSTOP": "* * * * *",
 }
+BASE_IMAGES = ("PYTHON_IMAGE", "POSTGRES_IMAGE", "PROXY_IMAGE")
 STATE = (
     "select coalesce(delivery.state, night.outcome) from rollcall.night left join rollcall.delivery using (delivery_id)"
     " where night.district_id = '{}' and night.service_date = date '{}'"
@@ -96,7 +102,7 @@ class Stack:
         made = [sys.executable, make_secrets, "--folder", str(self.secrets), "--env", str(self._env)]
         subprocess.run(made, stdout=subprocess.DEVNULL, check=True)
         own = SETTINGS | {"DISTRICTS_DIR": str(self.districts), "SECRETS_DIR": str(self.secrets)}
-        own |= {name: os.environ[name] for name in ("PYTHON_IMAGE", "POSTGRES_IMAGE") if name in os.environ}
+        own |= {name: os.environ[name] for name in BASE_IMAGES if name in os.environ}
         example = (PROJECT_ROOT / ".env.example").read_text().splitlines()
         kept = [line for line in example if line.partition("=")[0] not in own]
         self._env.write_text("\n".join([*kept, *(f"{name}={value}" for name, value in own.items())]) + "\n")
@@ -176,7 +182,7 @@ class Stack:
     def is_healthy(self) -> bool:
         """Whether every service says that it is well."""
         filters = ("--filter", f"label=com.docker.compose.project={PROJECT}", "--filter", "health=healthy")
-        return len(self._run("docker", "ps", "--quiet", *filters).split()) == len(SERVICES)
+        return len(self._run("docker", "ps", "--quiet", *filters).split()) == len((*SERVICES, "proxy"))
 
     def until_healthy(self) -> None:
         """Wait until every service says so."""

@@ -500,10 +500,10 @@ def test_a_deploy_disturbs_no_reader_and_drop_landed_takes_only_what_is_decided(
     ("url", "expected"),
     [
         (
-            "postgresql://u:p%40ss@db.example.org:6543/w?sslmode=require",
-            ("db.example.org", "6543", "u", "w", "require", "p@ss"),
+            "postgresql://u:p%40ss@db.example.org:6543/w?sslmode=verify-full&sslrootcert=/ca",
+            ("db.example.org", "6543", "u", "w", "p@ss", "verify-full", "/ca"),
         ),
-        ("postgresql://u@/w?host=/run/pg", ("/run/pg", "5432", "u", "w", "prefer", "")),
+        ("postgresql://u@/w?host=/run/pg", ("/run/pg", "5432", "u", "w", "")),
     ],
 )
 def test_dbt_finds_the_warehouse_by_tcp_and_by_socket(url: str, expected: tuple[str, ...]) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import importlib
 import json
 import re
+import ssl
 import stat
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from types import ModuleType
 
 import pytest
 import yaml
+from cryptography import x509
 
 from rollcall.settings import PROJECT_ROOT, Settings, passed_on, working_on
 from rollcall.sftp import SftpAccount
@@ -43,7 +45,7 @@ def docker_modules(monkeypatch: pytest.MonkeyPatch, name: str) -> ModuleType:
 def test_every_variable_of_the_compose_file_is_explained() -> None:
     used = set(re.findall(r"\$\{([A-Z_]+)", COMPOSE))
     passed = {name for name, value in yaml.safe_load(COMPOSE)["x-settings"].items() if value is None}
-    assert used | passed == set(explained(EXAMPLE))
+    assert used | passed | {"COMPOSE_PROFILES"} == set(explained(EXAMPLE))
 
 
 def test_every_setting_of_rollcall_is_passed_on_and_told_with_its_default() -> None:
@@ -79,8 +81,12 @@ def test_no_service_may_do_more_than_it_needs() -> None:
         assert service["read_only"], name
         assert {"mem_limit", "pids_limit", "logging"} <= set(service), name
     networks = {name: service["networks"] for name, service in yaml.safe_load(COMPOSE)["services"].items()}
-    assert networks["sftp"] == ["edge"]
-    assert [name for name, joined in networks.items() if "edge" in joined] == ["sftp", "scheduler", "triggerer"]
+    assert [name for name, joined in networks.items() if "edge" in joined] == ["sftp"]
+    assert [name for name, joined in networks.items() if "inboxes" in joined] == ["sftp", "scheduler", "triggerer"]
+    assert [name for name, joined in networks.items() if "front" in joined] == ["api-server", "proxy"]
+    assert "inner" not in networks["sftp"] + networks["proxy"]
+    assert yaml.safe_load(COMPOSE)["networks"]["inboxes"]["internal"]
+    assert "ip_masquerade" in str(yaml.safe_load(COMPOSE)["networks"]["edge"])
 
 
 def test_no_secret_stands_in_a_containers_environment() -> None:
@@ -121,6 +127,27 @@ def test_secrets_are_made_once_for_their_owner_alone_and_taken_over_from_an_olde
     assert blank_secrets(folder) == ["airflow_fernet_key", "airflow_jwt_secret"]
 
 
+def test_postgresql_is_reached_from_other_hosts_by_tls_and_a_password_only(tmp_path: Path) -> None:
+    rules = [line.split() for line in (PROJECT_ROOT / "docker/postgres/pg_hba.conf").read_text().splitlines()]
+    assert {(rule[0], rule[-1]) for rule in rules if rule[0] != "#"} == {
+        ("local", "trust"),
+        ("hostssl", "scram-sha-256"),
+    }
+    program = str(PROJECT_ROOT / "docker" / "make_secrets.py")
+    options = ["--folder", str(tmp_path / "secrets"), "--database-name", "warehouse.example.org"]
+    subprocess.run([sys.executable, program, *options], stdout=subprocess.DEVNULL, check=True)
+    made, key = tmp_path / "secrets" / "postgres_certificate", tmp_path / "secrets" / "postgres_key"
+    ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(made, key)
+    known_by = x509.load_pem_x509_certificate(made.read_bytes()).extensions.get_extension_for_class(
+        x509.SubjectAlternativeName
+    )
+    assert known_by.value.get_values_for_type(x509.DNSName) == ["postgres", "warehouse.example.org"]
+    for name, service in yaml.safe_load(COMPOSE)["services"].items():
+        if "AIRFLOW__CORE__EXECUTOR" in service.get("environment", {}):
+            assert service["environment"]["PGSSLMODE"] == "${POSTGRES_SSLMODE:-verify-full}", name
+            assert "postgres_certificate" in service["secrets"], name
+
+
 def test_every_service_has_a_health_check_or_ends_by_itself() -> None:
     services = yaml.safe_load(COMPOSE)["services"]
     assert set(services) == {
@@ -128,6 +155,7 @@ def test_every_service_has_a_health_check_or_ends_by_itself() -> None:
         "dag-processor",
         "migrate",
         "postgres",
+        "proxy",
         "scheduler",
         "sftp",
         "triggerer",

@@ -179,7 +179,7 @@ def _environment(variables: dict[str, str]) -> Iterator[None]:
 
 
 def profile_variables(url: str) -> dict[str, str]:
-    """The variables that profiles.yml reads, from a ``postgresql://`` URL with a TCP host or a socket's folder."""
+    """The variables that profiles.yml and libpq read, from a ``postgresql://`` URL with a host or a socket's folder."""
     parts = conninfo_to_dict(url)
     user = str(parts.get("user") or getpass.getuser())
     return {
@@ -187,9 +187,8 @@ def profile_variables(url: str) -> dict[str, str]:
         "ROLLCALL_DBT_PORT": str(parts.get("port") or 5432),
         "ROLLCALL_DBT_USER": user,
         "ROLLCALL_DBT_DATABASE": str(parts.get("dbname") or user),
-        "ROLLCALL_DBT_SSLMODE": str(parts.get("sslmode") or "prefer"),
         "DBT_ENV_SECRET_ROLLCALL_PASSWORD": str(parts.get("password") or ""),
-    }
+    } | {f"PG{name.upper()}": str(value) for name, value in parts.items() if name.startswith("ssl")}
 
 
 def _node_outcome(result: Any) -> NodeOutcome:

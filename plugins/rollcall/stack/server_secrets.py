@@ -8,7 +8,7 @@ from pathlib import Path
 
 from rollcall.settings import SECRETS
 
-MAY_BE_BLANK = frozenset({"connections.env", "rollcall_operators_urls"})
+MAY_BE_BLANK = frozenset({"connections.env", "proxy_certificate", "proxy_key", "rollcall_operators_urls"})
 """What not everybody has."""
 
 
