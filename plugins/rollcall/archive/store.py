@@ -5,13 +5,14 @@ import hashlib
 import shutil
 import uuid
 from collections.abc import AsyncIterator, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, cast
 from urllib.parse import unquote, urlsplit
 
 from rollcall import private
+from rollcall.archive.objects import fetching, object_store, sending, unreachable_is_os_error
 from rollcall.settings import settings
 
 if TYPE_CHECKING:
@@ -65,9 +66,7 @@ def _place(root: str) -> "ObjectStoragePath":
     folder = local_folder(root)
     if folder is not None:
         return cast("ObjectStoragePath", folder)
-    from airflow.sdk import ObjectStoragePath
-
-    return ObjectStoragePath(root)
+    return object_store(root)
 
 
 def _on_disk(path: "ObjectStoragePath") -> Path:
@@ -108,8 +107,9 @@ def try_archive(root: str) -> None:
     if folder is not None:
         place = cast("ObjectStoragePath", next(path for path in (folder, *folder.parents) if path.exists()))
     probe = place / f".rollcall-{uuid.uuid4().hex}"
-    probe.write_bytes(b"")
-    probe.unlink()
+    with unreachable_is_os_error():
+        probe.write_bytes(b"")
+        probe.unlink()
 
 
 class Archive:
@@ -177,9 +177,9 @@ class Archive:
         """
         path = self._root / self._district_id / "incoming" / uuid.uuid4().hex
         digest, size = hashlib.sha256(), 0
-        with self._refusals():
-            sink = self._create(path)
-        try:
+        with ExitStack() as opened:
+            with self._refusals():
+                sink = opened.enter_context(self._new_file(path))
             async for block in blocks:
                 digest.update(block)
                 size += len(block)
@@ -188,12 +188,7 @@ class Archive:
             with self._refusals():
                 if self._lasting:
                     await asyncio.to_thread(private.sync_file, sink)
-                sink.close()
-        except BaseException:
-            with suppress(OSError):
-                sink.close()
-                path.unlink()
-            raise
+                opened.close()
         return Incoming(path, digest.hexdigest(), size)
 
     def file(self, incoming: Incoming) -> StoredBytes:
@@ -217,18 +212,33 @@ class Archive:
     @staticmethod
     def drop(incoming: Incoming) -> None:
         """Forget what was written, unless it was filed."""
-        with suppress(OSError):
+        with suppress(OSError), unreachable_is_os_error():
             incoming.path.unlink(missing_ok=True)
 
-    def _create(self, path: "ObjectStoragePath") -> IO[bytes]:
-        """Open a new file for writing, its folder made if need be."""
+    @contextmanager
+    def _new_file(self, path: "ObjectStoragePath") -> Iterator[IO[bytes]]:
+        """A new file that is not there when the block fails; its folder is made if need be."""
+        if not self._local:
+            with sending(path) as sink:
+                yield sink
+            return
         self._make_folder(path.parent)
-        return private.create(_on_disk(path)) if self._local else cast(IO[bytes], path.open("wb"))
+        sink = private.create(_on_disk(path))
+        try:
+            yield sink
+            sink.close()
+        except BaseException:
+            with suppress(OSError):
+                sink.close()
+                path.unlink()
+            raise
 
     def _make_folder(self, folder: "ObjectStoragePath") -> None:
-        """Make a folder of the archive. One of an earlier version, whose folders everybody could enter, is closed."""
+        """Make a folder of the archive. One of an earlier version, whose folders everybody could enter, is closed.
+
+        An object store has none.
+        """
         if not self._local:
-            folder.mkdir(parents=True, exist_ok=True)
             return
         private.make_folder(_on_disk(folder))
         for known in (self._root, self._root / self._district_id):
@@ -238,7 +248,8 @@ class Archive:
     def _refusals(self) -> Iterator[None]:
         """Tell what the store refuses as such: to a caller with a server at hand, any OSError is the server's."""
         try:
-            yield
+            with unreachable_is_os_error():
+                yield
         except OSError as error:
             raise ArchiveError(
                 f"The archive {self._url} cannot be written ({type(error).__name__}: {error.strerror or 'refused'}). "
@@ -255,8 +266,9 @@ class Archive:
         Raises:
             FileNotFoundError: nothing of that path is in the archive.
         """
-        with (self._root / path).open("rb") as source:
-            yield cast(IO[bytes], source)
+        place = self._root / path
+        with _on_disk(place).open("rb") if self._local else fetching(place) as source:
+            yield source
 
     def blocks(self, path: str) -> Iterator[bytes]:
         """Something that lies there, block by block.
@@ -284,7 +296,7 @@ class Archive:
                 self._make_folder(target.parent)
                 private.replace(_on_disk(target), blocks, lasting=self._lasting)
             else:
-                with target.open("wb") as sink:
+                with sending(target) as sink:
                     sink.writelines(blocks)
         return path
 
