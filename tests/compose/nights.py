@@ -16,11 +16,16 @@ def night_date(number: int) -> date:
     return FIRST_NIGHT + timedelta(days=number - 1)
 
 
-def play_night(stack: Stack, district: str, number: int) -> tuple[Delivery, str]:
-    """Start a district's run for a night, and upload the night's files; what they hold, and the run's id."""
+def write(stack: Stack, district: str, number: int) -> Delivery:
+    """The files of a district's night."""
     profile = next(each for each in PROFILES if each.district_id == district)
     folder = stack.work / "nights" / district / str(number)
-    delivery = write_night(replace(profile, first_night=FIRST_NIGHT), number, folder)
+    return write_night(replace(profile, first_night=FIRST_NIGHT), number, folder)
+
+
+def play_night(stack: Stack, district: str, number: int) -> tuple[Delivery, str]:
+    """Start a district's run for a night, and upload the night's files; what they hold, and the run's id."""
+    delivery = write(stack, district, number)
     run_id = stack.start(district, night_date(number))
     stack.upload(district, delivery.files)
     return delivery, run_id

@@ -23,7 +23,7 @@ PROJECT = "rollcalltest"
 SERVICES = ("postgres", "sftp", "api-server", "scheduler", "dag-processor", "triggerer")
 """Those that take part in a night."""
 SFTP_PORT, AIRFLOW_PORT, POSTGRES_PORT, HTTP_PORT, HTTPS_PORT = 12222, 18080, 15432, 18081, 18443
-PATIENCE_SECONDS = 420
+PATIENCE_SECONDS = 600
 SETTINGS = {
     "COMPOSE_PROJECT_NAME": PROJECT,
     "SFTP_LISTEN": f"127.0.0.1:{SFTP_PORT}",
@@ -275,18 +275,35 @@ class Stack:
         except AssertionError as error:
             raise AssertionError(f"{error}; it says: {self.state(district, night)}") from None
 
-    def until_running(self, district: str, run_id: str, task_id: str) -> None:
-        """Wait until a task of a run is at work."""
+    def until_task(self, district: str, run_id: str, task_id: str, *states: str) -> None:
+        """Wait until a task of a run is in one of some states of Airflow's."""
         path = f"/api/v2/dags/roster__{district}/dagRuns/{run_id}/taskInstances"
         with self.api() as session:
             self.until(
-                f"{task_id} of {district} runs",
+                f"{task_id} of {district} is {' or '.join(states)}",
                 lambda: any(
-                    found["task_id"] == task_id and found["state"] == "running"
+                    found["task_id"] == task_id and found["state"] in states
                     for found in session.get(path).raise_for_status().json()["task_instances"]
                 ),
                 every=0.1,
             )
+
+    @contextmanager
+    def full(self, service: str, folder: str) -> Iterator[None]:
+        """A folder of a service without any room: a file system of one page, which is full, lies over it."""
+        full = f"mount -t tmpfs -o size=4k,uid=50000,mode=0700 full {folder} && head -c 4096 /dev/zero > {folder}/full"
+        self._as_its_machine(service, "sh", "-c", full)
+        try:
+            yield
+        finally:
+            self._as_its_machine(service, "umount", folder)
+
+    def _as_its_machine(self, service: str, *command: str) -> None:
+        """Run a command among a service's files with the rights that it does not have itself."""
+        rights = ("--cap-add", "SYS_ADMIN", "--cap-add", "SYS_PTRACE", "--pid", "host", "--user", "root")
+        process = str(self.inspect(service)["State"]["Pid"])
+        image = ("--entrypoint", "nsenter", f"{PROJECT}:latest")
+        self._run("docker", "run", "--rm", *rights, *image, "--target", process, "--mount", *command)
 
     def roster_rows(self, district: str) -> int:
         """How many rows readers see of a district."""

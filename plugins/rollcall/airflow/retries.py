@@ -4,10 +4,10 @@ from datetime import timedelta
 from typing import Any
 
 TRY_AGAIN: dict[str, Any] = {
-    "retries": 4,
+    "retries": 6,
     "retry_delay": timedelta(seconds=5),
     "retry_exponential_backoff": 2.0,
     "max_retry_delay": timedelta(minutes=1),
 }
-"""Of every DAG: after about 5, 10, 20 and 40 seconds, so that a killed process is soon replaced and a restart of the
-database is outlasted. Airflow's own default is five minutes."""
+"""Of every DAG: after about 5, 10, 20 and 40 seconds, and twice after a minute, so that a killed process is soon
+replaced and three minutes without a service are outlasted. Airflow's own default is five minutes."""
