@@ -190,34 +190,34 @@ def _what_went_wrong(
 ) -> tuple[NightOutcome, str]:
     """The night's outcome, and the sentence for the operator."""
     still_good = f"Readers still see the roster of {last_good}." if last_good else "Nothing was ever published."
+    again = f"start the night again: trigger {district.dag_id} with Night {service_date}"
     if event.get("status") == "refused":
         return NightOutcome.REFUSED, f"{event['message']} {still_good}"
     if event.get("trouble"):
         return (
             NightOutcome.UNREACHABLE,
             f"The inbox of {district.district_id} could not be looked at ({event['trouble']}) when the wait for "
-            f"{service_date} ended. Check the SFTP service, then clear this task. {still_good}",
+            f"{service_date} ended. Check the SFTP service, then {again}. {still_good}",
         )
     if event.get("found") and event.get("missing"):
         return (
             NightOutcome.INCOMPLETE,
             f"{district.name} sent no {', '.join(event['missing'])} for {service_date}. Ask the district to send the "
-            f"whole set again, then clear this task. {still_good}",
+            f"whole set again, then {again}. {still_good}",
         )
     if event.get("found"):
         return (
             NightOutcome.INCOMPLETE,
-            f"{district.name} was still uploading when the wait for {service_date} ended. Clear this task to wait "
-            f"again. {still_good}",
+            f"{district.name} was still uploading when the wait for {service_date} ended. When it has, {again}. "
+            f"{still_good}",
         )
     if event.get("strays"):
         return (
             NightOutcome.MISSING,
             f"{district.name} sent no CSV file and no zip for {service_date}, only {', '.join(event['strays'][:5])}. "
-            f"Ask the district to export OneRoster CSV files, then clear this task to wait again. {still_good}",
+            f"Ask the district to export OneRoster CSV files, then {again}. {still_good}",
         )
     return (
         NightOutcome.MISSING,
-        f"{district.name} sent nothing for {service_date}. Ask whether its export ran, then clear this task to wait "
-        f"again. {still_good}",
+        f"{district.name} sent nothing for {service_date}. Ask whether its export ran, then {again}. {still_good}",
     )

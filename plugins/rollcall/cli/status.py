@@ -117,8 +117,7 @@ def _report(states: "Sequence[DistrictState]") -> Group:
     """All districts, in groups of those that need the same, what needs somebody first."""
     from rollcall.report.next_steps import next_step, urgency
 
-    needing = sum(state.needs_a_person for state in states)
-    parts: list[RenderableType] = [Text(f"{_count(needing)} somebody; {len(states) - needing:,} do not.")]
+    parts: list[RenderableType] = [Text(_count(states))]
     if states:
         parts += ["", _columns("District", "Night", "Delivery", "Last good", "dim")]
     for _, group in groupby(sorted(states, key=urgency), key=lambda state: state.state):
@@ -129,8 +128,12 @@ def _report(states: "Sequence[DistrictState]") -> Group:
     return Group(*parts)
 
 
-def _count(needing: int) -> str:
-    return "1 district needs" if needing == 1 else f"{needing:,} districts need"
+def _count(states: "Sequence[DistrictState]") -> str:
+    """How many need somebody; how many do not, where those are listed."""
+    needing = sum(state.needs_a_person for state in states)
+    others = len(states) - needing
+    need = "1 district needs somebody" if needing == 1 else f"{needing:,} districts need somebody"
+    return f"{need}; {others:,} do not." if others else f"{need}."
 
 
 def _heading(step: "NextStep", same: "Sequence[DistrictState]") -> Iterator[RenderableType]:

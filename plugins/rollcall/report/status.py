@@ -348,7 +348,7 @@ def _with_rekeying(state: DistrictState, delivery: int, standing: _Standing) -> 
     """Other ids that readers do not see yet: no night stands for them, and no run tells how their build ended."""
     sentence = rekeying_sentence(delivery, standing.rekeying_state, standing.rekeying_reason)
     if state.needs_a_person:
-        return replace(state, message=f"{state.message} {sentence}" if state.message else sentence)
+        return replace(state, message=f"{(state.message or '').rstrip('.')}. {sentence}".lstrip(". "))
     return replace(state, state=state_of(None, standing.rekeying_state), delivery=delivery, message=sentence)
 
 

@@ -137,7 +137,7 @@ def refusal(connection_id: str, error: Exception) -> str:
         )
     return (
         f"The server refuses the user name or password of {connection_id}. Renew the password in the connection and "
-        "at the district, then clear this task."
+        "at the district, then start the night again."
     )
 
 
