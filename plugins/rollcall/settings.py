@@ -42,8 +42,8 @@ def _for_good_or_at_least(days: int) -> AfterValidator:
 
 _SET_BY_THE_STACK = frozenset(
     {
-        "warehouse", "home", "state_dir", "districts_dir", "task_logs_dir", "airflow_url", "airflow_user",
-        "airflow_password",
+        "warehouse", "home", "state_dir", "districts_dir", "task_logs_dir", "airflow_url", "airflow_public_url",
+        "airflow_user", "airflow_password",
     }
 )  # fmt: skip
 
@@ -142,6 +142,14 @@ class Settings(BaseSettings):
     airflow_url: str = Field(default="", description="Airflow's address: for its approval requests and its health.")
     airflow_user: str = Field(default="", description="The Airflow account that answers approval requests.")
     airflow_password: SecretStr = Field(default=SecretStr(""), description="That account's password.")
+    airflow_public_url: str = Field(
+        default="", description="Where people open Airflow, in messages; blank means ROLLCALL_AIRFLOW_URL."
+    )
+
+    @property
+    def address_for_people(self) -> str:
+        """Where people open Airflow; blank where that is not known."""
+        return self.airflow_public_url or self.airflow_url
 
     @property
     def archive_root(self) -> str:

@@ -152,7 +152,7 @@ def test_what_all_districts_share_is_told_once_a_night(
 def test_holds_and_rejections_are_told_at_once_each_once_and_not_without_end(warehouse_url: str, post: Post) -> None:
     for _ in range(2):
         for number in range(MOST_A_NIGHT + 5):
-            with working_on(airflow_url="https://airflow.example.org"):
+            with working_on(airflow_url="http://inside:8080", airflow_public_url="https://airflow.example.org"):
                 tell_at_once(NIGHT, "held", str(number), Message(f"delivery {number} is held", ("Why.",)))
     assert [str(mail["subject"]) for _, mail in post.mails] == [
         f"Rollcall: delivery {number} is held" for number in range(MOST_A_NIGHT)

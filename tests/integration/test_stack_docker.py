@@ -81,12 +81,12 @@ def test_no_service_may_do_more_than_it_needs() -> None:
         assert service["read_only"], name
         assert {"mem_limit", "pids_limit", "logging"} <= set(service), name
     networks = {name: service["networks"] for name, service in yaml.safe_load(COMPOSE)["services"].items()}
-    assert [name for name, joined in networks.items() if "edge" in joined] == ["sftp"]
+    assert [name for name, joined in networks.items() if "uploads" in joined] == ["sftp"]
     assert [name for name, joined in networks.items() if "inboxes" in joined] == ["sftp", "scheduler", "triggerer"]
     assert [name for name, joined in networks.items() if "front" in joined] == ["api-server", "proxy"]
     assert "inner" not in networks["sftp"] + networks["proxy"]
     assert yaml.safe_load(COMPOSE)["networks"]["inboxes"]["internal"]
-    assert "ip_masquerade" in str(yaml.safe_load(COMPOSE)["networks"]["edge"])
+    assert "ip_masquerade" in str(yaml.safe_load(COMPOSE)["networks"]["uploads"])
 
 
 def test_no_secret_stands_in_a_containers_environment() -> None:

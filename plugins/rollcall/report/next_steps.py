@@ -31,7 +31,7 @@ class NextStep:
     @property
     def runbook_url(self) -> str:
         """Where its runbook is read; blank without one, or where Airflow's address is not known."""
-        airflow = settings().airflow_url
+        airflow = settings().address_for_people
         return f"{airflow}/rollcall/operate/{self.runbook}" if airflow and self.runbook else ""
 
 

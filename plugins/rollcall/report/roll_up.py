@@ -68,7 +68,7 @@ def roll_up(night: date, states: Sequence[DistrictState], set_aside: Sequence[Se
         (
             *_needing(by_state),
             *_with_rows_set_aside(set_aside),
-            *((f"The page: {settings().airflow_url}/rollcall/",) if settings().airflow_url else ()),
+            *((f"The page: {settings().address_for_people}/rollcall/",) if settings().address_for_people else ()),
         )
         or ("Nobody has to do anything.",),
     )
