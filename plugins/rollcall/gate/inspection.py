@@ -7,7 +7,7 @@ import re
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
@@ -34,8 +34,8 @@ COUNT_AND_QUERY = {
     "unexpected_index_column_names": ["_row", "sourced_id"],
     "return_unexpected_index_query": True,
 }
-"""What is asked of Great Expectations, and never a cell (law 7): which rules fail. Rules in SQL tell at once how often;
-those of the library's own kinds that fail are then counted."""
+"""What is asked of Great Expectations, and never a cell (law 7): how many rows break each rule, of all rules at once;
+the query for the rows, where a rule of the library's own kinds fails; whether a rule about the whole table does."""
 
 PLANNING = ("enable_nestloop=off", "work_mem=96MB", "jit=off")
 """Deliveries are looked through whole: a nested loop is always a misjudgement, and one of hours."""
@@ -92,10 +92,25 @@ class Inspection:
         Raises:
             GateError: a rule could not be evaluated.
         """
-        results = self._validate(table, rules, YES_OR_NO)
-        to_count = [rule for rule in rules if not results[rule.code].success and rule.failing_rows(table) is None]
-        results |= self._validate(table, to_count, COUNT_AND_QUERY)
-        return [_evaluation(rule, table, results[rule.code]) for rule in rules]
+        counts = self._count(table, rules)
+        about_the_table = [rule for rule in rules if rule.code not in counts]
+        to_query = [rule for rule in rules if counts.get(rule.code) and rule.failing_rows(table) is None]
+        results = self._validate(table, about_the_table, YES_OR_NO) | self._validate(table, to_query, COUNT_AND_QUERY)
+        return [_evaluation(rule, table, counts.get(rule.code, 0), results.get(rule.code)) for rule in rules]
+
+    def _count(self, table: str, rules: Sequence[Rule]) -> dict[str, int]:
+        """How many rows break each rule, by the rule's code; without those that are about the table as a whole."""
+        from rollcall.gate.expectations import ExpectNoneOfEach
+
+        counts = {rule.code: asked for rule in rules if (asked := _row_count(_asked(rule)))}
+        if not counts:
+            return {}
+        result = self._batch(table).validate(ExpectNoneOfEach(counts=counts))
+        if _raised(result.exception_info):
+            self._validate(table, rules, YES_OR_NO)  # one by one, it says which
+            raise GateError(f"The rules of {table} could not be evaluated: {_error_class(str(result.exception_info))}.")
+        found: dict[str, int] = result.result["observed_value"]
+        return found
 
     def _validate(
         self, table: str, rules: Sequence[Rule], result_format: "ResultFormatUnion"
@@ -105,7 +120,7 @@ class Inspection:
 
         if not rules:
             return {}
-        suite = ExpectationSuite(name=table, expectations=[_expectation(rule) for rule in rules])
+        suite = ExpectationSuite(name=table, expectations=[_parsed(_asked(rule)) for rule in rules])
         results = self._batch(table).validate(suite, result_format=result_format).results
         by_code = {result.expectation_config.meta["code"]: result for result in results if result.expectation_config}
         for rule in rules:
@@ -158,10 +173,19 @@ def _datasource(schema: str) -> Iterator["SQLDatasource"]:
             engine.dispose()
 
 
-def _expectation(rule: Rule) -> "Expectation":
+def _asked(rule: Rule) -> str:
     """A rule as Great Expectations asks it: without its texts, which the library would copy at each of many steps."""
     asked = {"type": rule.expectation["type"], "kwargs": rule.expectation["kwargs"], "meta": {"code": rule.code}}
-    return _parsed(json.dumps(asked))
+    return json.dumps(asked)
+
+
+@cache
+def _row_count(expectation: str) -> dict[str, Any] | None:
+    """What counts the rows that break an expectation of a suite; worked out once in a process, and never changed."""
+    from rollcall.gate.expectations import row_count
+
+    count = row_count(_parsed(expectation))
+    return asdict(count) if count else None
 
 
 @cache
@@ -192,14 +216,21 @@ def _connection_string(schema: str) -> str:
     return url.render_as_string(hide_password=False)
 
 
-def _evaluation(rule: Rule, table: str, result: "ExpectationValidationResult") -> Evaluation:
-    """One result, without anything but its count and its query."""
+def _evaluation(rule: Rule, table: str, count: int, result: "ExpectationValidationResult | None") -> Evaluation:
+    """What is known of one rule, without anything but a count and a query.
+
+    Args:
+        rule: The rule.
+        table: The table's name.
+        count: How many rows break it, where it is about rows.
+        result: What the library says of it by itself, where it was asked.
+    """
     failing_rows = rule.failing_rows(table)
-    if failing_rows is not None:
-        return Evaluation(rule, int(result.result["observed_value"]), failing_rows)
-    if "unexpected_count" in result.result:
+    if result is None:
+        return Evaluation(rule, count, failing_rows)
+    if count:
         query: str = result.result["unexpected_index_query"]
-        return Evaluation(rule, int(result.result["unexpected_count"]), query.rstrip("; \n"))
+        return Evaluation(rule, count, query.rstrip("; \n"))
     return Evaluation(rule, 0 if result.success else 1, None)
 
 
