@@ -49,11 +49,13 @@ def build() -> list[dict[str, Any]]:
     """Build and publish until nothing waits; the outcome of each model and audit is returned, and shown in XCom."""
     from dataclasses import asdict
 
+    from rollcall.archive.decisions import write_decisions_if_possible
     from rollcall.conform import conform
     from rollcall.report.rekeyings import tell_of_failed_rekeyings
     from rollcall.steps import check_again
 
     outcomes = conform(reland=check_again)
+    write_decisions_if_possible(sorted({district_id for outcome in outcomes for district_id in outcome.published}))
     culprits = {district: reason for outcome in outcomes for district, reason in outcome.failed.items()}
     for outcome in outcomes:
         for node in outcome.nodes:

@@ -1,4 +1,7 @@
-"""The DAG that tidies up: what is old goes, by policy; counts, decisions and what was removed stay in the ledger."""
+"""The DAG that tidies up: what is old goes, by policy; counts, decisions and what was removed stay in the ledger.
+
+Before anything goes, what was decided and is not in the archive yet is written there.
+"""
 
 from datetime import timedelta
 
@@ -9,6 +12,19 @@ from rollcall.airflow.retries import TRY_AGAIN
 
 TASKS = ("drop_landed", "remove_old_details", "remove_archived", "remove_receipts", "remove_logs")
 """The policies of `rollcall.upkeep`, which is too heavy to be imported here."""
+
+
+@task
+def write_decisions() -> None:
+    """Write down in the archive what was decided, of every district, and is not there yet."""
+    from rollcall import ledger
+    from rollcall.archive.decisions import write_decisions
+    from rollcall.warehouse import connect
+
+    with connect() as connection:
+        district_ids = ledger.district_ids(connection)
+    for district_id in district_ids:
+        write_decisions(district_id)
 
 
 @task
@@ -29,5 +45,6 @@ with DAG(
     tags=["upkeep"],
     default_args=TRY_AGAIN,
 ) as dag:
+    written = write_decisions()
     for name in TASKS:
-        tidy.override(task_id=name)(name)
+        written >> tidy.override(task_id=name)(name)

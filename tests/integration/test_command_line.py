@@ -38,13 +38,14 @@ def leaves(command: object, *path: str) -> Iterator[tuple[str, TyperCommand]]:
 COMMANDS = dict(leaves(typer.main.get_command(app)))
 CONTRACT = """
     demo / up / down / deploy / status / check / history / inject / approve / discard / rollback / correct-night
-    / export / upkeep / doctor / simulate / districts list / districts add / districts show / districts check
-    / districts kit / districts rotate / districts pause / districts resume / districts remove / readers list
-    / readers add / readers grant / readers revoke / readers remove
+    / export / backup / restore / verify / rebuild / upkeep / doctor / simulate / districts list / districts add
+    / districts show / districts check / districts kit / districts rotate / districts pause / districts resume
+    / districts remove / readers list / readers add / readers grant / readers revoke / readers remove
 """
 ANSWERS = (
     "upkeep --dry-run",
     "status",
+    "verify",
     "doctor",
     "history maple",
     "districts list",
@@ -54,11 +55,14 @@ ANSWERS = (
 )
 """What answers a program here; with what the others need beside it, their own tests ask them."""
 ASKED_ELSEWHERE = {
+    "backup",
     "check",
     "inject",
     "approve",
     "discard",
+    "rebuild",
     "rekey",
+    "restore",
     "rollback",
     "correct-night",
     "export",
@@ -74,6 +78,11 @@ NOTHING_OF_IT = [
     ("rollback nobody --why x", 2, "The ledger knows no district 'nobody'; `rollcall status` lists them."),
     ("correct-night nobody --to 2026-11-20 --why x", 2, "nobody.yaml: there is no such file"),
     ("export nobody", 2, "nobody"),
+    ("verify nobody", 2, "The ledger knows no district 'nobody'; `rollcall status` lists them."),
+    ("rebuild nobody", 2, "The archive tells no decision about nobody."),
+    ("rebuild", 2, "Say which district, or --all."),
+    ("restore .", 2, "is no backup: it has no manifest.json"),
+    ("backup .", 2, "is not empty"),
     ("check nowhere", 2, "There is no file and no folder nowhere."),
     ("check . --district nobody", 2, "nobody.yaml: there is no such file"),
     ("districts show nobody", 2, "There is no district 'nobody'. `rollcall districts list` names those there are."),

@@ -3,6 +3,7 @@
 import shutil
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg
@@ -18,9 +19,17 @@ def world() -> Iterator[World]:
     """The running parts, with the warehouse deployed."""
     import great_expectations  # noqa: F401 -- as in the scheduler: forked processes have it already
 
+    root = Path(tempfile.mkdtemp(prefix="rollcall-scenarios-"))
+    with started(root) as world:
+        yield world
+    shutil.rmtree(root)
+
+
+@contextmanager
+def started(root: Path) -> Iterator[World]:
+    """The running parts in a folder, with the warehouse deployed; stopped afterwards."""
     from rollcall.conform import deploy
 
-    root = Path(tempfile.mkdtemp(prefix="rollcall-scenarios-"))
     state_dir, districts_dir = root / "state", root / "districts"
     districts_dir.mkdir()
     shutil.copy(PROJECT_ROOT / "dags" / "districts" / "_defaults.yaml", districts_dir)
@@ -34,7 +43,6 @@ def world() -> Iterator[World]:
     state = up(state_dir, districts_dir=districts_dir, with_airflow=False, after_postgres=make_ready)
     yield World(state, root / "work")
     down(state_dir)
-    shutil.rmtree(root)
 
 
 @pytest.fixture(scope="module", autouse=True)

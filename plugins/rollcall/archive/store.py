@@ -112,6 +112,16 @@ def try_archive(root: str) -> None:
         probe.unlink()
 
 
+def archived_districts(root: str) -> list[str]:
+    """The districts that an archive has anything of, in the order of their ids.
+
+    Args:
+        root: The archive's URL.
+    """
+    place = _place(root)
+    return sorted(item.name for item in place.iterdir() if item.is_dir()) if place.exists() else []
+
+
 class Archive:
     """One district's part of the archive.
 
@@ -316,6 +326,14 @@ class Archive:
         """What lies beside the content in a folder of the district's, by name."""
         place = self._root / self._district_id / folder
         return sorted(item.name for item in place.iterdir()) if place.exists() else []
+
+    def paths(self) -> Iterator[str]:
+        """Where everything of the district lies, relative to the archive's root; what is just coming in is left out."""
+        place = self._root / self._district_id
+        for item in sorted(place.rglob("*"), key=str) if place.exists() else ():
+            path = str(item)[len(str(self._root)) :].lstrip("/")
+            if item.is_file() and not path.startswith(self.path_of("incoming/")):
+                yield path
 
     def path_of(self, name: str) -> str:
         """Where something lies that ``write_stream`` wrote, relative to the archive's root."""

@@ -15,11 +15,14 @@ from rollcall.cli import (
     history,
     inject,
     readers,
+    rebuild,
+    recovery,
     rekey,
     rollback,
     stack,
     status,
     upkeep,
+    verify,
 )
 from rollcall.cli.errors import exit_code, say
 from rollcall.cli.output import log_shown
@@ -56,6 +59,10 @@ app.command()(rekey.rekey)
 app.command()(correct_night.correct_night)
 app.command()(export.export)
 app.command()(upkeep.upkeep)
+app.command()(verify.verify)
+app.command()(recovery.backup)
+app.command()(recovery.restore)
+app.command()(rebuild.rebuild)
 app.command()(simulate)
 app.add_typer(districts.app, name="districts")
 app.add_typer(readers.app, name="readers")

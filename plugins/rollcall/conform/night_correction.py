@@ -5,6 +5,7 @@ from datetime import date
 
 from psycopg import sql
 
+from rollcall.archive.decisions import write_decisions_if_possible
 from rollcall.conform.history import HISTORY_TABLES
 from rollcall.conform.session import conforming
 from rollcall.districts import District
@@ -132,7 +133,7 @@ def correct_night(district: District, *, to: date, wrong: date | None, by: Perso
         delivery_ids = move_night(session, district.district_id, given_up, to, by=by, why=why)
         if published == given_up:
             correct_effective_date(session, district.district_id, to)
-        return NightCorrection(
+        done = NightCorrection(
             district.district_id,
             given_up,
             to,
@@ -141,6 +142,8 @@ def correct_night(district: District, *, to: date, wrong: date | None, by: Perso
             still_to_come=nights_to_come(session, district.district_id, given_up),
             overtaken=_overtaken(session, district.district_id, delivery_ids, given_up, to),
         )
+    write_decisions_if_possible([district.district_id])
+    return done
 
 
 def move_night(

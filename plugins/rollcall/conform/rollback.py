@@ -6,6 +6,7 @@ from datetime import date
 
 from psycopg import sql
 
+from rollcall.archive.decisions import write_decisions_if_possible
 from rollcall.conform.history import FORMER_IDS, RECORD_TABLES, WORKED_OUT_TABLES
 from rollcall.conform.night_correction import move_night, night_before, nights_to_come
 from rollcall.conform.session import conforming
@@ -150,7 +151,9 @@ def roll_back(district_id: str, *, to: int | None, by: Person, why: str) -> Roll
             raise CannotRollBackError(
                 f"Sequence {present} of {district_id} was published meanwhile. Look at it first, then say from where."
             )
-        return _publish_again(session, district_id, (present, night), to, by, why)
+        done = _publish_again(session, district_id, (present, night), to, by, why)
+    write_decisions_if_possible([district_id])
+    return done
 
 
 def _publish_again(
@@ -161,7 +164,7 @@ def _publish_again(
     night = _night_that_came(session, district_id, stood_for, by, why)
     sequence = _next_sequence(session, district_id)
     candidates = _candidates(session, district_id, left, to)
-    target, changes = _restore(session, district_id, candidates, sequence, night)
+    target, changes = write_back(session, district_id, candidates, sequence, night)
     delivery_id = _record(
         session,
         {
@@ -177,8 +180,7 @@ def _publish_again(
             "reason": f"Rolled back from sequence {left} to {target} by {by.name}: {why}",
         },
     )
-    _count(session, delivery_id, changes)
-    publish(session, delivery_id, None)
+    publish_back(session, delivery_id, changes)
     told = {file: restored for file, restored in changes.items() if any(asdict(restored).values())}
     given_up = stood_for if stood_for != night else None
     return Rollback(district_id, delivery_id, sequence, left, target, night, given_up, told)
@@ -227,10 +229,24 @@ def _next_sequence(session: Connection, district_id: str) -> int:
     )
 
 
-def _restore(
+def write_back(
     session: Connection, district_id: str, candidates: Iterable[int], sequence: int, night: date
 ) -> tuple[int, dict[str, Restored]]:
-    """Write the content of the first candidate that differs from what readers see; nothing is written for others."""
+    """Write the content of the first candidate that differs from what readers see; nothing is written for others.
+
+    Args:
+        session: A transaction of the session that holds the conform lock.
+        district_id: The district.
+        candidates: Published sequences.
+        sequence: The one that gets the content.
+        night: The night that it stands for.
+
+    Returns:
+        The candidate, and what differs.
+
+    Raises:
+        CannotRollBackError: none differs.
+    """
     session.execute(f"set local work_mem = '{WORK_MEMORY}'; set local jit = off")
     tried = []
     for to in candidates:
@@ -290,10 +306,18 @@ def _record(session: Connection, act: dict[str, object]) -> int:
     return int(value(session, _RECORD, act))
 
 
-def _count(session: Connection, delivery_id: int, changes: dict[str, Restored]) -> None:
+def publish_back(session: Connection, delivery_id: int, changes: dict[str, Restored]) -> None:
+    """Count what `write_back` wrote, and point readers at it.
+
+    Args:
+        session: The same transaction.
+        delivery_id: The ledger's row of the rollback, accepted.
+        changes: What `write_back` said.
+    """
     with session.cursor() as cursor:
         cursor.executemany(
             "insert into rollcall.change_count (delivery_id, entity, added, changed, removed, kept)"
             " values (%s, %s, %s, %s, %s, 0)",
             [(delivery_id, file, each.added, each.changed, each.removed) for file, each in changes.items()],
         )
+    publish(session, delivery_id, None)

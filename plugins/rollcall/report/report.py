@@ -7,6 +7,7 @@ from psycopg.rows import class_row
 
 from rollcall import ledger
 from rollcall.airflow_api import AirflowUnreachableError
+from rollcall.archive.decisions import write_decisions_if_possible
 from rollcall.decision.requests import answer_settled_requests
 from rollcall.districts import District
 from rollcall.ledger import Delivery
@@ -64,6 +65,7 @@ def report(
     if delivery is not None:
         with at_work_on(delivery.delivery_id):
             leave_receipt(district, delivery.delivery_id, account)
+    write_decisions_if_possible([district.district_id])
     _close_requests(district)
     log.info("%s, night of %s: %s. %s", district.district_id, night, outcome, message)
     if NightOutcome(outcome).is_told_at_once:
