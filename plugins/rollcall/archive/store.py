@@ -119,7 +119,8 @@ def archived_districts(root: str) -> list[str]:
         root: The archive's URL.
     """
     place = _place(root)
-    return sorted(item.name for item in place.iterdir() if item.is_dir()) if place.exists() else []
+    with unreachable_is_os_error():
+        return sorted(item.name for item in place.iterdir() if item.is_dir()) if place.exists() else []
 
 
 class Archive:
@@ -330,10 +331,10 @@ class Archive:
     def paths(self) -> Iterator[str]:
         """Where everything of the district lies, relative to the archive's root; what is just coming in is left out."""
         place = self._root / self._district_id
-        for item in sorted(place.rglob("*"), key=str) if place.exists() else ():
-            path = str(item)[len(str(self._root)) :].lstrip("/")
-            if item.is_file() and not path.startswith(self.path_of("incoming/")):
-                yield path
+        with unreachable_is_os_error():
+            found = sorted(str(item) for item in place.rglob("*") if item.is_file()) if place.exists() else []
+        names = (path[len(str(place)) :].lstrip("/") for path in found)
+        yield from (self.path_of(name) for name in names if not name.startswith("incoming/"))
 
     def path_of(self, name: str) -> str:
         """Where something lies that ``write_stream`` wrote, relative to the archive's root."""
