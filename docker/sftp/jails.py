@@ -21,6 +21,8 @@ MOST_ENTRIES = 2_000
 DEEPEST = 2
 """Folders in the inbox: Rollcall's claims are ``.rollcall/<number>``."""
 BLOCK_BYTES = 512
+PUT_RIGHT = ".put_right"
+"""Beside the inbox: touched when Rollcall could not get in, and told with the next delivery."""
 
 
 @dataclass
@@ -52,6 +54,8 @@ def look_after(jail: Path, uid: int) -> Look:
         _open_to_rollcall(inbox, uid, look)
     with _folder(jail / "receipts", (ROLLCALL_ID, DISTRICTS_ID), RECEIPTS_MODE, look) as receipts:
         _take_over(receipts, uid)
+    if look.said:
+        (jail / PUT_RIGHT).touch(mode=0o644)
     return look
 
 

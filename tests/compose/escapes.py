@@ -84,8 +84,10 @@ def lock_out(stack: Stack) -> str:
     stack.until("so is the file", lambda: _mode(stack, "inbox/closed.csv") == "660")
     said = "/inbox had the rights 0000; put right"
     assert f"{DISTRICT}: {said}" in stack.logs("sftp")
+    stack.inside("sftp", "test", "-e", f"/srv/sftp/{DISTRICT}/.put_right")
+    assert not stack.sftp(DISTRICT, "rm /.put_right").is_done
     assert stack.sftp(DISTRICT, "rm closed.csv").is_done
-    return "put right at the next look, and said in the service's log"
+    return "put right at the next look, and said in the service's log; the next delivery tells of it"
 
 
 def clients(stack: Stack) -> str:

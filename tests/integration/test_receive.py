@@ -8,7 +8,7 @@ import signal
 import sys
 import zipfile
 from collections.abc import Callable, Iterator
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -468,6 +468,22 @@ def test_law_1_a_name_that_is_not_utf_8_is_left_and_told_and_the_rest_is_taken(
             r"Found: students\n2026-11-24 INFO all is well\u202e.csv.",
         ),
     }
+
+
+@pytest.mark.parametrize(("hours_ago", "told"), [(1, True), (30, False)])
+def test_that_the_inbox_was_closed_to_rollcall_is_told_with_the_next_delivery(
+    take_in: TakeIn, server: Server, inbox: Path, warehouse_url: str, hours_ago: int, told: bool
+) -> None:
+    mark = inbox.parent / ".put_right"
+    mark.touch()
+    moment = datetime.now(UTC) - timedelta(hours=hours_ago)
+    os.utime(mark, (moment.timestamp(), moment.timestamp()))
+    put(inbox, FILES)
+    receipt = take_in()
+    mark.unlink()
+    statement = "select detail from rollcall.check_result where delivery_id = %s and code = 'inbox_closed'"
+    found = query(warehouse_url, statement, receipt.delivery.delivery_id)
+    assert found == ([(f"Put right on {moment:%Y-%m-%d} at {moment:%H:%M} UTC.",)] if told else [])
 
 
 def test_a_name_that_forges_lines_does_not_reach_the_log(server: Server, inbox: Path, archive: Path) -> None:

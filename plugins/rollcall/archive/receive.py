@@ -3,7 +3,9 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
+
+import asyncssh
 
 from rollcall import ledger
 from rollcall.archive.claims import archive_overtaken, put_back
@@ -22,10 +24,14 @@ from rollcall.findings import Finding, add_finding
 from rollcall.ledger import Delivery, DeliveryFile
 from rollcall.log import at_work_on, get_logger
 from rollcall.names import is_text, named
-from rollcall.sftp import SftpAccount, SftpError
+from rollcall.sftp import SftpAccount, SftpError, patience
 from rollcall.warehouse import Connection, connect, value
 
 log = get_logger(__name__)
+
+PUT_RIGHT = "/.put_right"
+"""What the server stack's SFTP service touches when it gives Rollcall its rights back, see docker/sftp/jails.py."""
+TOLD_FOR = timedelta(days=1)
 
 
 class NightServedError(Exception):
@@ -161,7 +167,7 @@ def _receive_from_inbox(district: District, account: SftpAccount, delivery: Deli
                 read=read,
                 believes=lambda manifest: is_news(district.district_id, manifest),
             )
-            return taken, _strays(listing)
+            return taken, [*_strays(listing), *await _put_right(session)]
 
     try:
         taken, findings = asyncio.run(claim_and_archive())
@@ -195,6 +201,19 @@ def _strays(listing: Sequence[InboxFile]) -> list[Finding]:
         "file_name_unreadable": [name for name in strays if not is_text(name)],
     }
     return [Finding(code, detail=f"Left in the inbox: {named(names)}.") for code, names in left.items() if names]
+
+
+async def _put_right(session: asyncssh.SFTPClient) -> list[Finding]:
+    """What the stack's own SFTP service had to put right within the last day, so that Rollcall could get in."""
+    try:
+        async with patience():
+            seen = await session.stat(PUT_RIGHT)
+    except (asyncssh.SFTPNoSuchFile, asyncssh.SFTPPermissionDenied, asyncssh.SFTPFailure):
+        return []
+    when = datetime.fromtimestamp(int(seen.mtime or 0), UTC)
+    if datetime.now(UTC) - when > TOLD_FOR:
+        return []
+    return [Finding("inbox_closed", detail=f"Put right on {when:%Y-%m-%d} at {when:%H:%M} UTC.")]
 
 
 def _receive_injected(district: District, delivery: Delivery) -> None:
