@@ -14,11 +14,13 @@ CONTENT = {
 }
 """The attributes of the files whose hash had another order, in the new one."""
 
+# In a warehouse of 0.1.0, dbt adds the column of what the standard does not know only after the migrations.
 HASHED_ANEW = """
 do $$
 begin
     if to_regclass('history.hist_{table}') is not null then
         set local role rollcall_dbt;
+        alter table history.hist_{table} add column if not exists metadata jsonb;
         update history.hist_{table} set row_hash = md5(concat_ws(chr(31), {values}, metadata::text))::uuid;
         reset role;
     end if;
