@@ -13,13 +13,13 @@ from helpers.asking import forget
 from helpers.deliveries import execute
 from helpers.marts import marts_of
 from nights import FIRST_NIGHT, Run, World, records, rewrite, small_district, write
-from rollcall.decision.rekey.id_map import NewId
 from typer.testing import CliRunner
 
 from rollcall.archive.decisions import write_decisions
 from rollcall.cli import app
 from rollcall.conform import deploy, roll_back
 from rollcall.decision.rekey.accept import rekey
+from rollcall.decision.rekey.id_map import NewId
 from rollcall.private import is_open_to_others
 from rollcall.recovery.manifest import BackupError
 from rollcall.recovery.rebuild import CannotRebuildError, rebuild
