@@ -141,7 +141,7 @@ def write_decisions_if_possible(district_ids: Iterable[str]) -> None:
     for district_id in district_ids:
         try:
             write_decisions(district_id, latest=LATEST)
-        except ArchiveError as error:
+        except (ArchiveError, OSError) as error:
             log.warning("What was decided about %s is not in the archive yet: %s", district_id, error)
 
 
