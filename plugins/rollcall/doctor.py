@@ -28,7 +28,7 @@ from rollcall.settings import settings
 from rollcall.stack.state import DATA_FOLDER
 from rollcall.warehouse import Role, WarehouseError, connect, is_there, value
 
-NEED_THE_WAREHOUSE = frozenset({"migrations", "roles", "marts", "clock", "archive_growth"})
+NEED_THE_WAREHOUSE = frozenset({"sessions", "migrations", "roles", "marts", "clock", "archive_growth"})
 ROLES: tuple[Role, ...] = ("rollcall_loader", "rollcall_dbt")
 _FINDINGS = """
     select district_id, test, severity, failures
@@ -47,6 +47,9 @@ _GROWTH = """
     ) as file
 """
 """How many bytes came into the archive a day, over the last thirty days or since the first one; content counts once."""
+_PROCESS = "select pg_backend_pid()"
+TIMES_LENT = 5
+"""How often two sessions take turns: whoever else uses the pool may come between."""
 MOST_SECONDS_APART = 30
 FEWEST_DAYS = 14
 LONGEST_WAIT_SECONDS = 5
@@ -106,6 +109,18 @@ def _warehouse_answers() -> str:
     with connect(role=None) as connection:
         told = connection.info
         return f"PostgreSQL {told.server_version // 10_000}, database {told.dbname}, as {told.user}."
+
+
+def _sessions_are_kept() -> str:
+    """A pool in transaction mode lends one server process to two sessions: locks and roles would not hold."""
+    with connect(role=None, autocommit=True) as one, connect(role=None, autocommit=True) as other:
+        pairs = [(value(one, _PROCESS), value(other, _PROCESS)) for _ in range(TIMES_LENT)]
+    if any(mine == theirs for mine, theirs in pairs):
+        raise _Bad(
+            "A connection pool before the warehouse works in transaction mode: two builds could run at once.",
+            "Set pool_mode = session for this database, or name PostgreSQL itself in AIRFLOW_CONN_WAREHOUSE.",
+        )
+    return "Each session has a server process of its own."
 
 
 def _warehouse_is_migrated() -> str:
@@ -338,6 +353,7 @@ def _in_short(paths: Iterable[Path]) -> str:
 
 CHECKS: dict[str, Callable[[], str]] = {
     "warehouse": _warehouse_answers,
+    "sessions": _sessions_are_kept,
     "migrations": _warehouse_is_migrated,
     "roles": _roles_can_be_taken_on,
     "marts": _marts_pass_their_tests,

@@ -1,9 +1,8 @@
 """Connections to the warehouse whose errors never quote a row (law 7)."""
 
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 import psycopg
 from psycopg import sql
@@ -15,9 +14,6 @@ from rollcall.settings import settings
 
 Connection = psycopg.Connection[TupleRow]
 Role = Literal["rollcall_loader", "rollcall_dbt", "roster_exporter", "roster_restricted_exporter"]
-
-
-_REFUSED_ROLE = re.compile(rf'FATAL: .*role "({"|".join(get_args(Role))})"')
 
 
 class WarehouseError(Exception):
@@ -69,14 +65,31 @@ def connect(
     Raises:
         WarehouseError: a statement or the connection failed; what PostgreSQL said is redacted.
     """
-    options = " ".join(f"-c {name}={value}" for name, value in (("role", role), ("search_path", search_path)) if value)
     try:
-        with psycopg.connect(
-            url or warehouse_url(), autocommit=autocommit, options=options, application_name="rollcall"
-        ) as connection:
+        with psycopg.connect(url or warehouse_url(), autocommit=True, application_name="rollcall") as connection:
+            _set(connection, "role", role)
+            _set(connection, "search_path", search_path)
+            connection.autocommit = autocommit  # from here on: what a transaction sets, its rollback takes back
             yield connection
     except psycopg.Error as error:
         raise redacted(error) from None
+
+
+def _set(connection: Connection, name: str, to: str | None) -> None:
+    """Set something for the session, by a statement: a connection pool would refuse or drop it as an option.
+
+    Raises:
+        WarehouseError: the login may not take on a role.
+    """
+    try:
+        if to:
+            connection.execute("select set_config(%s, %s, false)", (name, to))
+    except (psycopg.errors.InsufficientPrivilege, psycopg.errors.InvalidParameterValue) as error:
+        raise WarehouseError(
+            f"The warehouse's login may not take on the role {to}. Run `rollcall deploy`; to a login that does not own "
+            f"the warehouse, its owner has to grant {to}.",
+            error.sqlstate,
+        ) from None
 
 
 def value(connection: Connection, statement: QueryNoTemplate, parameters: Params | None = None) -> Any:
@@ -99,12 +112,6 @@ def is_there(connection: Connection, relation: sql.Identifier) -> bool:
 def redacted(error: psycopg.Error) -> WarehouseError:
     """The error as it may be logged: its kind and the objects it names, never the message's quoted values."""
     diagnosis = error.diag
-    refused = _REFUSED_ROLE.search(str(error))
-    if refused:
-        return WarehouseError(
-            f"The warehouse's login may not take on the role {refused.group(1)}. Run `rollcall deploy`; to a login "
-            f"that does not own the warehouse, its owner has to grant {refused.group(1)}."
-        )
     if diagnosis.sqlstate is None:
         return WarehouseError(f"The warehouse cannot be reached or went away ({type(error).__name__}).")
     named = [diagnosis.schema_name, diagnosis.table_name, diagnosis.column_name, diagnosis.constraint_name]

@@ -6,6 +6,7 @@ import re
 import shutil
 import stat
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from rollcall.cli import app
 from rollcall.settings import PROJECT_ROOT, settings, working_on
 from rollcall.stack import StackState
 from rollcall.stack.processes import free_port
+from rollcall.warehouse import connect
 
 
 @pytest.fixture(autouse=True)
@@ -191,6 +193,13 @@ def test_a_warehouse_of_another_version_is_told(warehouse_url: str, statement: s
     assert set(found) == {"migrations"}
     assert what in found["migrations"]["what"]
     assert "rollcall deploy" in found["migrations"]["to_do"]
+
+
+def test_a_pool_that_lends_one_session_to_two_is_told(warehouse_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with connect(role=None, autocommit=True) as lent:
+        monkeypatch.setattr(doctor, "connect", lambda **_: nullcontext(lent))
+        found = bad()
+    assert "transaction mode" in found["sessions"]["what"]
 
 
 def test_a_login_that_may_not_act_as_the_loader_is_told(warehouse_url: str) -> None:

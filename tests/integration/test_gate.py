@@ -596,6 +596,6 @@ def test_a_password_with_every_special_character(warehouse_url: str) -> None:
     password = "p$a{ss}/w@rd:%20 ?#&+${HOME}"
     url = make_url(warehouse_url).set(password=password).render_as_string(hide_password=False)
     with working_on(warehouse=url):
-        string = _connection_string("delivery_1")
+        string = _connection_string()
     assert make_url(string).password == password
     assert "$" not in string, "Great Expectations would take it for a variable"

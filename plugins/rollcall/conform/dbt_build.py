@@ -131,9 +131,8 @@ def _invoke(command: Sequence[str], target: Path | None = None, *, lock_timeout:
     """
     from dbt.cli.main import dbtRunner
 
-    redact_dbt()
-    options = {"PGOPTIONS": f"-c lock_timeout={lock_timeout}"} if lock_timeout else {}
-    with _environment(profile_variables(warehouse_url()) | options):
+    redact_dbt(lock_timeout=lock_timeout)
+    with _environment(profile_variables(warehouse_url())):
         outcome: Any = dbtRunner(callbacks=[_telling(watcher())]).invoke(
             [*command, *SILENT, *_places(target or _target_path())]
         )

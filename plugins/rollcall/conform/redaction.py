@@ -16,8 +16,12 @@ DATA_ERROR_CLASSES = ("21", "22", "23", "54")
 _REFUSAL = re.compile(r"PostgreSQL refused a statement: \w+ \(SQLSTATE (\w{5})\)")
 
 
-def redact_dbt() -> None:
-    """Have dbt use connections whose errors quote nothing and whose role stays."""
+def redact_dbt(*, lock_timeout: str | None = None) -> None:
+    """Have dbt use connections whose errors quote nothing and whose role stays.
+
+    Args:
+        lock_timeout: How long their statements wait for a lock, as PostgreSQL takes it; None for ever.
+    """
     from dbt.adapters.postgres.connections import PostgresConnectionManager
     from dbt.adapters.postgres.impl import PostgresAdapter
 
@@ -30,6 +34,9 @@ def redact_dbt() -> None:
         def open(cls, connection: Any) -> Any:
             """Commit the ``set role`` that dbt leaves in an open transaction: the first rollback would undo it."""
             opened = super().open(connection)  # type: ignore[no-untyped-call]  # dbt has not typed it
+            if lock_timeout:
+                with opened.handle.cursor() as cursor:
+                    cursor.execute("select set_config('lock_timeout', %s, false)", [lock_timeout])
             opened.handle.commit()
             return opened
 

@@ -65,7 +65,7 @@ def _end_orphaned_backends(session: Connection) -> None:
         if time.monotonic() > deadline:
             raise TimeoutError("A dead conform's backend does not end; see pg_stat_activity for 'rollcall-dbt'.")
         time.sleep(0.05)
-    session.execute("reset role")
+    session.execute("set role rollcall_dbt")
 
 
 def _terminate(session: Connection) -> int:

@@ -8,12 +8,12 @@ import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from functools import cache, lru_cache
+from functools import cache, lru_cache, partial
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from psycopg import errors
-from sqlalchemy import make_url
+from sqlalchemy import event, make_url
 
 from rollcall.gate.rules import Rule
 from rollcall.warehouse import warehouse_url
@@ -37,7 +37,7 @@ COUNT_AND_QUERY = {
 """What is asked of Great Expectations, and never a cell (law 7): how many rows break each rule, of all rules at once;
 the query for the rows, where a rule of the library's own kinds fails; whether a rule about the whole table does."""
 
-PLANNING = ("enable_nestloop=off", "work_mem=96MB", "jit=off")
+PLANNING = {"enable_nestloop": "off", "work_mem": "96MB", "jit": "off"}
 """Deliveries are looked through whole: a nested loop is always a misjudgement, and one of hours."""
 
 ENGINE = {"hide_parameters": True, "use_native_hstore": False}
@@ -161,10 +161,13 @@ def _datasource(schema: str) -> Iterator["SQLDatasource"]:
     name = f"{schema}_{uuid4().hex}"
     datasource = context.data_sources.add_sql(  # its type stub forgets the engine's arguments
         name,
-        connection_string=_connection_string(schema),
+        connection_string=_connection_string(),
         kwargs=ENGINE,  # type: ignore[call-arg]
     )
     engines = [datasource.get_engine(), datasource.get_execution_engine().engine]
+    for engine in engines:
+        event.listen(engine, "connect", partial(_set_for_session, schema))
+        engine.dispose()  # what was opened before that
     try:
         yield datasource
     finally:
@@ -206,14 +209,18 @@ def _context(process_id: int) -> "UnsavedContext":  # noqa: ARG001 - a forked pr
     return make_context()
 
 
-def _connection_string(schema: str) -> str:
+def _connection_string() -> str:
     """The URL for psycopg2, the only driver for which Great Expectations knows PostgreSQL's regular expressions."""
     url = make_url(warehouse_url()).set(drivername="postgresql+psycopg2")
-    settings = ("role=rollcall_loader", f"search_path={schema}", *PLANNING)
-    own = (f"-c{setting}" for setting in settings)
-    options = " ".join([*url.normalized_query.get("options", ()), *own])
-    url = url.update_query_dict({"options": options, "application_name": "rollcall gate"})
-    return url.render_as_string(hide_password=False)
+    return url.update_query_dict({"application_name": "rollcall gate"}).render_as_string(hide_password=False)
+
+
+def _set_for_session(schema: str, connection: Any, _: object) -> None:
+    """The role, where the tables lie, and how queries are planned, by statements: as `warehouse.connect` does it."""
+    with connection.cursor() as cursor:
+        for setting in ({"role": "rollcall_loader", "search_path": schema} | PLANNING).items():
+            cursor.execute("select set_config(%s, %s, false)", setting)
+    connection.commit()  # else the first rollback would take it back
 
 
 def _evaluation(rule: Rule, table: str, count: int, result: "ExpectationValidationResult | None") -> Evaluation:

@@ -1,7 +1,7 @@
 """Airflow imports this module, if it is on the path, when it starts.
 
-The LocalExecutor forks each task from the scheduler. What is imported here, in the scheduler only, costs a task
-nothing; imported in the task itself, Great Expectations and dbt cost six seconds each time.
+The LocalExecutor forks each task from the scheduler, the CeleryExecutor from a worker. What is imported here, in these
+only, costs a task nothing; imported in the task itself, Great Expectations and dbt cost six seconds each time.
 """
 
 import importlib
@@ -36,7 +36,7 @@ def _preload(name: str) -> None:
     """Import a module; one that cannot be imported is left for its task to report."""
     try:
         importlib.import_module(name)
-    except Exception as error:  # noqa: BLE001  # whatever is wrong with one module, the scheduler has to start
+    except Exception as error:  # noqa: BLE001  # whatever is wrong with one module, the process has to start
         _log.warning("%s is not preloaded, tasks import it themselves: %r", name, error)
 
 
@@ -50,7 +50,7 @@ def _preload_room(package: str) -> None:
         _preload(module.name)
 
 
-if "scheduler" in sys.argv:
+if {"scheduler", "worker"} & set(sys.argv):
     for _name in _HEAVY:
         _preload(_name)
     for _name in _ROOMS:
