@@ -76,6 +76,7 @@ pictures: .venv/.installed-dev ## Take the page's pictures in docs/images/ anew;
 lock: .venv/bin/uv ## Refresh requirements*.txt from pyproject.toml
 	$(UV) pip compile --quiet --universal --python-version 3.11 --no-annotate --no-header --upgrade pyproject.toml -o requirements.txt
 	$(UV) pip compile --quiet --universal --python-version 3.11 --no-annotate --no-header --extra dev -c requirements.txt pyproject.toml -o requirements-dev.txt
+	$(UV) pip compile --quiet --universal --python-version 3.11 --no-annotate --no-header --extra s3 --extra celery -c requirements-dev.txt pyproject.toml -o requirements-several-machines.txt
 
 bench: .venv/.installed ## What a night costs, against a bare COPY of its files: about ten minutes
 	.venv/bin/python -m benchmarks district
