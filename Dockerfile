@@ -21,8 +21,10 @@ RUN useradd --uid 50000 --create-home rollcall \
         /opt/airflow /var/lib/rollcall/archive /var/lib/rollcall/logs /var/lib/rollcall/accounts \
         /var/lib/rollcall/state /var/lib/rollcall/state/docs
 WORKDIR /opt/rollcall
-COPY requirements.txt ./
-RUN pip install -r requirements.txt
+# Another lock of the project's has more in it: see docs/deploy/several-machines.md.
+ARG REQUIREMENTS=requirements.txt
+COPY requirements.txt ${REQUIREMENTS} ./
+RUN pip install -r ${REQUIREMENTS}
 COPY pyproject.toml README.md ./
 COPY plugins ./plugins
 COPY simulator ./simulator

@@ -38,11 +38,13 @@ RANDOM: Mapping[str, tuple[Callable[[], str], str]] = {
     "airflow_fernet_key": (fernet_key, "AIRFLOW_FERNET_KEY"),
     "airflow_jwt_secret": (long_secret, "AIRFLOW_JWT_SECRET"),
     "airflow_api_secret_key": (password, "AIRFLOW_API_SECRET_KEY"),
+    "redis_password": (password, "REDIS_PASSWORD"),
     "rollcall_airflow_password": (password, "AIRFLOW_SERVICE_PASSWORD"),
     "rollcall_server_admin_password": (password, "AIRFLOW_ADMIN_PASSWORD"),
 }
 """How each is made, and the variable of an older version's .env that it is taken from if that is there."""
 URLS = {
+    "airflow_broker_url": ("redis_password", "redis://:{}@redis:6379/0"),
     "airflow_conn_warehouse": ("warehouse_password", "postgresql://rollcall:{}@postgres:5432/warehouse"),
     "airflow_sql_alchemy_conn": ("airflow_db_password", "postgresql+psycopg2://airflow:{}@postgres:5432/airflow"),
 }

@@ -53,7 +53,7 @@ def test_every_setting_of_rollcall_is_passed_on_and_told_with_its_default() -> N
     secret = {name for name in passed_on() if name.lower() in stack["secrets"]}
     passed = stack["x-settings"]
     assert set(passed) | secret == set(passed_on())
-    for service in ("scheduler", "triggerer", "dag-processor", "api-server", "migrate"):
+    for service in ("scheduler", "triggerer", "dag-processor", "api-server", "migrate", "worker"):
         assert set(passed) <= set(stack["services"][service]["environment"])
         assert {name.lower() for name in secret} <= set(stack["services"][service]["secrets"])
     told = explained(EXAMPLE)
@@ -68,10 +68,20 @@ def test_a_blank_variable_means_the_default(monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_the_scheduler_stops_before_what_its_tasks_report_to() -> None:
     services = yaml.safe_load(COMPOSE)["services"]
-    for name in ("scheduler", "triggerer", "dag-processor"):
+    for name in ("scheduler", "triggerer", "dag-processor", "worker"):
         assert {"api-server", "sftp", "migrate"} <= set(services[name]["depends_on"]), name
     graces = [int(services[name]["stop_grace_period"].removesuffix("s")) for name in ("scheduler", "postgres")]
     assert graces[0] <= 30
+
+
+def test_a_worker_of_its_own_shares_no_disk_with_others() -> None:
+    """But for the district files, which every machine needs."""
+    services = yaml.safe_load(COMPOSE)["services"]
+    assert services["worker"]["profiles"] == services["redis"]["profiles"] == ["celery"]
+    named = [mount for mount in services["worker"]["volumes"] if ":" in mount]
+    assert [mount.endswith("/dags/districts:ro") for mount in named] == [True]
+    assert explained(EXAMPLE)["REQUIREMENTS"] == "requirements-several-machines.txt"
+    assert f"!{explained(EXAMPLE)['REQUIREMENTS']}" in (PROJECT_ROOT / ".dockerignore").read_text().split()
 
 
 def test_no_service_may_do_more_than_it_needs() -> None:
@@ -82,7 +92,12 @@ def test_no_service_may_do_more_than_it_needs() -> None:
         assert {"mem_limit", "pids_limit", "logging"} <= set(service), name
     networks = {name: service["networks"] for name, service in yaml.safe_load(COMPOSE)["services"].items()}
     assert [name for name, joined in networks.items() if "uploads" in joined] == ["sftp"]
-    assert [name for name, joined in networks.items() if "inboxes" in joined] == ["sftp", "scheduler", "triggerer"]
+    assert [name for name, joined in networks.items() if "inboxes" in joined] == [
+        "sftp",
+        "scheduler",
+        "triggerer",
+        "worker",
+    ]
     assert [name for name, joined in networks.items() if "front" in joined] == ["api-server", "proxy"]
     assert "inner" not in networks["sftp"] + networks["proxy"]
     assert yaml.safe_load(COMPOSE)["networks"]["inboxes"]["internal"]
@@ -111,7 +126,7 @@ def test_secrets_are_made_once_for_their_owner_alone_and_taken_over_from_an_olde
     assert made["warehouse_password"] == "as-it-was"
     assert made["airflow_conn_warehouse"] == "postgresql://rollcall:as-it-was@postgres:5432/warehouse"
     assert made["airflow_db_password"] in made["airflow_sql_alchemy_conn"]
-    assert len({value for name, value in made.items() if name.endswith("_password")}) == 5
+    assert len({value for name, value in made.items() if name.endswith("_password")}) == 6
     assert not [value for name, value in made.items() if value in said and name not in MAY_BE_BLANK]
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
     assert {stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()} == {0o444}
@@ -156,9 +171,11 @@ def test_every_service_has_a_health_check_or_ends_by_itself() -> None:
         "migrate",
         "postgres",
         "proxy",
+        "redis",
         "scheduler",
         "sftp",
         "triggerer",
+        "worker",
     }
     assert [name for name, service in services.items() if "test" not in service["healthcheck"]] == ["migrate"]
 
@@ -177,7 +194,7 @@ def test_district_files_are_written_by_what_adds_districts_and_by_the_page_only(
         name: [each for each in service.get("volumes", ()) if folder in each] for name, service in services.items()
     }
     assert {name for name, found in mounts.items() if found and found[0].endswith(folder)} == {"api-server", "migrate"}
-    assert all(mounts[name][0].endswith(":ro") for name in ("scheduler", "triggerer", "dag-processor"))
+    assert all(mounts[name][0].endswith(":ro") for name in ("scheduler", "triggerer", "dag-processor", "worker"))
 
 
 def test_what_migrate_documents_is_what_the_api_server_shows() -> None:
