@@ -3,7 +3,7 @@
 import shutil
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -115,10 +115,16 @@ class Ground:
     Args:
         work: An empty folder.
         small_disks: Whether archive and PostgreSQL lie on small file systems of their own.
+        settings: What the stack is told besides, as environment variables.
     """
 
-    def __init__(self, work: Path, *, small_disks: bool) -> None:
+    def __init__(self, work: Path, *, small_disks: bool, settings: Mapping[str, str]) -> None:
         self.work, self.small_disks = work, small_disks
+        self._settings = {
+            "ROLLCALL_CONFORM_BACKSTOP": "* * * * *",
+            "ROLLCALL_ARCHIVE_KEEP_FREE_MIB": KEPT_FREE_MEBIBYTES,
+            **settings,
+        }
         self.state_dir, self.districts_dir = work / "stack", work / "districts"
         self.state: StackState
         self.desk: Desk
@@ -146,7 +152,7 @@ class Ground:
             poll_interval_seconds=0.5,
             publication_poll_seconds=0.5,
             environment={},  # no other stack's settings
-            extra_env={"ROLLCALL_CONFORM_BACKSTOP": "* * * * *", "ROLLCALL_ARCHIVE_KEEP_FREE_MIB": KEPT_FREE_MEBIBYTES},
+            extra_env=self._settings,
             after_postgres=prepare_warehouse,
         )
         self.desk = Desk(self.state)
@@ -298,9 +304,11 @@ _AWAY = _away()
 
 
 @contextmanager
-def ground(work: Path, districts: Sequence[str], *, small_disks: bool) -> Iterator[Ground]:
-    """A stack of its own below an empty folder, gone afterwards."""
-    there = Ground(work, small_disks=small_disks)
+def ground(
+    work: Path, districts: Sequence[str], *, small_disks: bool, settings: Mapping[str, str] | None = None
+) -> Iterator[Ground]:
+    """A stack of its own below an empty folder, gone afterwards; as `Ground`."""
+    there = Ground(work, small_disks=small_disks, settings=settings or {})
     with working_on(state_dir=there.state_dir):
         try:
             there.start(districts)

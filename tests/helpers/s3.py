@@ -18,7 +18,6 @@ from moto.server import ThreadedMotoServer
 BUCKET = "rollcall"
 KEYS = {"aws_access_key_id": "tester", "aws_secret_access_key": "secret", "region_name": "us-east-1"}
 CONNECTION = "archive_store"
-READ_TIMEOUT_SECONDS = 1
 
 
 class Line(socketserver.ThreadingTCPServer):
@@ -93,10 +92,11 @@ class S3:
     Args:
         server_port: Where it listens.
         line: The line to it.
+        read_timeout_seconds: After how long a silent server is given up.
     """
 
-    def __init__(self, server_port: int, line: Line) -> None:
-        self.line = line
+    def __init__(self, server_port: int, line: Line, read_timeout_seconds: float) -> None:
+        self.line, self._read_timeout = line, read_timeout_seconds
         self._client = boto3.client("s3", endpoint_url=f"http://127.0.0.1:{server_port}", **KEYS)
         self._client.create_bucket(Bucket=BUCKET)
 
@@ -123,7 +123,11 @@ class S3:
     @property
     def connection(self) -> str:
         """Airflow's connection to it, by the line; its client gives up soon."""
-        hasty = {"connect_timeout": 1, "read_timeout": READ_TIMEOUT_SECONDS, "retries": {"max_attempts": 0}}
+        hasty = {
+            "connect_timeout": self._read_timeout,
+            "read_timeout": self._read_timeout,
+            "retries": {"max_attempts": 0},
+        }
         return json.dumps(
             {
                 "conn_type": "aws",
@@ -135,8 +139,8 @@ class S3:
 
 
 @contextmanager
-def s3_server() -> Iterator[S3]:
-    """A listening server with an empty bucket, and Airflow's connection to it in the environment."""
+def s3_server(read_timeout_seconds: float = 1) -> Iterator[S3]:
+    """A listening server with an empty bucket, and Airflow's connection to it in the environment; as `S3`."""
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     server = ThreadedMotoServer("127.0.0.1", port=0, verbose=False)
     server.start()
@@ -144,7 +148,7 @@ def s3_server() -> Iterator[S3]:
         port = server.get_host_and_port()[1]
         with Line(port) as line, pytest.MonkeyPatch.context() as patch:
             threading.Thread(target=line.serve_forever, daemon=True).start()
-            store = S3(port, line)
+            store = S3(port, line, read_timeout_seconds)
             patch.setenv(f"AIRFLOW_CONN_{CONNECTION.upper()}", store.connection)
             yield store
             line.shutdown()
