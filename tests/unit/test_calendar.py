@@ -3,9 +3,13 @@
 from datetime import date, timedelta
 
 import pytest
+from helpers.inbox import district
 
 from rollcall.decision.calendar import compare_school_years
+from rollcall.decision.forecast import Counts, FileForecast
+from rollcall.decision.safeguards import Safeguards
 from rollcall.decision.school_years import Session, school_year_on
+from rollcall.ledger import DeliveryFile
 
 OLD_FALL = Session(2027, date(2026, 8, 12), date(2026, 12, 18))
 OLD_SPRING = Session(2027, date(2027, 1, 5), date(2027, 6, 4))
@@ -67,3 +71,15 @@ def test_without_two_years_to_compare_there_is_no_roll_over(published: list[Sess
     years = compare_school_years(night, night, 45, published, delivered)
     assert not years.is_roll_over
     assert not years.is_expected_on(night)
+
+
+@pytest.mark.parametrize(
+    ("file", "delivered", "is_expected"), [("classes", NEW, True), ("classes", OLD, False), ("users", NEW, False)]
+)
+def test_classes_that_look_like_last_years_have_no_other_ids_but_another_year(
+    file: str, delivered: list[Session], is_expected: bool
+) -> None:
+    night = date(2026, 11, 29)
+    safeguards = Safeguards(district().limits, compare_school_years(night, night, 45, OLD, delivered), night)
+    found = FileForecast(DeliveryFile(1, file, "", "", "", 0, rows_landed=9), Counts(published=9, rekeyed=9), {}, True)
+    assert safeguards.is_expected("rekeyed", found) is is_expected

@@ -25,6 +25,9 @@ SCHOOL_TELLING = ("users", "classes", "enrollments")
 SCHOOLS_NAMED = 10
 """How many schools of a rule and file get a reason of their own; the change list has all."""
 
+EXPLAINS = {"hold_roll_over_unexpected": 2, "hold_rekeyed": 1}
+"""Reasons of which most others come, and how much: another school year, other ids."""
+
 RULES: dict[LimitName, tuple[str, str]] = {
     "rekeyed": (
         "seem to come back under a new id",
@@ -54,12 +57,12 @@ class Safeguards:
     night: date
 
     def reasons(self, found: Forecast) -> list[Reason]:
-        """Why a person is to be asked; none when all is ordinary. Other ids stand first: they explain all the rest."""
+        """Why a person is to be asked; none when all is ordinary. What explains all the rest stands first."""
         reasons = self._unexpected_roll_over() + _vanished_files(found) + _vanished_schools(found)
         for each in found.files:
             for name in RULES:
                 reasons += self._over(name, each)
-        return sorted(reasons, key=lambda reason: reason.code != "hold_rekeyed")
+        return sorted(reasons, key=lambda reason: -EXPLAINS.get(reason.code, 0))
 
     def _over(self, name: LimitName, each: FileForecast) -> list[Reason]:
         """The district as a whole first; schools only where the district as a whole is within its limit."""
@@ -88,11 +91,11 @@ class Safeguards:
         """Whether it is what a new school year does.
 
         Where one begins, classes fill up for weeks: that adds and changes. Removals are expected on its first night
-        only.
+        only. That a year's records look like those of the year before is no change of ids, expected or not.
         """
         if name == "set_aside" or each.sent.file not in OF_THE_YEAR:
             return False
-        if self.years.is_expected_on(self.night):
+        if self.years.is_expected_on(self.night) or (name == "rekeyed" and self.years.is_roll_over):
             return True
         return self.years.is_beginning and not self.years.is_roll_over and name in ("added", "changed")
 
