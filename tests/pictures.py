@@ -3,6 +3,7 @@
 Forty districts: some have two nights through the scheduler, the second one spoiled; the others are as the ledger says.
 """
 
+import re
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
@@ -31,13 +32,32 @@ def _without_roles(folder: Path) -> None:
     path.write_bytes(path.read_bytes().replace(b"role", b"roll", 1))
 
 
-HELD, REJECTED, REKEYED, MISSING = "alder", "birch", "catalpa", "dogwood"
+def _of_next_year(folder: Path) -> None:
+    """Let the sessions be those of the school year after."""
+    path = folder / "academicSessions.csv"
+    path.write_text(re.sub(r"\b20\d\d\b", lambda year: str(int(year[0]) + 1), path.read_text()))
+
+
+def _as_it_is(_: Path) -> None:
+    """Leave a night as it is."""
+
+
+HELD, REJECTED, REKEYED, MISSING, ROLL_OVER, BUILD = "alder", "birch", "catalpa", "dogwood", "hawthorn", "ironwood"
 SPOILED: Mapping[str, Callable[[Path], None]] = {
     HELD: partial(spoil.truncate, file="enrollments", keep=0.5),
     REJECTED: _without_roles,
     REKEYED: spoil.rekey_users,
+    ROLL_OVER: _of_next_year,
+    BUILD: _as_it_is,
 }
 """What became of the second night of those whose nights are real."""
+ON_A_PICTURE = {
+    "rejected": REJECTED,
+    "rekeyed": REKEYED,
+    "missing": MISSING,
+    "roll-over": ROLL_OVER,
+    "build": BUILD,
+}
 ENDED: Mapping[str, tuple[str, str]] = {
     "cedar": ("incomplete", "classes.csv did not come."),
     MISSING: ("missing", "Nothing came until 7:00."),
@@ -74,7 +94,7 @@ def main() -> int:
             browser.log_in(desk.state.airflow_user, desk.state.airflow_password)
             take(browser, "page-districts", "/rollcall/", SCREEN)
             take(browser, "page-district", f"/rollcall/dags/roster__{HELD}", (1440, 1500))
-            for name, district in {"rejected": REJECTED, "rekeyed": REKEYED, "missing": MISSING}.items():
+            for name, district in ON_A_PICTURE.items():
                 take(browser, f"page-{name}", f"/rollcall/dags/roster__{district}", (1440, 1000))
             take(browser, "page-phone", "/rollcall/", PHONE, theme="dark")
     return 0
@@ -104,9 +124,11 @@ def desk_with_districts(work: Path) -> Iterator[Desk]:
 
 
 def play_the_nights(desk: Desk, folder: Path) -> None:
-    """Two nights each through the scheduler, side by side; the second ends in a hold, or rejected."""
+    """Two nights each through the scheduler, side by side; the second ends in a hold, rejected, or in its build."""
     exports = {name: Export(name, folder / name, students=400) for name in SPOILED}
     for number, night in ((1, TONIGHT - timedelta(days=1)), (2, TONIGHT)):
+        if number == 2:
+            refuse_the_build()
         runs = {}
         for name, sis in exports.items():
             delivery = sis.write(number)
@@ -115,10 +137,19 @@ def play_the_nights(desk: Desk, folder: Path) -> None:
             runs[name] = desk.start(name, night)
             desk.upload(name, delivery.files)
         for name, run in runs.items():
-            if number == 1 or name == REJECTED:
+            if number == 1 or name in (REJECTED, BUILD):
                 desk.ended(name, run)
             else:
                 desk.until_task(name, run, "hold", "awaiting_input")
+
+
+def refuse_the_build() -> None:
+    """Have PostgreSQL refuse what one district's next build writes."""
+    with connect(role=None) as connection:
+        connection.execute(
+            "alter table history.hist_users add constraint a_mistake_in_a_model"
+            f" check (district_id <> '{BUILD}' or valid_from_seq < 2) not valid"
+        )
 
 
 def write_the_others(desk: Desk) -> None:

@@ -19,8 +19,10 @@ from rollcall.archive.injected import keep_injected
 from rollcall.archive.receive import receive
 from rollcall.archive.store import Archive
 from rollcall.ledger import UnknownDeliveryError
+from rollcall.private import append
 from rollcall.settings import PROJECT_ROOT, Settings, settings, working_on
 from rollcall.sftp import SftpAccount
+from rollcall.stack.processes import LOG_LIMIT_BYTES
 from rollcall.upkeep import POLICIES, Removal
 from rollcall.upkeep.archived import remove_archived
 from rollcall.upkeep.details import remove_old_details
@@ -250,6 +252,21 @@ def test_old_logs_go_those_of_a_run_that_waits_stay(warehouse_url: str, archive:
         os.utime(folder, (0, 0))
     assert remove_logs(timedelta(days=90)) == [Removal("logs")]
     assert sorted(path.name for path in logs.iterdir()) == ["run_id=run_2", "run_id=run_3"], "the empty one is gone"
+
+
+def test_a_long_log_of_a_service_is_put_aside_while_the_service_writes_on(warehouse_url: str, tmp_path: Path) -> None:
+    log, short = (tmp_path / "logs" / f"{name}.log" for name in ("scheduler", "sftp"))
+    log.parent.mkdir()
+    short.write_text("line")
+    with append(log) as service:
+        service.truncate(LOG_LIMIT_BYTES + 1)
+        with working_on(state_dir=tmp_path):
+            remove_logs(timedelta(days=90), dry_run=True)
+            assert log.stat().st_size == LOG_LIMIT_BYTES + 1
+            remove_logs(timedelta(days=90))
+        service.write(b"goes on")
+    assert log.read_bytes() == b"goes on"
+    assert {path.name for path in log.parent.iterdir()} == {"scheduler.log", "scheduler.log.1", "sftp.log"}
 
 
 def test_the_dag_has_a_task_for_each_policy() -> None:

@@ -4,6 +4,7 @@ import contextlib
 import hashlib
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -23,7 +24,7 @@ from rollcall.stack.state import HOST
 
 _CREATE_TIME_TOLERANCE = 2.0
 _SAME_BOOT = 10.0
-_LOG_LIMIT_BYTES = 20_000_000
+LOG_LIMIT_BYTES = 20_000_000
 # Below the range from which systems hand out ports to outgoing connections, so that nothing slips in between.
 _PORTS = range(20_000, 30_000)
 
@@ -94,7 +95,8 @@ def running(run_dir: Path, name: str) -> psutil.Process | None:
 def start(service: Service, run_dir: Path) -> Record:
     """Start a service, detached, and record it; what a dead predecessor left running is ended first."""
     _kill(_leftovers(read_record(run_dir, service.name)))
-    _roll_log(service.log)
+    make_folder(service.log.parent)
+    roll_log(service.log)
     with append(service.log) as log:
         child = subprocess.Popen(
             list(service.argv),
@@ -200,10 +202,15 @@ def _is_free(port: int) -> bool:
         return True
 
 
-def _roll_log(log: Path) -> None:
-    make_folder(log.parent)
-    if log.exists() and log.stat().st_size > _LOG_LIMIT_BYTES:
-        log.replace(log.with_name(log.name + ".1"))
+def roll_log(log: Path) -> None:
+    """Put a service's log aside once it is long, in place of the one before; the service goes on writing.
+
+    Args:
+        log: The log; that it is there is not needed.
+    """
+    if log.exists() and log.stat().st_size > LOG_LIMIT_BYTES:
+        shutil.copy2(log, log.with_name(log.name + ".1"))
+        os.truncate(log, 0)  # whoever writes appends
 
 
 def _reap() -> None:

@@ -1,4 +1,4 @@
-"""Old task logs go; those of runs whose delivery still waits stay."""
+"""Old task logs go, those of runs whose delivery still waits stay; long logs of local services are put aside."""
 
 import os
 from collections.abc import Iterator
@@ -7,6 +7,7 @@ from pathlib import Path
 
 from rollcall.ledger import SETTLED
 from rollcall.settings import settings
+from rollcall.stack.processes import roll_log
 from rollcall.upkeep.record import Removal, moment_before, record
 from rollcall.warehouse import connect, values
 
@@ -36,6 +37,8 @@ def remove_logs(older_than: timedelta, *, dry_run: bool = False) -> list[Removal
             for path, _ in found:
                 path.unlink(missing_ok=True)
             _remove_empty(folder)
+            for log in (settings().state_dir / "logs").glob("*.log"):
+                roll_log(log)
             record(connection, removal, before)
     return [removal]
 
