@@ -352,10 +352,15 @@ def test_new_ids_that_could_not_be_built_need_somebody_until_something_newer_is_
     with connect() as connection:
         one_night(connection, 3, "missing")
     assert maple()["message"].startswith(f"Nothing came. The new ids of delivery {given} are not published")
-    with connect(role=None) as connection:
-        one_night(connection, 4, "published")
+    with connect() as connection:
+        one_night(connection, 4, "held")
     told = maple()
-    assert (told["state"], told["published_sequence"], told["message"]) == ("published", 4, "Because.")
+    assert (told["state"], told["delivery"]) == ("audit_failed", given), "the hold waits for them"
+    assert told["message"].endswith("still waits for a decision.")
+    with connect(role=None) as connection:
+        one_night(connection, 5, "published")
+    told = maple()
+    assert (told["state"], told["published_sequence"]) == ("published", 5)
 
 
 def test_status_prints_a_districts_words_word_for_word_and_obeys_nothing_of_them(nights: Callable[..., None]) -> None:

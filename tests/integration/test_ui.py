@@ -320,6 +320,13 @@ def test_a_sparkline_goes_from_the_lowest_count_to_the_highest() -> None:
     assert sparkline([None, 7]) == ""
 
 
+def test_a_command_looks_like_one_and_nothing_else_is_obeyed() -> None:
+    with connect(role=None) as connection:
+        number = delivered(connection, "alder", NIGHT, "rejected", why="<b> says `<i>`; `rollcall rekey <map>` again.")
+        html = the_page(connection, number)
+    assert "&lt;b&gt; says `&lt;i&gt;`; <code>rollcall rekey &lt;map&gt;</code> again." in html
+
+
 def test_durations_as_people_say_them() -> None:
     assert [duration(seconds) for seconds in (None, 47.6, 185, 7800)] == [
         "\N{EN DASH}",

@@ -345,9 +345,13 @@ def _with_pause(now: datetime, state: DistrictState, district: District) -> Dist
 
 
 def _with_rekeying(state: DistrictState, delivery: int, standing: _Standing) -> DistrictState:
-    """Other ids that readers do not see yet: no night stands for them, and no run tells how their build ended."""
+    """Other ids that readers do not see yet: no night stands for them, and no run tells how their build ended.
+
+    A hold waits for them, mostly, and goes on when they are there.
+    """
     sentence = rekeying_sentence(delivery, standing.rekeying_state, standing.rekeying_reason)
-    if state.needs_a_person:
+    waits_for_them = state.state == DeliveryState.HELD and standing.rekeying_state != DeliveryState.ACCEPTED
+    if state.needs_a_person and not waits_for_them:
         return replace(state, message=f"{(state.message or '').rstrip('.')}. {sentence}".lstrip(". "))
     return replace(state, state=state_of(None, standing.rekeying_state), delivery=delivery, message=sentence)
 

@@ -1,5 +1,6 @@
 """The page's templates: everything that a district wrote is escaped, and nothing is asked of a network."""
 
+import re
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -58,10 +59,21 @@ def number(value: int | None) -> str:
     return NOTHING if value is None else f"{value:,}"
 
 
+def commands_apart(text: str) -> list[str]:
+    """A sentence in pieces, of which every second one is typed into a terminal."""
+    return re.split("`(rollcall [^`]+)`", text)
+
+
 @lru_cache(maxsize=1)
 def _environment() -> "Environment":
     environment = html_templates(Path(__file__).parent / "templates")
-    environment.filters |= {"number": number, "duration": duration, "dag_id": dag_id_of, "in_url": in_url}
+    environment.filters |= {
+        "number": number,
+        "duration": duration,
+        "dag_id": dag_id_of,
+        "in_url": in_url,
+        "commands_apart": commands_apart,
+    }
     environment.globals |= {
         "NEXT_STEPS": NEXT_STEPS,
         "NIGHTS_LISTED": NIGHTS_LISTED,
