@@ -39,6 +39,7 @@ def main() -> int:
         store = stack.enter_context(s3_server(STORE_TIMEOUT_SECONDS))
         settings = {
             "AIRFLOW__CELERY__BROKER_URL": broker,
+            "AIRFLOW__CELERY__OPERATION_TIMEOUT": "10",
             "AIRFLOW__CORE__EXECUTOR": "CeleryExecutor",
             f"AIRFLOW_CONN_{CONNECTION.upper()}": store.connection,
             "ROLLCALL_ARCHIVE_URL": f"s3://{CONNECTION}@{BUCKET}/prod",
