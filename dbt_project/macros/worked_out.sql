@@ -37,12 +37,12 @@
 
 
 {# What the marts say of each class, worked out once: with its names, its term and the one teacher who stands for it, from
-   which day to which they are these. Of the classes that a sequence touches, in whatever way, or of all (`whole`); one
-   that is not there any more has a row without a day.
+   which day to which they are these. Of the classes that a sequence touches, in whatever way, of all (`whole`), or of those
+   in a table (`units`); one that is not there any more has a row without a day.
 
    Where several terms or teachers compete, the days on which one of them begins or has ended part the year. Whether an
    end date is the last day is the habit of the publication that reads it: where it matters, there are rows for either. #}
-{% macro class_details(sequences, whole=false) -%}
+{% macro class_details(sequences, whole=false, units=none) -%}
 with
 
 publications as (
@@ -74,7 +74,13 @@ enrollments as not materialized (
 ),
 
 affected as (
-    {%- if whole %}
+    {%- if units %}
+    select
+        district_id,
+        school_year,
+        source_id
+    from {{ units }}
+    {%- elif whole %}
     select
         classes.district_id,
         classes.school_year,
@@ -358,6 +364,16 @@ where
     chosen.counts_from = '-infinity'
     or chosen.term_source_id is distinct from chosen.former_term_source_id
     or chosen.user_source_id is distinct from chosen.former_user_source_id
+{%- endmacro %}
+
+
+{# A script that brings the details of the classes in one table to the sequence in another one: what a build does, for
+   those who work some classes out once more, sequence by sequence. #}
+{% macro class_details_anew(nights, units) -%}
+    {%- set node = graph.nodes['model.' ~ project_name ~ '.hist_class_details'] -%}
+    {%- set history = api.Relation.create(database=node.database, schema=node.schema, identifier=node.name) -%}
+    {{ wanted_rows(node, class_details('select * from ' ~ nights, units=units)) }};
+    {{ worked_out_changes(history, node) }}
 {%- endmacro %}
 
 

@@ -112,6 +112,10 @@ class Settings(BaseSettings):
         validation_alias=_TASK_LOGS,
         description="Airflow's log folder; not set means the local stack's.",
     )
+    forget_key: SecretStr = Field(
+        default=SecretStr(""),
+        description="What the ids of forgotten people are hashed with; blank means <state_dir>/forget.key.",
+    )
     reader_statement_timeout_seconds: int = Field(
         default=900, ge=0, description="After how long a reader's statement is ended; 0 for never."
     )

@@ -11,7 +11,20 @@ from rollcall.settings import PROJECT_ROOT
 PACKAGE = PROJECT_ROOT / "plugins" / "rollcall"
 STAGES = ("arrival", "archive", "landing", "gate", "decision", "conform", "report")
 """In the order of the data; what several of them stand on lies beside them, in the package itself."""
-AROUND = ("airflow", "authoring", "check", "cli", "export", "onboarding", "pages", "recovery", "stack", "ui", "upkeep")
+AROUND = (
+    "airflow",
+    "authoring",
+    "check",
+    "cli",
+    "export",
+    "forget",
+    "onboarding",
+    "pages",
+    "recovery",
+    "stack",
+    "ui",
+    "upkeep",
+)
 """What uses the stages, or is beside them: none of them needs it."""
 MODULES = {
     ".".join(("rollcall", *path.relative_to(PACKAGE).with_suffix("").parts)).removesuffix(".__init__"): path

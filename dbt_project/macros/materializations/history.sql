@@ -93,8 +93,8 @@
 {% endmacro %}
 
 
-{# The columns that a history table takes over. #}
-{% macro history_columns() %}
+{# The columns that a history table takes over; of the model at hand, if no other one is named. #}
+{% macro history_columns(node=none) %}
     {%- set own = ['valid_from_seq', 'valid_to_seq', 'end_reason', 'ended_on'] -%}
-    {{ return(model.columns.keys() | reject('in', own) | list) }}
+    {{ return((node or model).columns.keys() | reject('in', own) | list) }}
 {% endmacro %}

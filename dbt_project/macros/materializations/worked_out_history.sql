@@ -58,7 +58,41 @@
    changed also from going through it row by row. Its hash tables may take twice `work_mem` each, three at a time. #}
 {% macro write_worked_out(history, sequences, rows) %}
     {%- set meta = config.get('meta') -%}
-    {%- set content = history_columns() | reject('in', meta.key) | list -%}
+    {%- call statement('begin') -%} set local work_mem = '64MB'; set local jit = off; set local enable_mergejoin = off {%- endcall -%}
+    {%- if has_much_changed(sequences) -%}
+        {%- do run_query('set local enable_nestloop = off') -%}
+    {%- endif -%}
+    {%- set changes_much -%}
+        {{ wanted_rows(model, rows) }};
+        select
+            (select count(*) from wanted)
+            > (select 0.1 * greatest(reltuples, 0) from pg_class where oid = '{{ history }}'::regclass)
+            as changes_much
+    {%- endset -%}
+    {%- set changes_much = run_query(changes_much).rows[0].changes_much -%}
+    {%- do run_query(worked_out_changes(history, model)) -%}
+    {%- do run_query(history_indexes(history, this.name, meta)) -%}
+    {%- if changes_much -%}
+        {%- do run_query('analyze ' ~ history) -%}
+    {%- endif -%}
+{% endmacro %}
+
+
+{# The rows as they are to be, in the temporary table `wanted`. #}
+{% macro wanted_rows(node, rows) -%}
+    {%- set content = history_columns(node) | reject('in', node.config.meta.key + ['row_hash']) | list -%}
+    create temporary table wanted on commit drop as
+    select
+        worked_out.*,
+        hash_record_extended(row(worked_out.{{ content | join(', worked_out.') }}), 0) as row_hash
+    from ({{ rows }}) as worked_out;
+    analyze wanted
+{%- endmacro %}
+
+
+{# What makes history of `wanted`: it ends what is not so any more, and begins what is. #}
+{% macro worked_out_changes(history, node) -%}
+    {%- set meta = node.config.meta -%}
     {%- set is_the_same -%}
         wanted.is_there
         and wanted.row_hash = history.row_hash
@@ -66,52 +100,27 @@
         and wanted.{{ column }} = history.{{ column }}
         {%- endfor %}
     {%- endset -%}
-    {%- call statement('begin') -%} set local work_mem = '64MB'; set local jit = off; set local enable_mergejoin = off {%- endcall -%}
-    {%- if has_much_changed(sequences) -%}
-        {%- do run_query('set local enable_nestloop = off') -%}
-    {%- endif -%}
-    {%- set changes_much -%}
-        create temporary table wanted on commit drop as
-        select
-            worked_out.*,
-            hash_record_extended(row(worked_out.{{ content | reject('equalto', 'row_hash') | join(', worked_out.') }}), 0)
-                as row_hash
-        from ({{ rows }}) as worked_out;
-        analyze wanted;
-        select
-            (select count(*) from wanted)
-            > (select 0.1 * greatest(reltuples, 0) from pg_class where oid = '{{ history }}'::regclass)
-            as changes_much
-    {%- endset -%}
-    {%- set changes_much = run_query(changes_much).rows[0].changes_much -%}
-    {% set writing %}
-        update {{ history }} as history
-        set valid_to_seq = unit.sequence, end_reason = 'changed', ended_on = unit.night
-        from (select distinct {{ meta.unit | join(', ') }}, sequence, night from wanted) as unit
-        where
-            history.valid_to_seq is null
-            {%- for column in meta.unit %}
-            and history.{{ column }} = unit.{{ column }}
-            {%- endfor %}
-            and not exists (select from wanted where {{ is_the_same }});
+    update {{ history }} as history
+    set valid_to_seq = unit.sequence, end_reason = 'changed', ended_on = unit.night
+    from (select distinct {{ meta.unit | join(', ') }}, sequence, night from wanted) as unit
+    where
+        history.valid_to_seq is null
+        {%- for column in meta.unit %}
+        and history.{{ column }} = unit.{{ column }}
+        {%- endfor %}
+        and not exists (select from wanted where {{ is_the_same }});
 
-        insert into {{ history }} (valid_from_seq, {{ history_columns() | join(', ') }})
-        select wanted.sequence, wanted.{{ history_columns() | join(', wanted.') }}
-        from wanted
-        where
-            wanted.is_there
-            and not exists (
-                select from {{ history }} as history where history.valid_to_seq is null and {{ is_the_same }}
-            );
+    insert into {{ history }} (valid_from_seq, {{ history_columns(node) | join(', ') }})
+    select wanted.sequence, wanted.{{ history_columns(node) | join(', wanted.') }}
+    from wanted
+    where
+        wanted.is_there
+        and not exists (
+            select from {{ history }} as history where history.valid_to_seq is null and {{ is_the_same }}
+        );
 
-        drop table wanted
-    {% endset %}
-    {%- do run_query(writing) -%}
-    {%- do run_query(history_indexes(history, this.name, meta)) -%}
-    {%- if changes_much -%}
-        {%- do run_query('analyze ' ~ history) -%}
-    {%- endif -%}
-{% endmacro %}
+    drop table wanted
+{%- endmacro %}
 
 
 {# Whether so many records begin or end with these sequences that reading whole tables is quicker than looking up what

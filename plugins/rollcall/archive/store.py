@@ -1,4 +1,11 @@
-"""A content-addressed store on Airflow's object storage: a local folder, ``s3://`` and the like."""
+"""A content-addressed store on Airflow's object storage: a local folder, ``s3://`` and the like.
+
+A district's part of it: ``<two characters>/<SHA-256>`` holds a file's bytes, ``deliveries/<night>-<number>.json`` names
+a delivery's files with path and hash, ``injected/<token>.json`` what a person put in; beside them ``receipts/``,
+``changes/``, and ``incoming/`` for what is being written. Where a person was forgotten (`rollcall.forget`), a file that
+named them was written anew: it lies under the hash of its new bytes, and the indexes and the ledger name that one. So
+what lies here is always under its own hash; that a file is not as it was sent, ``rollcall.rewritten_file`` tells.
+"""
 
 import asyncio
 import hashlib
@@ -20,6 +27,8 @@ if TYPE_CHECKING:
 
 
 MIB = 1024 * 1024
+SHARD = 2
+"""So many characters of a hash name the folder that its content lies in."""
 
 
 class ArchiveError(Exception):
@@ -208,7 +217,7 @@ class Archive:
         Raises:
             ArchiveError: the store refused.
         """
-        path = f"{self._district_id}/{incoming.sha256[:2]}/{incoming.sha256}"
+        path = f"{self._district_id}/{incoming.sha256[:SHARD]}/{incoming.sha256}"
         target = self._root / path
         with self._refusals():
             if target.exists() and target.stat().st_size == incoming.size:  # else a power loss cut it short
@@ -322,6 +331,11 @@ class Archive:
         """
         with self._refusals(), suppress(FileNotFoundError):
             (self._root / path).unlink()
+
+    def contents(self) -> list[str]:
+        """Where every file of the district's lies, relative to the archive's root."""
+        folders = [name for name in self.names_in("") if len(name) == SHARD]
+        return [self.path_of(f"{folder}/{name}") for folder in folders for name in self.names_in(folder)]
 
     def names_in(self, folder: str) -> list[str]:
         """What lies beside the content in a folder of the district's, by name."""

@@ -12,6 +12,7 @@ from rollcall.cli import (
     districts,
     doctor,
     export,
+    forget,
     history,
     inject,
     readers,
@@ -56,6 +57,7 @@ app.command()(decisions.approve)
 app.command()(decisions.discard)
 app.command()(rollback.rollback)
 app.command()(rekey.rekey)
+app.command()(forget.forget)
 app.command()(correct_night.correct_night)
 app.command()(export.export)
 app.command()(upkeep.upkeep)

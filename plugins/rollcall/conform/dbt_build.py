@@ -94,6 +94,21 @@ def compile_tests() -> list[DataTest]:
     ]
 
 
+def compile_query(text: str) -> str:
+    """A text in the project's own macros, as the SQL that it stands for.
+
+    Args:
+        text: As in a model: ``{{ … }}``.
+
+    Raises:
+        BuildImpossibleError: dbt did not compile it.
+    """
+    outcome = _invoke(["compile", "--inline", text], _target_path().with_name("queries") / "target")
+    if not outcome.success:
+        raise BuildImpossibleError("dbt could not compile a query: a macro is broken")
+    return str(outcome.result.results[0].node.compiled_code)
+
+
 def write_docs(page: Path) -> None:
     """Write dbt's documentation of the warehouse as one HTML page that needs nothing else.
 

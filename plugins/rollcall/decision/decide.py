@@ -10,6 +10,7 @@ from rollcall.decision.change_list import write_change_list
 from rollcall.decision.cut_files import of_cut_files
 from rollcall.decision.figures import record_figures, record_students
 from rollcall.decision.forecast import Forecast, forecast, record_forecast
+from rollcall.decision.forgotten_people import of_forgotten
 from rollcall.decision.holds import (
     Hold,
     discard_open_hold,
@@ -111,6 +112,7 @@ def _judge(connection: Connection, district: District, delivery: Delivery) -> tu
     years = school_years(connection, found.comparison, district.roll_over_days, sessions)
     safeguards = Safeguards(district.limits, years, delivery.service_date)
     reasons = of_rolled_back(connection, delivery)
+    reasons += of_forgotten(connection, delivery)
     reasons += of_two_nights(connection, delivery)
     reasons += of_cut_files(connection, found, safeguards, Archive.of(delivery.district_id))
     reasons += safeguards.reasons(found)
