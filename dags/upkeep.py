@@ -10,7 +10,14 @@ from airflow.timetables.trigger import CronTriggerTimetable
 
 from rollcall.airflow.retries import TRY_AGAIN
 
-TASKS = ("drop_landed", "remove_old_details", "remove_archived", "remove_receipts", "remove_logs")
+TASKS = (
+    "drop_landed",
+    "remove_old_details",
+    "remove_archived",
+    "remove_receipts",
+    "remove_logs",
+    "archive_old_uploads",
+)
 """The policies of `rollcall.upkeep`, which is too heavy to be imported here."""
 
 
@@ -37,7 +44,7 @@ def tidy(policy: str) -> None:
 
 with DAG(
     dag_id="upkeep",
-    description="Removes what is old: landed rows, details of findings, archived files, receipts, task logs",
+    description="Tidies up: landed rows, details of findings, archived files, receipts, task logs, old uploads",
     schedule=CronTriggerTimetable("30 12 * * *", timezone="UTC", run_immediately=timedelta(seconds=0)),
     catchup=False,
     max_active_runs=1,

@@ -40,6 +40,7 @@ RANDOM: Mapping[str, tuple[Callable[[], str], str]] = {
     "airflow_api_secret_key": (password, "AIRFLOW_API_SECRET_KEY"),
     "redis_password": (password, "REDIS_PASSWORD"),
     "rollcall_airflow_password": (password, "AIRFLOW_SERVICE_PASSWORD"),
+    "rollcall_forget_key": (long_secret, "ROLLCALL_FORGET_KEY"),
     "rollcall_server_admin_password": (password, "AIRFLOW_ADMIN_PASSWORD"),
 }
 """How each is made, and the variable of an older version's .env that it is taken from if that is there."""

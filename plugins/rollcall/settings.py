@@ -107,6 +107,10 @@ class Settings(BaseSettings):
     logs_kept_days: Annotated[int, _for_good_or_at_least(7)] = Field(
         default=90, description="How long Airflow's task logs are kept; 0 for good."
     )
+    inbox_kept_days: Annotated[int, _for_good_or_at_least(7)] = Field(
+        default=30,
+        description="After how long what lies in an inbox and became no delivery goes to the archive; 0 for never.",
+    )
     task_logs_dir: Path | None = Field(
         default=None,
         validation_alias=_TASK_LOGS,

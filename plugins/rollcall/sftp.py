@@ -129,10 +129,17 @@ def airflow_account(connection_id: str) -> SftpAccount:
 
     Args:
         connection_id: As ``sftp_<district>``; its extra ``host_key`` holds the server's pinned key.
+
+    Raises:
+        SftpError: there is no such connection here.
     """
     from airflow.sdk import Connection
+    from airflow.sdk.exceptions import AirflowNotFoundException, AirflowRuntimeError
 
-    connection = Connection.get(connection_id)
+    try:
+        connection = Connection.get(connection_id)
+    except (AirflowNotFoundException, AirflowRuntimeError):
+        raise SftpError(f"Airflow has no connection {connection_id!r} here.") from None
     return SftpAccount(
         host=connection.host or "",
         port=connection.port or SSH_PORT,

@@ -4,6 +4,7 @@ import ast
 import asyncio
 import os
 import re
+import shutil
 import time
 from collections.abc import AsyncIterator, Iterator
 from datetime import date, timedelta
@@ -13,12 +14,12 @@ import psycopg
 import pydantic
 import pytest
 from helpers.deliveries import accept, execute, put_aside, query
-from helpers.inbox import district
+from helpers.inbox import DEFAULTS, Server, district, everything_in, put, sftp_server
 
 from rollcall.archive.injected import keep_injected
 from rollcall.archive.receive import receive
 from rollcall.archive.store import Archive
-from rollcall.ledger import UnknownDeliveryError
+from rollcall.ledger import UnknownDeliveryError, files_of, record_district
 from rollcall.private import append
 from rollcall.settings import PROJECT_ROOT, Settings, settings, working_on
 from rollcall.sftp import SftpAccount
@@ -26,6 +27,7 @@ from rollcall.stack.processes import LOG_LIMIT_BYTES
 from rollcall.upkeep import POLICIES, Removal
 from rollcall.upkeep.archived import remove_archived
 from rollcall.upkeep.details import remove_old_details
+from rollcall.upkeep.inboxes import archive_old_uploads
 from rollcall.upkeep.logs import remove_logs
 from rollcall.upkeep.receipts import remove_receipts
 from rollcall.who import Person
@@ -113,6 +115,7 @@ def test_old_details_go_counts_stay_and_the_ledger_says_so(warehouse_url: str) -
         ("ARCHIVE", -1, 90),
         ("RECEIPTS", 3, 30),
         ("LOGS", 1, 7),
+        ("INBOX", 1, 7),
     ],
 )
 def test_a_slip_of_the_hand_removes_nothing(
@@ -269,7 +272,44 @@ def test_a_long_log_of_a_service_is_put_aside_while_the_service_writes_on(wareho
     assert {path.name for path in log.parent.iterdir()} == {"scheduler.log", "scheduler.log.1", "sftp.log"}
 
 
+@pytest.fixture
+def inbox(tmp_path: Path, archive: Archive) -> Iterator[Server]:
+    """Maple's inbox, and the folder of its district file."""
+    districts = tmp_path / "districts"
+    districts.mkdir()
+    shutil.copy(DEFAULTS, districts)
+    (districts / "maple.yaml").write_text("name: Maple\n")
+    with sftp_server(tmp_path / "sftp", "maple") as server, working_on(districts_dir=districts):
+        yield server
+
+
+def test_law_01_what_lies_in_an_inbox_for_long_goes_to_the_archive_and_can_be_taken_from_there(
+    warehouse_url: str, inbox: Server, archive: Archive, caplog: pytest.LogCaptureFixture
+) -> None:
+    with psycopg.connect(warehouse_url) as connection:
+        record_district(connection, district())
+    for name, days in (("users.csv", 40), ("orgs.csv", 40), ("notes.txt", 90), ("classes.csv", 3)):
+        put(inbox.inbox(), {name: name.encode()})
+        os.utime(inbox.inbox() / name, (0, time.time() - days * 86400))
+
+    def tidy(*, dry_run: bool = False) -> list[Removal]:
+        return archive_old_uploads(timedelta(days=30), dry_run=dry_run, account_of=lambda _: inbox.account())
+
+    counted = tidy(dry_run=True)
+    assert counted == [Removal("inbox", 0, 3, len("users.csvorgs.csvnotes.txt"))]
+    assert tidy() == counted
+    assert set(everything_in(inbox.inbox())) == {"classes.csv"}
+    assert tidy() == [Removal("inbox")]
+    (source,) = re.findall(r"Source (injected/\w+)\.", caplog.text)
+    taken = receive(district(), inbox.account(), service_date=date(2026, 11, 23), run_id="by_hand", source=source)
+    with psycopg.connect(warehouse_url) as connection:
+        names = {file.sent_name for file in files_of(connection, taken.delivery_id)}
+    assert names >= {"users.csv", "orgs.csv"}
+    assert query(warehouse_url, "select what, removed from rollcall.upkeep") == [("inbox", 3)]
+    assert archive.contents()
+
+
 def test_the_dag_has_a_task_for_each_policy() -> None:
-    tasks = re.search(r"^TASKS = (\(.*?\))", DAG.read_text(), re.MULTILINE)
+    tasks = re.search(r"^TASKS = (\(.*?\))", DAG.read_text(), re.MULTILINE | re.DOTALL)
     assert tasks
     assert set(ast.literal_eval(tasks[1])) == set(POLICIES)

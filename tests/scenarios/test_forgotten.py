@@ -192,8 +192,10 @@ def test_an_archive_that_was_rewritten_is_worked_with_like_any_other(forgotten: 
     again = Run(world, "forgets", 2, source=f"archive/{published.delivery_id}", name="again")
     again.judge()
     assert again.delivery_state == "unchanged"
+    assert [path.name for path in world.receipts("forgets") if MARK in path.read_text()], "the account's own copies"
     without = world.play("forgets", night_of(world, "forgets", 2, *PEOPLE).files, night=2, name="without")
     assert (without.delivery_state, "Its content equals" in without.reason) == ("unchanged", True)
+    assert [path.name for path in world.receipts("forgets") if MARK in path.read_text()] == []
 
 
 def test_a_delivery_that_sends_a_forgotten_person_again_is_held(forgotten: World) -> None:

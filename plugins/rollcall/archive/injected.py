@@ -3,7 +3,7 @@
 import asyncio
 import json
 import uuid
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -77,10 +77,33 @@ def keep_injected(archive: Archive, path: Path, upload: UploadLimits, *, by: Per
     except OSError as error:
         name = shown(str(error.filename or path), LONGEST_PATH)
         raise InjectError(f"{name} cannot be read: {error.strerror or error}.") from None
+    return _record(archive, files, by, why)
+
+
+def record_injected(archive: Archive, taken: Sequence[TakenFile], *, by: Person, why: str) -> str:
+    """Have files that are archived already count as put in.
+
+    Args:
+        archive: The district's.
+        taken: The files.
+        by: Who puts them in.
+        why: Why.
+
+    Returns:
+        The token by which ``injected`` finds them.
+
+    Raises:
+        ArchiveError: the archive cannot be written.
+    """
+    files = [{"name": file.sent_name, "modified": file.listed.modified, **asdict(file.stored)} for file in taken]
+    return _record(archive, files, by, why)
+
+
+def _record(archive: Archive, files: Sequence[Mapping[str, object]], by: Person, why: str) -> str:
+    """Name the files beside the content, under a new token."""
     token = uuid.uuid4().hex
-    archive.write_index(
-        _index_of(token), json.dumps({"by": by.name, "login": by.login, "why": why, "files": files}, indent=2) + "\n"
-    )
+    index = {"by": by.name, "login": by.login, "why": why, "files": files}
+    archive.write_index(_index_of(token), json.dumps(index, indent=2) + "\n")
     return token
 
 

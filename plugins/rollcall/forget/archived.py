@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from rollcall import ledger
 from rollcall.archive.content import content_hash
-from rollcall.archive.store import Archive
+from rollcall.archive.store import Archive, Incoming
 from rollcall.forget.erasure import Eraser, UnsearchableError
 from rollcall.forget.packed import without
 from rollcall.forget.papers import remove_findings, remove_papers
@@ -67,12 +67,7 @@ def _rewrite(work: _Rewriting, path: str) -> None:
     if not _may_hold(work.archive, path, eraser):
         return
     try:
-        with work.archive.open(path) as source:
-            if work.act.is_dry_run:
-                for _ in without(source, eraser):
-                    pass
-            else:
-                incoming = asyncio.run(work.archive.write(_streamed(without(source, eraser))))
+        incoming = _written_without(work, path, eraser)
     except UnsearchableError:
         work.places.add(SEALED, 1)
         if not work.act.is_dry_run:
@@ -81,11 +76,29 @@ def _rewrite(work: _Rewriting, path: str) -> None:
     if eraser.changes:
         work.places.add(FILES, 1)
         work.places.add(RECORDS, eraser.changes)
-    if work.act.is_dry_run:
-        return
-    if not eraser.changes:
+    if incoming is not None and eraser.changes:
+        _put_in_place(work, path, incoming, eraser)
+    elif incoming is not None:
         work.archive.drop(incoming)
-        return
+
+
+def _written_without(work: _Rewriting, path: str, eraser: Eraser) -> Incoming | None:
+    """A file's content without the person, written down and not filed yet; of a dry run it is only read.
+
+    Raises:
+        UnsearchableError: nobody can tell whether it names them.
+    """
+    with work.archive.open(path) as source:
+        blocks = without(source, eraser)
+        if not work.act.is_dry_run:
+            return asyncio.run(work.archive.write(_streamed(blocks)))
+        for _ in blocks:
+            pass
+    return None
+
+
+def _put_in_place(work: _Rewriting, path: str, incoming: Incoming, eraser: Eraser) -> None:
+    """File the new content, name it, and remove the old one."""
     _forget_findings(work, path, Records.of(eraser.removed))
     stored = work.archive.file(incoming)
     with connect() as connection:
@@ -93,8 +106,7 @@ def _rewrite(work: _Rewriting, path: str) -> None:
         if _record(connection, work.act, path, stored.path):
             count(connection, work.act, Places({FILES: 1, RECORDS: eraser.changes}))
     _index_anew(work, path, stored.path)
-    if stored.path != path:
-        work.archive.remove(path)
+    work.archive.remove(path)
 
 
 def _may_hold(archive: Archive, path: str, eraser: Eraser) -> bool:

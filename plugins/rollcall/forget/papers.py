@@ -7,6 +7,7 @@ from rollcall.archive.store import Archive
 from rollcall.escaping import from_csv_cell
 from rollcall.forget.record import Act, Places, Records, count
 from rollcall.report.receipt import number_in
+from rollcall.report.withdrawn import withdraw
 from rollcall.warehouse import Connection, connect
 
 FINDINGS = "findings"
@@ -65,11 +66,15 @@ def remove_papers(act: Act, archive: Archive, records: Records) -> Places:
 def _remove(act: Act, archive: Archive, folder: str, names: Sequence[str]) -> None:
     for name in names:
         with connect() as connection:
+            number = number_in(name)
             if folder == "changes":
                 connection.execute(
                     "update rollcall.hold set change_list = null where change_list = %s",
                     [archive.path_of(f"{folder}/{name}")],
                 )
+            elif number is not None:
+                withdraw(connection, number)
+                connection.commit()  # before its file goes: killed, nobody would know of the account's copy
             archive.remove(archive.path_of(f"{folder}/{name}"))
             count(connection, act, Places({FOLDERS[folder]: 1}))
 

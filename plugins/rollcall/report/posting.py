@@ -15,6 +15,7 @@ from rollcall.report.contacts import tell_contacts
 from rollcall.report.receipt import number_in, receipt_of
 from rollcall.report.receipt_csv import findings_csv, summary_csv
 from rollcall.report.receipt_page import receipt_html
+from rollcall.report.withdrawn import remove_withdrawn
 from rollcall.settings import settings
 from rollcall.sftp import SftpAccount, SftpError
 from rollcall.warehouse import Connection, connect
@@ -41,6 +42,7 @@ def leave_receipt(district: District, delivery_id: int, account: SftpAccount) ->
         f"{receipt.name}-receipt.csv": findings_csv(receipt),
         f"{receipt.name}-summary.csv": summary_csv(receipt),
     }
+    remove_withdrawn(district.district_id, account)
     archive = Archive.of(district.district_id)
     for name, text in files.items():
         archive.write_index(f"receipts/{name}", text)

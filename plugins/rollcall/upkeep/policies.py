@@ -9,6 +9,7 @@ from rollcall.log import get_logger
 from rollcall.settings import Settings, settings
 from rollcall.upkeep.archived import remove_archived
 from rollcall.upkeep.details import remove_old_details
+from rollcall.upkeep.inboxes import archive_old_uploads
 from rollcall.upkeep.landed import drop_landed
 from rollcall.upkeep.logs import remove_logs
 from rollcall.upkeep.receipts import remove_receipts
@@ -65,5 +66,6 @@ POLICIES: Mapping[str, Policy] = {
     "remove_archived": Policy(lambda kept: kept.archive_kept_days, remove_archived),
     "remove_receipts": Policy(lambda kept: kept.receipts_kept_days, remove_receipts),
     "remove_logs": Policy(lambda kept: kept.logs_kept_days, remove_logs),
+    "archive_old_uploads": Policy(lambda kept: kept.inbox_kept_days, archive_old_uploads),
 }
 """Each by the name of its task in the DAG ``upkeep``."""

@@ -12,7 +12,7 @@ class Removal:
     """What was removed, or would be.
 
     Attributes:
-        what: A table of the ledger, or ``landed``, ``archive``, ``receipts``, ``logs``.
+        what: A table of the ledger, or ``landed``, ``archive``, ``receipts``, ``logs``, ``inbox``.
         deliveries: Of how many deliveries.
         removed: How many rows, schemas or files.
         bytes_removed: Their size, where it is known.

@@ -53,9 +53,20 @@ comment on column rollcall.rewritten_file.former_hash is
     'it, and nobody can guess the person from it.';
 comment on column rollcall.rewritten_file.archive_path is
     'Where the new content lies, under its SHA-256; null of a file that could not be searched, and was removed.';
+
+create table rollcall.withdrawn_receipt (
+    delivery_id bigint primary key references rollcall.delivery,
+    removed_at timestamptz
+);
+comment on table rollcall.withdrawn_receipt is
+    'One row per delivery whose receipt named a forgotten person: it goes from the district''s account, too.';
+comment on column rollcall.withdrawn_receipt.removed_at is
+    'When it was removed there; null while nobody came by, which the next receipt and upkeep do.';
 """
 
 GRANTS = """
+grant select, insert, update on rollcall.withdrawn_receipt to rollcall_loader;
+grant select on rollcall.withdrawn_receipt to rollcall_dbt;
 grant select on rollcall.forgetting, rollcall.forgotten, rollcall.rewritten_file to rollcall_loader, rollcall_dbt;
 grant insert on rollcall.forgetting, rollcall.rewritten_file to rollcall_loader;
 grant insert, update on rollcall.forgotten to rollcall_loader, rollcall_dbt;
