@@ -21,6 +21,7 @@ from psycopg import sql
 
 from rollcall import private
 from rollcall.archive.store import MIB, local_folder, try_archive
+from rollcall.forgotten import known_again
 from rollcall.migrations import newest_migration
 from rollcall.names import LONGEST_PATH, shown
 from rollcall.services import service_states
@@ -28,7 +29,7 @@ from rollcall.settings import settings
 from rollcall.stack.state import DATA_FOLDER
 from rollcall.warehouse import Role, WarehouseError, connect, is_there, value
 
-NEED_THE_WAREHOUSE = frozenset({"sessions", "migrations", "roles", "marts", "clock", "archive_growth"})
+NEED_THE_WAREHOUSE = frozenset({"sessions", "migrations", "roles", "marts", "forgotten", "clock", "archive_growth"})
 ROLES: tuple[Role, ...] = ("rollcall_loader", "rollcall_dbt")
 _FINDINGS = """
     select district_id, test, severity, failures
@@ -143,6 +144,26 @@ def _roles_can_be_taken_on() -> str:
         with connect(role=role) as connection:
             connection.execute("select")
     return f"The login may act as {' and '.join(ROLES)}."
+
+
+def _forgotten_people_are_known_again() -> str:
+    with connect() as connection:
+        rows = connection.execute("select district_id, finished_at is not null from rollcall.forgetting").fetchall()
+        known = {district: known_again(connection, district) for district in sorted({district for district, _ in rows})}
+    unknown = [district for district, (hashes, key) in known.items() if hashes and key is None]
+    if unknown:
+        raise _Bad(
+            f"Nobody can tell whether deliveries of {', '.join(unknown[:MOST_NAMED])} name people who were "
+            "forgotten: the key is another one.",
+            "Put the secret rollcall_forget_key back; docs/security.md says what to do if it is lost.",
+        )
+    broken_off = sorted({district for district, is_finished in rows if not is_finished})
+    if broken_off:
+        raise _Bad(
+            f"`rollcall forget` was interrupted in {', '.join(broken_off[:MOST_NAMED])}.",
+            "Give the same command again: it goes on where it stopped.",
+        )
+    return f"{len(rows)} people were forgotten, and are known again if they are sent."
 
 
 def _marts_pass_their_tests() -> str:
@@ -357,6 +378,7 @@ CHECKS: dict[str, Callable[[], str]] = {
     "migrations": _warehouse_is_migrated,
     "roles": _roles_can_be_taken_on,
     "marts": _marts_pass_their_tests,
+    "forgotten": _forgotten_people_are_known_again,
     "clock": _clocks_agree,
     "services": _services_live,
     "versions": _versions_are_the_locked_ones,

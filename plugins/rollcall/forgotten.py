@@ -75,8 +75,8 @@ def require_key(connection: Connection) -> ForgetKey:
     return key
 
 
-def known_again(connection: Connection, district_id: str) -> tuple[frozenset[str], bool]:
-    """The hashes of the ids that were forgotten in a district, and whether today's key can tell all of them.
+def known_again(connection: Connection, district_id: str) -> tuple[frozenset[str], ForgetKey | None]:
+    """The hashes of the ids that were forgotten in a district, and the key that they were made with, if it is at hand.
 
     Args:
         connection: A connection to the ledger.
@@ -88,4 +88,4 @@ def known_again(connection: Connection, district_id: str) -> tuple[frozenset[str
     ).fetchall()
     key = forget_key() if rows else None
     hashes = frozenset(each for _, of_person in rows for each in of_person)
-    return hashes, all(key is not None and mark == key.mark for mark, _ in rows)
+    return hashes, key if key and all(mark == key.mark for mark, _ in rows) else None

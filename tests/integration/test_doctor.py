@@ -11,16 +11,19 @@ from pathlib import Path
 from typing import Any
 
 import asyncssh
+import psycopg
 import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.handlers import Sink
 from helpers.deliveries import accept, execute
-from helpers.inbox import sftp_server
+from helpers.inbox import district, sftp_server
 from typer.testing import CliRunner
 
 from rollcall import doctor
 from rollcall.archive.store import Archive
 from rollcall.cli import app
+from rollcall.forgotten import ForgetKey
+from rollcall.ledger import record_district
 from rollcall.settings import PROJECT_ROOT, settings, working_on
 from rollcall.stack import StackState
 from rollcall.stack.processes import free_port
@@ -210,7 +213,7 @@ def test_a_login_that_may_not_act_as_the_loader_is_told(warehouse_url: str) -> N
             found = bad()
     finally:
         execute(warehouse_url, "drop owned by stranger; drop role stranger")
-    assert set(found) == {"roles", "marts", "archive_growth"}
+    assert set(found) == {"roles", "marts", "forgotten", "archive_growth"}
     assert "may not take on the role rollcall_loader" in found["roles"]["what"]
 
 
@@ -220,3 +223,24 @@ def test_the_umask_of_whoever_asks_does_not_matter() -> None:
         assert bad() == {}
     finally:
         os.umask(before)
+
+
+def test_who_was_forgotten_is_known_again_only_by_the_key_of_then(warehouse_url: str) -> None:
+    with psycopg.connect(warehouse_url) as connection:
+        record_district(connection, district())
+    key = ForgetKey(b"of then")
+    execute(
+        warehouse_url,
+        "insert into rollcall.forgetting (district_id, kind, id_hashes, key_mark, forgotten_by, login, why)"
+        " values ('maple', 'student', array['x'], %s, 'Ada', 'ada', 'asked')",
+        key.mark,
+    )
+    with working_on(forget_key="another"):
+        assert "maple name people who were forgotten" in bad()["forgotten"]["what"]
+    with working_on(forget_key="of then"):
+        assert "was interrupted in maple" in bad()["forgotten"]["what"]
+        execute(warehouse_url, "update rollcall.forgetting set finished_at = now()")
+        assert "forgotten" not in bad()
+    with working_on(forget_key="another"):
+        execute(warehouse_url, "update rollcall.forgetting set key_mark = 'lost'")
+        assert "forgotten" not in bad()

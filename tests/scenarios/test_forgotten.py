@@ -3,6 +3,7 @@
 import hashlib
 import io
 import json
+import re
 import zipfile
 from collections.abc import Iterator
 from contextlib import suppress
@@ -15,6 +16,8 @@ from processes import kill, moments_of, spread
 from typer.testing import CliRunner
 
 from rollcall.cli import app
+from rollcall.decision.rekey.accept import rekey
+from rollcall.decision.rekey.id_map import NewId
 from rollcall.forget import CannotForgetError, forget
 from rollcall.forget.archived import FILES
 from rollcall.settings import settings
@@ -218,6 +221,28 @@ def test_a_delivery_that_sends_a_forgotten_person_again_is_held(forgotten: World
     assert welcome.delivery_state == "published"
     ordinary = world.play("forgets", night_of(world, "forgets", 5, STUDENT, GUARDIAN).files, night=5)
     assert ordinary.delivery_state == "published", "a person who was let through is known again"
+
+
+def test_a_person_is_forgotten_under_every_id_of_theirs_unless_another_has_one_since(forgotten: World) -> None:
+    world = forgotten
+    old_id = min(row["sourcedId"] for row in records(world.work / "never" / "2", "users") if row["role"] == "student")
+    rekey("never", [NewId("users", old_id, f"{MARK}renamed")], by=ADA, why="a slip")
+    world.conform()
+    sequence = world.publication("never")
+    assert sequence is not None
+    another = (
+        "insert into history.hist_users (district_id, source_id, valid_from_seq, row_hash)"
+        " values ('never', %s, %s, gen_random_uuid())"
+    )
+    world.execute(another, old_id, sequence[0] + 1)
+    with pytest.raises(CannotForgetError, match="is another person's since"):
+        forget("never", old_id, by=ADA, why=WHY)
+    world.execute("delete from history.hist_users where source_id = %s and valid_from_seq > %s", old_id, sequence[0])
+    done = forget("never", old_id, by=ADA, why=WHY)
+    assert done.ids == (old_id, f"{MARK}renamed")
+    assert where_left(world, "never", f"{MARK}renamed") == []
+    assert [place for place, text in texts_of_archive("never") if re.search(rf"(?<!\w){old_id}(?!\w)", text)] == []
+    assert world.query("select from history.hist_former_ids where district_id = 'never'") == []
 
 
 def codes_of(run: Run) -> set[str]:

@@ -7,7 +7,7 @@ from psycopg import sql
 from rollcall.codes import message_of
 from rollcall.decision.reasons import Reason
 from rollcall.findings import MOST_ROWS_PER_CODE, Finding, Place, replace_findings
-from rollcall.forgotten import forget_key, known_again
+from rollcall.forgotten import known_again
 from rollcall.ledger import Delivery
 from rollcall.oneroster import FILE_BY_NAME
 from rollcall.published import publication_of
@@ -33,11 +33,10 @@ def of_forgotten(connection: Connection, delivery: Delivery) -> list[Reason]:
         connection: A transaction in the ledger.
         delivery: The delivery, landed.
     """
-    hashes, can_tell = known_again(connection, delivery.district_id)
-    key = forget_key()
+    hashes, key = known_again(connection, delivery.district_id)
     if not hashes:
         return []
-    if key is None or not can_tell:
+    if key is None:
         advice = "The key that tells them is not the one of then: see docs/security.md, then clear `decide`."
         return [Reason(CODE, f"Whether the delivery names people who were forgotten cannot be told. {advice}")]
     found = {each for each in _new_ids(connection, delivery) if key.hashed(delivery.district_id, each) in hashes}

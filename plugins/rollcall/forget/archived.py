@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
 
 from rollcall import ledger
@@ -189,15 +189,9 @@ def _indexes(archive: Archive) -> dict[str, set[str]]:
     for folder in ("deliveries", "injected"):
         for name in archive.names_in(folder):
             text = archive.read_index(f"{folder}/{name}") or ""
-            for sha256 in _hashes_in(text, hashes):
+            for sha256 in hashes.intersection(text.split('"')):
                 named[sha256].add(f"{folder}/{name}")
     return named
-
-
-def _hashes_in(text: str, hashes: Iterable[str]) -> Iterator[str]:
-    """Those of some hashes that stand in a text as words between quotation marks."""
-    words = set(text.split('"'))
-    return (sha256 for sha256 in hashes if sha256 in words)
 
 
 def _index_anew(work: _Rewriting, old: str, new: str) -> None:

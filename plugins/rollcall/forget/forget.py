@@ -18,6 +18,7 @@ from rollcall.forget.papers import remove_findings, remove_papers
 from rollcall.forget.record import Act, Places, Records, begin, count, counts, unfinished
 from rollcall.forgotten import forget_key, require_key
 from rollcall.ledger import deliveries_in_state, landing_schema, lock_acceptance
+from rollcall.names import shown
 from rollcall.progress import tell
 from rollcall.states import DeliveryState
 from rollcall.warehouse import Connection, connect, value, values
@@ -41,6 +42,22 @@ _KNOWN_AS = """
         where delivery.district_id = %(district)s
     )
     select id from known
+"""
+
+# A rekeying that nobody went back from, after which a record began under the id that was given up.
+_IDS_OF_ANOTHER = """
+    select distinct renamed.old_id
+    from history.hist_former_ids as former
+    inner join rollcall.rekeying
+        on former.district_id = rekeying.district_id and former.valid_from_seq = rekeying.sequence
+    inner join rollcall.rekeyed_record as renamed
+        on rekeying.delivery_id = renamed.delivery_id
+        and former.file = renamed.file and former.source_id = renamed.new_id
+    inner join history.hist_users as version
+        on former.district_id = version.district_id
+        and renamed.old_id = version.source_id and former.valid_from_seq < version.valid_from_seq
+    where former.district_id = %s and former.file = 'users' and former.source_id = any(%s)
+        and former.end_reason is distinct from 'rolled_back'
 """
 
 _KIND = """
@@ -97,7 +114,7 @@ def forget(district_id: str, source_id: str, *, by: Person, why: str, dry_run: b
     with only_one(district_id):
         with connect() as connection:
             _require_rest(connection, district_id)
-            known, kind = whom(connection, district_id, source_id)
+            known, kind = _whom(connection, district_id, source_id)
             key = (forget_key() if dry_run else None) or require_key(connection)
             act = Act(0, district_id, known, key)
             records = _records_of(connection, act)
@@ -117,9 +134,19 @@ def forget(district_id: str, source_id: str, *, by: Person, why: str, dry_run: b
     )
 
 
-def whom(connection: Connection, district_id: str, source_id: str) -> tuple[frozenset[str], Kind]:
-    """Every id that a person is or was known by, and what the person is to the district."""
+def _whom(connection: Connection, district_id: str, source_id: str) -> tuple[frozenset[str], Kind]:
+    """Every id that a person is or was known by, and what the person is to the district.
+
+    Raises:
+        CannotForgetError: one of the ids is another person's since.
+    """
     ids = frozenset(values(connection, _KNOWN_AS, {"id": source_id.strip(), "district": district_id}))
+    shared = values(connection, _IDS_OF_ANOTHER, (district_id, sorted(ids)))
+    if shared:
+        raise CannotForgetError(
+            f"The id {shown(shared[0])} was this person's before a rekeying, and is another person's since: in the "
+            "archive nobody can tell whose records are whose. Nothing was done."
+        )
     return ids, value(connection, _KIND, (district_id, sorted(ids))) or "unknown"
 
 
