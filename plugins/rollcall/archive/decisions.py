@@ -2,7 +2,8 @@
 
 The ledger is the truth, and everything decided is a row there (law 8). These are copies of its rows, as JSON: a
 document for each delivery, for each night without one, and for the district. One that has become another is written
-again, under the next version; none is ever changed or removed. What was decided and is not written down yet, because a
+again, under the next version; none is ever changed. None is removed, but for older versions when a person is forgotten.
+What was decided and is not written down yet, because a
 process died or the archive was away, is written down the next time that anybody asks: the document is compared with
 what was written, not with what somebody remembers to have changed.
 """
@@ -67,6 +68,20 @@ _DISTRICT = """
         'district_act', (
             select coalesce(jsonb_agg(to_jsonb(act) order by act.district_act_id), '[]')
             from rollcall.district_act as act where act.district_id = district.district_id
+        ),
+        'forgetting', (
+            select coalesce(jsonb_agg(to_jsonb(forgetting) order by forgetting_id), '[]')
+            from rollcall.forgetting where forgetting.district_id = district.district_id
+        ),
+        'forgotten', (
+            select coalesce(jsonb_agg(to_jsonb(forgotten) order by forgetting_id, place), '[]')
+            from rollcall.forgotten inner join rollcall.forgetting using (forgetting_id)
+            where forgetting.district_id = district.district_id
+        ),
+        'rewritten_file', (
+            select coalesce(jsonb_agg(to_jsonb(rewritten_file) order by rewritten_file_id), '[]')
+            from rollcall.rewritten_file inner join rollcall.forgetting using (forgetting_id)
+            where forgetting.district_id = district.district_id
         )
     )
     from rollcall.district where district_id = %(district)s
@@ -164,6 +179,22 @@ def newest_versions(archive: Archive) -> dict[str, int]:
         name, version = document_in(f"{FOLDER}/{file_name}") or ("", 0)
         newest[name] = max(newest.get(name, 0), version)
     return newest
+
+
+def remove_older_versions(archive: Archive) -> None:
+    """Remove every version of a district's documents but the newest.
+
+    Args:
+        archive: The district's.
+
+    Raises:
+        ArchiveError: the archive refused.
+    """
+    newest = newest_versions(archive)
+    for file_name in archive.names_in(FOLDER):
+        name, version = document_in(f"{FOLDER}/{file_name}") or ("", 0)
+        if version < newest[name]:
+            archive.remove(archive.path_of(f"{FOLDER}/{file_name}"))
 
 
 def document_in(path: str) -> tuple[str, int] | None:

@@ -1,7 +1,8 @@
 """Forgetting one person of a district: in the archive, in the ledger, in history; killed anywhere, it is said again.
 
-First a row in the ledger: from then on, a delivery that sends the person again is held. Then what was found about the
-person, the archive file by file, raw rows; last, in one transaction, history, the former ids, and that it is finished.
+First a row in the ledger: from then on, a delivery that sends the person again is held. Then what was found about
+them, the archive file by file, raw rows; in one transaction history and former ids, by which the person is found again
+if it is interrupted before; last what the archive tells of the ledger, whose older versions name former ids.
 """
 
 from dataclasses import dataclass, field, replace
@@ -9,13 +10,14 @@ from typing import Literal
 
 from psycopg import sql
 
+from rollcall.archive.decisions import remove_older_versions, write_decisions, write_decisions_if_possible
 from rollcall.archive.lock import only_one
 from rollcall.archive.store import Archive
 from rollcall.conform.session import conforming
 from rollcall.forget.archived import rewrite_archive
 from rollcall.forget.history import enrollments_of, remove_from_history
 from rollcall.forget.papers import remove_findings, remove_papers
-from rollcall.forget.record import Act, Places, Records, begin, count, counts, unfinished
+from rollcall.forget.record import Act, Places, Records, begin, count, counts, finish, unfinished
 from rollcall.forgotten import forget_key, require_key
 from rollcall.ledger import deliveries_in_state, landing_schema, lock_acceptance
 from rollcall.names import shown
@@ -174,7 +176,7 @@ def _records_of(connection: Connection, act: Act) -> Records:
 
 def _work(act: Act, records: Records) -> Places:
     """All places, one after the other; of a dry run what would go."""
-    tell("findings, receipts and change lists")
+    tell("findings, receipts, change lists")
     places = _remove_findings(act, records)
     places += remove_papers(act, Archive.of(act.district_id), records)
     places += rewrite_archive(act)
@@ -186,12 +188,14 @@ def _work(act: Act, records: Records) -> Places:
         if act.is_dry_run:
             return places + removed
         count(session, act, removed)
-        session.execute(
-            "update rollcall.forgetting set finished_at = clock_timestamp() where forgetting_id = %s",
-            [act.forgetting_id],
-        )
+    tell("what was decided, in the archive")
+    write_decisions(act.district_id)
+    remove_older_versions(Archive.of(act.district_id))
     with connect() as connection:
-        return counts(connection, act.forgetting_id)
+        finish(connection, act)
+        places = counts(connection, act.forgetting_id)
+    write_decisions_if_possible([act.district_id])
+    return places
 
 
 def _remove_findings(act: Act, records: Records) -> Places:

@@ -93,6 +93,13 @@ def begin(connection: Connection, act: Act, kind: str, by: Person, why: str) -> 
     )
 
 
+def finish(connection: Connection, act: Act) -> None:
+    """Write down that nothing is left to be done."""
+    connection.execute(
+        "update rollcall.forgetting set finished_at = clock_timestamp() where forgetting_id = %s", [act.forgetting_id]
+    )
+
+
 def _hashes(act: Act) -> list[str]:
     return sorted(act.key.hashed(act.district_id, each) for each in act.ids)
 

@@ -16,12 +16,12 @@ Row = dict[str, Any]
 
 AT_ONCE = (
     "district", "district_act", "delivery", "delivery_file", "hold", "hold_decision", "rollback", "rekeying",
-    "rekeyed_record", "night_correction", "delivery_again",
+    "rekeyed_record", "night_correction", "delivery_again", "forgetting", "forgotten", "rewritten_file",
 )  # fmt: skip
 """The tables that are put back before anything is built, each after those that it refers to."""
 
 NUMBERED = ("district_act", "delivery", "hold", "hold_decision", "rollback", "night_correction", "delivery_again",
-            "publication_event")  # fmt: skip
+            "publication_event", "forgetting", "rewritten_file")  # fmt: skip
 """The tables that number their rows."""
 
 _INSERT = """

@@ -70,7 +70,7 @@ grant select on rollcall.withdrawn_receipt to rollcall_dbt;
 grant select on rollcall.forgetting, rollcall.forgotten, rollcall.rewritten_file to rollcall_loader, rollcall_dbt;
 grant insert on rollcall.forgetting, rollcall.rewritten_file to rollcall_loader;
 grant insert, update on rollcall.forgotten to rollcall_loader, rollcall_dbt;
-grant update (finished_at) on rollcall.forgetting to rollcall_dbt;
+grant update (finished_at) on rollcall.forgetting to rollcall_loader;
 grant delete on rollcall.rekeyed_record to rollcall_dbt;
 """
 
