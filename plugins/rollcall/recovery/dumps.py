@@ -1,8 +1,9 @@
 """PostgreSQL's own programs at work on the warehouse and on Airflow's database."""
 
+import asyncio
 import os
 import re
-import subprocess
+from asyncio.subprocess import DEVNULL, PIPE
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +15,7 @@ from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 
 from rollcall.recovery.manifest import BackupError
+from rollcall.recovery.within_reach import server_of, within_reach
 from rollcall.stack.programs import bin_dir
 from rollcall.warehouse import redacted
 
@@ -23,7 +25,6 @@ deliveries under way, which are landed again from the archive."""
 
 _VARIABLES = {
     "host": "PGHOST", "port": "PGPORT", "user": "PGUSER", "password": "PGPASSWORD", "dbname": "PGDATABASE",
-    "sslmode": "PGSSLMODE", "sslrootcert": "PGSSLROOTCERT",
 }  # fmt: skip
 
 _GRANT = re.compile(r"\d+; \d+ \d+ (DEFAULT )?ACL ")
@@ -122,15 +123,21 @@ def empty(url: str) -> None:
 
 def _run(program: str, url: str, *options: str) -> str:
     """What a program prints, with a database's URL in its environment: a command line is for everybody to read."""
-    told = {_VARIABLES[name]: str(given) for name, given in conninfo_to_dict(url).items() if name in _VARIABLES}
-    environment = {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", **told}
-    done = subprocess.run(
-        [str(bin_dir() / program), "--no-password", *options],
-        env=environment, umask=0o077, capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    if done.returncode != 0:
-        raise BackupError(f"{program} failed ({done.returncode}): {_without_rows(done.stderr)}")
-    return done.stdout
+    return asyncio.run(_printed(program, url, options))
+
+
+async def _printed(program: str, url: str, options: Sequence[str]) -> str:
+    command = [str(bin_dir() / program), "--no-password", *options]
+    async with within_reach(server_of(url)) as server:
+        told = {_VARIABLES[name]: given for name, given in server.items() if name in _VARIABLES}
+        environment = {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", **told}
+        running = await asyncio.create_subprocess_exec(
+            *command, env=environment, umask=0o077, stdin=DEVNULL, stdout=PIPE, stderr=PIPE
+        )
+        said, wrong = (each.decode(errors="replace") for each in await running.communicate())
+    if running.returncode != 0:
+        raise BackupError(f"{program} failed ({running.returncode}): {_without_rows(wrong)}")
+    return said
 
 
 def _without_rows(told: str) -> str:
