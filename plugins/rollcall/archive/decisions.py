@@ -141,14 +141,23 @@ def write_decisions(district_id: str, *, latest: int | None = None) -> int:
         WarehouseError: the warehouse cannot be reached or refused a statement.
     """
     with connect() as connection:
-        connection.execute("set local timezone = 'UTC'")  # one text for one moment
         connection.execute(
             "select pg_advisory_xact_lock(hashtextextended('rollcall.decisions.' || %s, 0))", [district_id]
         )
-        documents = [*_changed(connection, district_id, latest), *_set_aside(connection, district_id, latest)]
+        documents = _unwritten(connection, district_id, latest)
         if documents:
             _write(connection, district_id, documents)
     return len(documents)
+
+
+def unwritten_documents(district_id: str) -> list[str]:
+    """The names of a district's documents that are not in the archive as the ledger has them.
+
+    Args:
+        district_id: The district.
+    """
+    with connect() as connection:
+        return [name for name, _, _ in _unwritten(connection, district_id, None)]
 
 
 def write_decisions_if_possible(district_ids: Iterable[str]) -> None:
@@ -218,6 +227,12 @@ def read_document(archive: Archive, name: str, version: int) -> str | None:
 
 def _path(name: str, version: int) -> str:
     return f"{FOLDER}/{name}.{version:04}.json"
+
+
+def _unwritten(connection: Connection, district_id: str, latest: int | None) -> list[tuple[str, str, str]]:
+    """Name, text and digest of the documents that are not as they were written, set-aside rows included."""
+    connection.execute("set local timezone = 'UTC'")  # one text for one moment
+    return [*_changed(connection, district_id, latest), *_set_aside(connection, district_id, latest)]
 
 
 def _changed(connection: Connection, district_id: str, latest: int | None) -> list[tuple[str, str, str]]:

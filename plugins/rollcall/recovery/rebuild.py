@@ -14,6 +14,7 @@ from psycopg import sql
 from psycopg.types.json import Jsonb
 
 from rollcall import ledger
+from rollcall.archive.decisions import unwritten_documents
 from rollcall.archive.store import archived_districts
 from rollcall.conform import CannotRollBackError, LandedRowsLostError, conform
 from rollcall.conform.rollback import publish_back, write_back
@@ -37,6 +38,14 @@ _COUNTED_OTHERWISE = """
     full join (select * from rollcall.change_count where delivery_id = %s) as found using (entity)
     where (told.added, told.changed, told.removed) is distinct from (found.added, found.changed, found.removed)
     order by 1
+"""
+
+_FOUND_NOW = """
+    delete from rollcall.check_result as present
+    where delivery_id = %(delivery)s and (
+        rows_failed > 0
+        or (file, code) in (select file, code from jsonb_populate_recordset(null::rollcall.check_result, %(told)s))
+    )
 """
 
 LOST = "The archive does not hold its files any more."
@@ -175,10 +184,9 @@ class _Replay:
             put_back(connection, "delivery", delivery, ("delivery_id",))
             for file in self.recorded.rows("delivery_file", delivery_id):
                 put_back(connection, "delivery_file", file, ("delivery_id", "file"))
-            connection.execute(
-                "delete from rollcall.check_result where delivery_id = %s and rows_failed > 0", [delivery_id]
-            )
-            insert(connection, "check_result", self.recorded.rows("check_result", delivery_id))
+            found_then = self.recorded.rows("check_result", delivery_id)
+            connection.execute(_FOUND_NOW, {"told": Jsonb(found_then), "delivery": delivery_id})
+            insert(connection, "check_result", found_then)
             self._move_pointer(connection, sequence)
         self.result.sequences += 1
         self._drop_landed_before(delivery_id)
@@ -230,3 +238,6 @@ class _Replay:
                     put_back(connection, "delivery", delivery, ("delivery_id",))
             insert(connection, "night", self.recorded.rows("night"))
             remember_documents(connection, self.recorded)
+        for name in unwritten_documents(self.recorded.district_id):
+            what = f"{name}: the ledger is not what the archive tells."
+            self.result.differences.append(Difference(self.recorded.district_id, "ledger_differs", what))
