@@ -76,7 +76,8 @@ def archive_full(stack: Stack) -> str:
     with stack.full("scheduler", ARCHIVE):
         delivery, run_id = play_night(stack, DISTRICT, FULL)
         stack.until_task(DISTRICT, run_id, "receive", "up_for_retry")
-        left = {Path(name).name for name in stack.listed(DISTRICT, "/inbox")}
+        found = stack.inside("sftp", "find", f"/srv/sftp/{DISTRICT}/inbox", "-type", "f").split()
+        left = {Path(path).name for path in found}
         assert left == {path.name for path in delivery.files}, f"in the inbox are {left}"
     ended = until_published(stack, delivery, DISTRICT, FULL)
     return f"nothing was taken from the inbox; with room again {ended}; nobody did anything"
