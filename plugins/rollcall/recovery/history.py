@@ -40,7 +40,8 @@ _HALF_WRITTEN = """
 
 _TWICE = "select count(*) - count(distinct ({key})) from ({published}) as version"
 
-# Each publication began the versions that it added or changed, and ended those that it changed or removed.
+# Each publication began the versions that it added or changed, and ended those that it changed or removed. Where a
+# person was forgotten, there are fewer: the ledger's counts tell what was published then.
 _COUNTED_OTHERWISE = """
     with told as (
         select delivery_id, accepted_sequence as sequence, added + changed as began, changed + removed as ended
@@ -63,6 +64,11 @@ _COUNTED_OTHERWISE = """
     full join found using (sequence)
     where (coalesce(told.began, 0), coalesce(told.ended, 0))
         is distinct from (coalesce(found.began, 0), coalesce(found.ended, 0))
+        and not (
+            coalesce(found.began, 0) <= coalesce(told.began, 0)
+            and coalesce(found.ended, 0) <= coalesce(told.ended, 0)
+            and exists (select from rollcall.forgetting where forgetting.district_id = {district})
+        )
     order by sequence
 """
 
