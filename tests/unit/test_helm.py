@@ -46,4 +46,5 @@ def test_archive_and_logs_lie_where_every_pod_finds_them() -> None:
 def test_the_variant_changes_nothing_but_who_works() -> None:
     celery = yaml.safe_load((FOLDER / "celery.yaml").read_text())
     assert (VALUES["executor"], celery["executor"]) == ("KubernetesExecutor", "CeleryExecutor")
-    assert set(celery) == {"executor", "redis", "workers"}
+    assert set(celery) == {"config", "executor", "redis", "workers"}
+    assert set(celery["config"]) == {"celery"}
