@@ -1,7 +1,8 @@
-"""``python -m tests.chaos.workers``: two Celery workers that share no disk; one is killed while it lands.
+"""Two Celery workers that share no disk; one is killed while it lands.
 
-Needs the packages of requirements-several-machines.txt, `redis-server`, and root: each worker runs in a mount namespace
-of its own, in which the stack's folder is empty. Whatever it did not get by network it does not have.
+``PYTHONPATH=tests python -m tests.chaos.workers`` needs the packages of requirements-several-machines.txt,
+`redis-server`, and root: each worker runs in a mount namespace of its own, in which the stack's folder is empty.
+Whatever it did not get by network it does not have.
 """
 
 import os
@@ -16,12 +17,12 @@ from pathlib import Path
 
 import psutil
 import psycopg
+from helpers.s3 import BUCKET, CONNECTION, s3_server
 
 from rollcall.private import make_folder
 from rollcall.stack.airflow import environment
 from rollcall.stack.processes import free_port
 from tests.chaos.ground import NEIGHBOR, Ground, Night, ground
-from tests.helpers.s3 import BUCKET, CONNECTION, s3_server
 
 DISTRICTS = ("alder", "birch", "cedar", "elm", "fir")
 STUDENTS = 200

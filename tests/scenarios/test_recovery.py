@@ -21,6 +21,7 @@ from rollcall.cli import app
 from rollcall.conform import deploy, roll_back
 from rollcall.decision.rekey.accept import rekey
 from rollcall.decision.rekey.id_map import NewId
+from rollcall.forgotten import forget_key
 from rollcall.private import is_open_to_others
 from rollcall.recovery.manifest import BackupError
 from rollcall.recovery.rebuild import CannotRebuildError, rebuild
@@ -172,7 +173,7 @@ def test_the_warehouse_is_rebuilt_from_the_archive_alone(story: World) -> None:
 
 
 def test_a_backup_is_restored_on_an_empty_machine(story: World) -> None:
-    root = Path(tempfile.mkdtemp(prefix="rollcall-restored-"))
+    root, key = Path(tempfile.mkdtemp(prefix="rollcall-restored-")), forget_key(make=True)
     told = CliRunner().invoke(app, ["backup", str(root / "backup"), "--json"])
     assert (told.exit_code, json.loads(told.stdout)["stack"]) == (0, "local")
     assert not any(is_open_to_others(path) for path in (root / "backup").rglob("*"))
@@ -188,6 +189,7 @@ def test_a_backup_is_restored_on_an_empty_machine(story: World) -> None:
         assert (told.exit_code, json.loads(told.stdout)) == (0, [])
         state = StackState.load(root / "state")
         assert state is not None
+        assert forget_key() == key, "who was forgotten before is known again"
         try:
             restored = World(state, root / "work")
             assert {each: marts_of(restored.url, each) for each in (TOLD, QUIET)} == shown

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Literal, Protocol
 
+from rollcall.forgotten import KEY_FILE
 from rollcall.private import make_folder, write_private
 from rollcall.recovery.manifest import BackupError
 from rollcall.settings import settings
@@ -15,7 +16,8 @@ from rollcall.stack import airflow, processes
 from rollcall.stack.server_init import HOST_KEY, LOGINS, SERVICE_KEY, ServerSettings
 from rollcall.stack.state import StackState, load_or_create
 
-LOCAL_LOGINS, LOCAL_HOST_KEY = "logins.json", "sftp_host_key"
+LOCAL_LOGINS = "logins.json"
+LOCAL_KEYS = frozenset({"sftp_host_key", KEY_FILE})
 KEPT_OF_LOCAL = frozenset(
     {
         "accounts", "service_accounts", "reader_password", "airflow_user", "airflow_password", "service_user",
@@ -75,9 +77,10 @@ class LocalPlace:
         return self._state().superuser_url.rpartition("/")[0] + "/warehouse"
 
     def accounts(self) -> dict[str, str]:
-        """What of the stack's state belongs to its data, and the SFTP server's key."""
+        """What of the stack's state belongs to its data, the SFTP server's key, and that of forgotten people's ids."""
         kept = self._state().model_dump(mode="json", include=set(KEPT_OF_LOCAL))
-        return {LOCAL_LOGINS: json.dumps(kept, indent=1), LOCAL_HOST_KEY: (self._root / LOCAL_HOST_KEY).read_text()}
+        keys = [path for name in LOCAL_KEYS if (path := self._root / name).exists()]
+        return {LOCAL_LOGINS: json.dumps(kept, indent=1)} | {path.name: path.read_text() for path in keys}
 
     def has_accounts(self) -> bool:
         """Whether a stack was ever started here."""
@@ -96,7 +99,8 @@ class LocalPlace:
         make_folder(self._root)
         state = load_or_create(settings(), {})
         StackState.model_validate(state.model_dump() | json.loads(files[LOCAL_LOGINS])).save()
-        write_private(self._root / LOCAL_HOST_KEY, files[LOCAL_HOST_KEY])
+        for name in files.keys() & LOCAL_KEYS:
+            write_private(self._root / name, files[name])
         up(with_airflow=False)
 
     def _state(self) -> StackState:
