@@ -66,6 +66,7 @@ ASKED_ELSEWHERE = {
     "rollback",
     "correct-night",
     "export",
+    "forget",
     "districts show",
 }
 NOTHING_OF_IT = [

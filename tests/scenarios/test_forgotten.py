@@ -163,9 +163,12 @@ def test_law_04_a_person_is_forgotten_everywhere_whenever_it_was_killed(forgotte
     for moment in spread(180, 7):
         kill(forget_student, moment)
     moments_of(forget_student)
-    for person in (TEACHER, GUARDIAN):
-        told = CliRunner().invoke(app, ["forget", "forgets", person, "--by", "Ada", "--why", WHY], input=f"{person}\n")
-        assert told.exit_code == 0, told.output
+    act = ["--by", "Ada", "--why", WHY]
+    told = CliRunner().invoke(app, ["forget", "forgets", TEACHER, *act], input=f"{TEACHER}\n")
+    assert told.exit_code == 0, told.output
+    told = CliRunner().invoke(app, ["forget", "forgets", GUARDIAN, *act, "--yes", "--json"])
+    answer = json.loads(told.stdout)
+    assert (told.exit_code, answer["kind"], answer["dry_run"]) == (0, "guardian", False)
 
     assert where_left(world, "forgets", MARK) == []
     assert contents_of("forgets") == contents_of("never"), "what the district would have sent, byte for byte"
