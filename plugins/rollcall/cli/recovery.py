@@ -37,7 +37,7 @@ def backup(
     if as_json:
         console.print_json(manifest.model_dump_json())
         return
-    size = sum(part.size for part in manifest.parts.values()) / 1024**2
+    size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) / 1024**2
     archive = "with the archive" if manifest.with_archive else "with the archive's inventory, without its files"
     console.print(f"{folder}: {size:,.1f} MiB, {archive}. It holds students' data and passwords: keep it encrypted.")
 
