@@ -8,8 +8,9 @@ INSTALL = ins() { $(UV) pip install --quiet --system-certs --python .venv/bin/py
 # Each worker has a PostgreSQL and an SFTP server of its own; tests/conftest.py says how many there are and what stays
 # together on one. In the order given: what is longest begins first, for what began last would run on alone.
 SIDE_BY_SIDE = --numprocesses logical --dist loadscope --no-loadscope-reorder --durations 25
-# The page is tried in a real browser where there is one.
-NOT_HERE = $$(command -v chromedriver >/dev/null || echo --ignore tests/e2e/test_page_in_a_browser.py)
+# The page is tried in a real browser, a district's kit with OpenSSH's client, where there is one.
+NOT_HERE = $$(command -v chromedriver >/dev/null || echo --ignore tests/e2e/test_page_in_a_browser.py) \
+	$$(command -v sftp >/dev/null || echo --ignore tests/e2e/test_a_district_from_its_kit.py)
 
 .DEFAULT_GOAL := help
 .PHONY: help parquet demo up down test properties lint types rules docs pictures lock bench bench-nights bench-fleet chaos test-compose clean

@@ -1,6 +1,5 @@
 """The server stack as an operator handles it: Compose commands, SQL, Airflow's API, real SFTP clients."""
 
-import hashlib
 import json
 import os
 import shutil
@@ -18,6 +17,7 @@ import httpx
 
 from rollcall.airflow_api import AirflowUnreachableError, airflow_api
 from rollcall.settings import PROJECT_ROOT
+from tests import openssh
 
 PROJECT = "rollcalltest"
 SERVICES = ("postgres", "sftp", "api-server", "scheduler", "dag-processor", "triggerer")
@@ -210,25 +210,11 @@ class Stack:
 
     def sftp_command(self, login: str, key: Path | None = None) -> list[str]:
         """How to start OpenSSH's own client; the server's key is pinned at first sight."""
-        options = {
-            "StrictHostKeyChecking": "accept-new",
-            "UserKnownHostsFile": str(self.work / "known_hosts"),
-            "IdentitiesOnly": "yes",
-            "PubkeyAuthentication": "yes" if key else "no",
-            "PasswordAuthentication": "no" if key else "yes",
-            "NumberOfPasswordPrompts": "1",
-            "BatchMode": "no",
-        }
-        told = [f"-o{name}={value}" for name, value in options.items()] + (["-i", str(key)] if key else [])
-        return ["sftp", "-q", "-P", str(SFTP_PORT), *told, "-b", "-", f"{login}@127.0.0.1"]
+        return openssh.command("127.0.0.1", SFTP_PORT, login, self.work / "known_hosts", key)
 
     def answering(self, password: str) -> dict[str, str]:
         """The environment of a client that is asked for a password."""
-        program = self.work / f"answer-{hashlib.sha256(password.encode()).hexdigest()[:8]}"
-        if not program.exists():
-            program.write_text(f"#!/bin/sh\necho '{password}'\n")
-            program.chmod(0o700)
-        return os.environ | {"SSH_ASKPASS": str(program), "SSH_ASKPASS_REQUIRE": "force"}
+        return openssh.answering(self.work, password)
 
     def sftp(self, login: str, *commands: str, password: str | None = None, key: Path | None = None) -> Answer:
         """Let OpenSSH's own client do something, one command after the other until one fails."""

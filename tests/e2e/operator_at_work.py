@@ -1,5 +1,8 @@
 """What an operator, a district and an analyst do to a running stack, for the tests to read like their day."""
 
+import os
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -58,6 +61,15 @@ class Desk:
                 return value
             time.sleep(0.5)
         raise AssertionError(f"waited {PATIENCE_SECONDS} s in vain for: {what}")
+
+    def rollcall(self, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
+        """The command line, as an operator calls it."""
+        served = {"ROLLCALL_STATE_DIR": self.state.state_dir, "ROLLCALL_DISTRICTS_DIR": self.state.districts_dir}
+        environment = {**os.environ, **{name: str(path) for name, path in served.items()}}
+        return subprocess.run(
+            [Path(sys.executable).with_name("rollcall"), *arguments],
+            env=environment, capture_output=True, text=True, check=False,
+        )  # fmt: skip
 
     def upload(self, district: str, files: tuple[Path, ...] | list[Path]) -> None:
         """What the district's export does."""

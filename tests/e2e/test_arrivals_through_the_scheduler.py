@@ -9,7 +9,6 @@ import pytest
 from rollcall.stack import restart
 from tests.e2e.conftest import BY_DAY, Export
 from tests.e2e.operator_at_work import Desk
-from tests.e2e.test_nights_through_the_scheduler import rollcall
 
 
 def runs(desk: Desk) -> list[str]:
@@ -42,14 +41,14 @@ def test_by_day_each_delivery_starts_one_run_and_by_hand_the_night_is_chosen(
     assert desk.night(BY_DAY, today) == "published"
 
     late = renamed(sis.write(3).folder, "Larch Unified")
-    by_hand = rollcall(desk, "inject", BY_DAY, late, "--by", "Ada", "--wait", "--json")
+    by_hand = desk.rollcall("inject", BY_DAY, late, "--by", "Ada", "--wait", "--json")
     assert by_hand.returncode == 0, by_hand.stdout + by_hand.stderr
     assert json.loads(by_hand.stdout)["state"] == "published"
     published = desk.published(BY_DAY)
 
     past = str(today - timedelta(days=7))
     older = renamed(sis.write(4).folder, "Larch of old")
-    refused = rollcall(desk, "inject", BY_DAY, older, "--night", past, "--wait", "--json")
+    refused = desk.rollcall("inject", BY_DAY, older, "--night", past, "--wait", "--json")
     assert refused.returncode == 2, refused.stdout + refused.stderr
     assert f"before the first one of {BY_DAY}, {today}" in refused.stderr
     assert desk.published(BY_DAY) == published

@@ -10,7 +10,6 @@ import psycopg
 
 from tests.e2e.conftest import NIGHT_1, FirstNights
 from tests.e2e.operator_at_work import Desk
-from tests.e2e.test_nights_through_the_scheduler import rollcall
 
 
 def hold(desk: Desk, district: str, first_nights: FirstNights) -> tuple[str, int]:
@@ -23,7 +22,7 @@ def hold(desk: Desk, district: str, first_nights: FirstNights) -> tuple[str, int
 
 def decide(desk: Desk, command: str, number: int) -> tuple[int, str]:
     """The command line's exit code, and what it prints, on one line."""
-    answer = rollcall(desk, command, str(number), "--by", "Ada", "--why", "by telephone")
+    answer = desk.rollcall(command, str(number), "--by", "Ada", "--why", "by telephone")
     return answer.returncode, " ".join((answer.stdout + answer.stderr).split())
 
 
@@ -60,7 +59,7 @@ def test_an_approval_publishes_whatever_became_of_the_run(desk: Desk, first_nigh
         assert desk.sql("select outcome, message from rollcall.night where district_id = %s", district) == [
             ("published", "The roster is published.")
         ]
-    states = json.loads(rollcall(desk, "status", "--json").stdout)
+    states = json.loads(desk.rollcall("status", "--json").stdout)
     assert {one["last_good"] for one in states if one["district"] in ("linden", "mulberry")} == {str(NIGHT_1)}
 
 

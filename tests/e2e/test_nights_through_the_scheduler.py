@@ -2,35 +2,16 @@
 
 import csv
 import json
-import os
-import shlex
-import subprocess
-import sys
 from datetime import UTC, date, datetime
 from pathlib import Path
-
-import httpx
-import pytest
-from helpers.post import Post
 
 from rollcall.oneroster import FILE_NAMES
 from rollcall.services import DEAD_AFTER, ServiceState, service_states
 from rollcall.settings import working_on
 from rollcall.stack import kill, restart
 from simulator import spoil
-from simulator.upload import Account, UploadError, upload
 from tests.e2e.conftest import NIGHT_1, NIGHT_2, NIGHT_3, Export, FirstNights
 from tests.e2e.operator_at_work import Desk
-
-
-def rollcall(desk: Desk, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """The command line, as an operator calls it."""
-    served = {"ROLLCALL_STATE_DIR": desk.state.state_dir, "ROLLCALL_DISTRICTS_DIR": desk.state.districts_dir}
-    environment = {**os.environ, **{name: str(path) for name, path in served.items()}}
-    return subprocess.run(
-        [Path(sys.executable).with_name("rollcall"), *arguments],
-        env=environment, capture_output=True, text=True, check=False,
-    )  # fmt: skip
 
 
 def published_first_night(desk: Desk, district: str, first_nights: FirstNights) -> Export:
@@ -75,15 +56,15 @@ def test_held_then_approved_by_the_cli(desk: Desk, first_nights: FirstNights) ->
     number = str(
         desk.sql("select delivery_id from rollcall.delivery where state = 'held' and district_id = 'cedar'")[0][0]
     )
-    assert rollcall(desk, "status").returncode == 1
+    assert desk.rollcall("status").returncode == 1
 
-    answer = rollcall(desk, "approve", number, "--by", "Ada", "--why", "half of them moved")
+    answer = desk.rollcall("approve", number, "--by", "Ada", "--why", "half of them moved")
     assert answer.returncode == 0, answer.stderr + answer.stdout
     assert desk.ended("cedar", run) == "success"
     assert desk.night("cedar", NIGHT_2) == "published"
     assert desk.required_actions("cedar") == []
     assert desk.roster_rows("cedar") == places(bad.folder / "enrollments.csv", NIGHT_2)
-    too_late = rollcall(desk, "discard", number, "--by", "Bob", "--why", "no")
+    too_late = desk.rollcall("discard", number, "--by", "Bob", "--why", "no")
     assert too_late.returncode == 1
     assert "approved by Ada" in too_late.stdout
 
@@ -181,7 +162,7 @@ def test_a_dead_service_is_named(desk: Desk) -> None:
     every = {"api-server", "scheduler", "dag-processor", "triggerer", "postgres", "sftp"}
     desk.until("every service", lambda: {each.service for each in service_states() if each.state == "alive"} == every)
     kill("triggerer", desk.state.state_dir)
-    done = rollcall(desk, "status", "--json")
+    done = desk.rollcall("status", "--json")
     assert done.returncode == 1
     assert "triggerer is dead: its process is gone: no inbox is watched" in done.stderr
     assert all(state["district"] for state in json.loads(done.stdout))
@@ -224,62 +205,6 @@ def history(desk: Desk) -> list[tuple[object, ...]]:
         "select source_id, valid_from_seq, valid_to_seq, end_reason from history.hist_enrollments "
         "where district_id = 'hazel' order by 1, 2"
     )
-
-
-def test_a_district_is_brought_in_while_the_stack_runs_and_taken_out_again(
-    desk: Desk, districts_dir: Path, tmp_path: Path, post: Post
-) -> None:
-    """From nothing to its first night by one command, without a restart; removed, it cannot log in any more."""
-    kept = tmp_path / "kept"
-    keep = (
-        f"import pathlib, sys; pathlib.Path({str(kept)!r}).write_text(sys.stdin.read()); print('https://link.example')"
-    )
-
-    def districts(*arguments: str) -> str:
-        done = rollcall(desk, "districts", *arguments)
-        assert done.returncode == 0, done.stderr
-        return done.stdout
-
-    def login() -> Account:
-        return Account(desk.state.sftp_host, desk.state.sftp_port, "walnut", kept.read_text(), desk.state.sftp_host_key)
-
-    hand_over = ("--secret-command", shlex.join([sys.executable, "-c", keep]))
-    said = districts("add", "walnut", "--name", "Walnut", "--contact", "it@walnut.example", *hand_over)
-    assert kept.read_text() not in said
-    desk.until("the DAG of walnut", lambda: desk.api("GET", "/api/v2/dags/roster__walnut"))
-    with (districts_dir / "walnut.yaml").open("a") as file:
-        file.write("tell_contacts: each_night\n")
-    old, delivery = login(), Export("walnut", tmp_path).write(1)
-    districts("rotate", "walnut", *hand_over)
-    with pytest.raises(UploadError):
-        upload(old, delivery.files)
-    upload(login(), delivery.files)
-    run = desk.start("walnut", NIGHT_1)
-    desk.until_task("walnut", run, "hold", "awaiting_input")
-    ((number, reason),) = desk.sql(
-        "select delivery_id, state_reason from rollcall.delivery where district_id = 'walnut'"
-    )
-    assert "students: 60" in reason
-    assert rollcall(desk, "approve", str(number), "--why", "as they said").returncode == 0
-    assert desk.ended("walnut", run) == "success"
-    assert desk.roster_rows("walnut") == delivery.expected.roster_rows
-    mails = [mail for recipients, mail in post.mails if recipients == ["it@walnut.example"]]
-    assert [str(mail["subject"]).split(": ")[1:3] for mail in mails] == [
-        [f"your roster of {NIGHT_1}", "On hold"],
-        [f"your roster of {NIGHT_1}", "Published"],
-    ]
-    for mail, words in zip(mails, ("students: 60", "records are in the roster"), strict=True):
-        (receipt,) = mail.iter_attachments()
-        assert words.encode() in receipt.get_content()
-
-    assert "stays for readers" in districts("remove", "walnut", "--yes")
-    with pytest.raises(UploadError):
-        upload(login(), delivery.files)
-    with pytest.raises(httpx.HTTPStatusError, match="404"):
-        desk.api("GET", "/api/v2/connections/sftp_walnut")
-    assert desk.api("GET", "/api/v2/connections/sftp_alder")["login"] == "alder--rollcall"
-    assert desk.roster_rows("walnut") == delivery.expected.roster_rows
-    (districts_dir / "walnut.yaml.removed").unlink()
 
 
 def test_a_mistake_in_a_district_file_is_an_import_error_and_costs_no_other(desk: Desk, districts_dir: Path) -> None:
