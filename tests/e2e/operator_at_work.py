@@ -110,6 +110,11 @@ class Desk:
             for item in listing["task_instances"]
         }
 
+    def how_it_went(self, district: str, run_id: str) -> str:
+        """What became of a run's tasks, and what the ledger says of its night."""
+        told = self.sql("select outcome, message from rollcall.night where run_id = %s", run_id)
+        return f"{self.tasks(district, run_id)}, {told}"
+
     def ended(self, district: str, run_id: str) -> str:
         """Wait for a run to end; its colour."""
         return str(

@@ -17,7 +17,7 @@ from tests.e2e.operator_at_work import Desk
 def published_first_night(desk: Desk, district: str, first_nights: FirstNights) -> Export:
     """A district whose first night was good, so that there is something to lose."""
     first = first_nights[district]
-    assert desk.ended(district, first.run) == "success"
+    assert desk.ended(district, first.run) == "success", desk.how_it_went(district, first.run)
     assert desk.roster_rows(district) == first.delivery.expected.roster_rows
     return first.sis
 
