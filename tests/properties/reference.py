@@ -190,6 +190,11 @@ class Reference:
                 listed.setdefault(org, set()).add(str(key[0]))
         return listed
 
+    def is_empty(self, files: Files) -> bool:
+        """Whether no file holds a record, though one was to hold all: empty deltas alone say that nothing changed."""
+        sent = self.read(files).values()
+        return any(each.mode == "bulk" for each in sent) and not any(each.fits for each in sent)
+
     def must_be_held(self, files: Files, *, first_held: bool, none_set_aside: bool) -> set[Why]:
         """Why a person has to be asked, where that is plain from the rows.
 

@@ -134,7 +134,7 @@ class Played:
                 break
         absent = files.get("manifest.csv", b"").decode()
         missing = [file for file in FILE_NAMES if f"{file}.csv" not in files and f"file.{file},absent" not in absent]
-        return "rejected" if missing else "judged"
+        return "rejected" if missing or self.model.is_empty(files) else "judged"
 
     def _look_at_the_reasons(self, outcome: Outcome, files: Files, night: date) -> None:
         """Whether the delivery is held for what it has to be held for, and for nothing that is not so."""
