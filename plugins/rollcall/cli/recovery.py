@@ -1,14 +1,12 @@
 """``rollcall backup``, ``restore``."""
 
-import json
-from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from rollcall.cli.output import AsJson, make_console, progress_bar
-from rollcall.cli.verify import show
+from rollcall.cli.verify import answer
 
 console = make_console()
 
@@ -57,9 +55,4 @@ def restore(
 
     with progress_bar():
         found = put_back(folder, replace=replace)
-    if as_json:
-        console.print_json(json.dumps([asdict(each) for each in found]))
-    else:
-        show(found)
-    if found:
-        raise typer.Exit(1)
+    answer(found, as_json=as_json)

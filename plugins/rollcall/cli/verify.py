@@ -37,11 +37,20 @@ def verify(
 
     with progress_bar():
         found = compare(district)
+    answer(found, as_json=as_json)
+
+
+def answer(differences: "Sequence[Difference]", *, as_json: bool) -> None:
+    """What differs, for a person or a program.
+
+    Raises:
+        typer.Exit: with 1: something does.
+    """
     if as_json:
-        console.print_json(json.dumps([asdict(each) for each in found]))
+        console.print_json(json.dumps([asdict(each) for each in differences]))
     else:
-        show(found)
-    if found:
+        show(differences)
+    if differences:
         raise typer.Exit(1)
 
 
