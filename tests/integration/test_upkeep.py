@@ -9,6 +9,7 @@ import time
 from collections.abc import AsyncIterator, Iterator
 from datetime import date, timedelta
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pydantic
@@ -16,7 +17,7 @@ import pytest
 from helpers.deliveries import accept, execute, put_aside, query
 from helpers.inbox import DEFAULTS, Server, district, everything_in, put, sftp_server
 
-from rollcall.archive.injected import keep_injected
+from rollcall.archive.injected import keep_injected, record_injected
 from rollcall.archive.receive import receive
 from rollcall.archive.store import Archive
 from rollcall.ledger import UnknownDeliveryError, files_of, record_district
@@ -24,7 +25,7 @@ from rollcall.private import append
 from rollcall.settings import PROJECT_ROOT, Settings, settings, working_on
 from rollcall.sftp import SftpAccount
 from rollcall.stack.processes import LOG_LIMIT_BYTES
-from rollcall.upkeep import POLICIES, Removal
+from rollcall.upkeep import POLICIES, Removal, inboxes
 from rollcall.upkeep.archived import remove_archived
 from rollcall.upkeep.details import remove_old_details
 from rollcall.upkeep.inboxes import archive_old_uploads
@@ -307,6 +308,24 @@ def test_law_01_what_lies_in_an_inbox_for_long_goes_to_the_archive_and_can_be_ta
     assert names >= {"users.csv", "orgs.csv"}
     assert query(warehouse_url, "select what, removed from rollcall.upkeep") == [("inbox", 3)]
     assert archive.contents()
+
+
+def test_law_01_what_comes_while_an_inbox_is_tidied_stays(warehouse_url: str, inbox: Server, archive: Archive) -> None:
+    with psycopg.connect(warehouse_url) as connection:
+        record_district(connection, district())
+    for name in ("users.csv", "orgs.csv"):
+        put(inbox.inbox(), {name: name.encode()})
+        os.utime(inbox.inbox() / name, (0, 0))
+
+    def record(*arguments: Any, **options: Any) -> str:
+        put(inbox.inbox(), {"users.csv": b"the next upload"})
+        return record_injected(*arguments, **options)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(inboxes, "record_injected", record)
+        archive_old_uploads(timedelta(days=30), account_of=lambda _: inbox.account())
+    assert everything_in(inbox.inbox()) == {"users.csv": b"the next upload"}
+    assert len(archive.contents()) == 2
 
 
 def test_the_dag_has_a_task_for_each_policy() -> None:

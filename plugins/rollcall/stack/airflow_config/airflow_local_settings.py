@@ -36,7 +36,7 @@ def _preload(name: str) -> None:
     """Import a module; one that cannot be imported is left for its task to report."""
     try:
         importlib.import_module(name)
-    except Exception as error:  # noqa: BLE001  # whatever is wrong with one module, the process has to start
+    except Exception as error:  # noqa: BLE001 -- whatever is wrong with one module, the process has to start
         _log.warning("%s is not preloaded, tasks import it themselves: %r", name, error)
 
 
