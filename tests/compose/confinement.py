@@ -9,7 +9,7 @@ import psycopg
 from psycopg.conninfo import make_conninfo
 
 from rollcall.cli.demo import LAKESIDE
-from tests.compose.stack import HTTP_PORT, HTTPS_PORT, POSTGRES_PORT, SERVICES, Stack
+from tests.compose.stack import SERVICES, Stack
 from tests.compose.step import Step
 
 PROXY_ROOT = "/data/caddy/pki/authorities/local/root.crt"
@@ -72,7 +72,7 @@ def _is_encrypted(stack: Stack, host: str = "postgres", sslmode: str = "verify-f
     asked = make_conninfo(
         host=host,
         hostaddr="127.0.0.1",
-        port=POSTGRES_PORT,
+        port=stack.ports.postgres,
         dbname="warehouse",
         user="rollcall",
         password=(stack.secrets / "warehouse_password").read_text(),
@@ -96,15 +96,15 @@ def by_the_proxy(stack: Stack) -> str:
     """Log in to Airflow by the reverse proxy, which has a certificate of its own authority; open the Rollcall page."""
     trusted = ssl.create_default_context(cadata=stack.inside("proxy", "cat", PROXY_ROOT))
     with httpx.Client(verify=trusted, follow_redirects=True, timeout=60, trust_env=False) as browser:
-        form = browser.get(f"http://localhost:{HTTP_PORT}/", follow_redirects=False)
+        form = browser.get(f"http://localhost:{stack.ports.http}/", follow_redirects=False)
         assert form.headers["Location"] == "https://localhost/", f"plain HTTP leads to {form.headers}"
-        form = browser.get(f"https://localhost:{HTTPS_PORT}/auth/login/")
+        form = browser.get(f"https://localhost:{stack.ports.https}/auth/login/")
         token = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', form.text)
         assert token, f"no form to log in: {form.status_code}"
         password = (stack.secrets / "rollcall_server_admin_password").read_text()
         filled = {"username": "admin", "password": password, "csrf_token": token[1]}
         home = browser.post(form.url, data=filled, headers={"Referer": str(form.url)})
-        page = browser.get(f"https://localhost:{HTTPS_PORT}/rollcall/")
+        page = browser.get(f"https://localhost:{stack.ports.https}/rollcall/")
         for answer in (*form.history, *home.history, home, *page.history, page):
             assert answer.url.scheme == "https", f"sent on to {answer.url}"
         assert page.is_success, f"the page says {page.status_code}"

@@ -10,7 +10,7 @@ import asyncssh
 import paramiko
 
 from rollcall.cli.demo import HILLCREST, LAKESIDE
-from tests.compose.stack import SETTINGS, SFTP_PORT, Stack
+from tests.compose.stack import SETTINGS, Stack
 from tests.compose.step import Step
 
 DISTRICT, NEIGHBOR = LAKESIDE.district_id, HILLCREST.district_id
@@ -154,7 +154,7 @@ def _lftp(stack: Stack, password: str) -> None:
     script = f"""
         set sftp:connect-program "ssh -a -x -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null"
         set net:max-retries 1
-        open -u {DISTRICT},{password} sftp://127.0.0.1:{SFTP_PORT}
+        open -u {DISTRICT},{password} sftp://127.0.0.1:{stack.ports.sftp}
         put {stack.work}/short.csv -o x.csv
         put {stack.work}/half.csv -o x.csv
         put -c {stack.work}/long.csv -o x.csv
@@ -168,7 +168,7 @@ def _lftp(stack: Stack, password: str) -> None:
 
 
 def _curl(stack: Stack, password: str) -> None:
-    url = f"sftp://127.0.0.1:{SFTP_PORT}/inbox/"
+    url = f"sftp://127.0.0.1:{stack.ports.sftp}/inbox/"
     login = ["curl", "--silent", "--show-error", "--insecure", "--user", f"{DISTRICT}:{password}"]
     for name in ("short", "long"):
         subprocess.run([*login, "--upload-file", f"{stack.work}/{name}.csv", f"{url}x.csv"], check=True)
@@ -179,7 +179,7 @@ def _curl(stack: Stack, password: str) -> None:
 
 
 def _paramiko(stack: Stack, password: str) -> None:
-    transport = paramiko.Transport(socket.create_connection(("127.0.0.1", SFTP_PORT)))
+    transport = paramiko.Transport(socket.create_connection(("127.0.0.1", stack.ports.sftp)))
     try:
         transport.connect(username=DISTRICT, password=password)
         client = paramiko.SFTPClient.from_transport(transport)
@@ -200,7 +200,7 @@ def _asyncssh(stack: Stack, password: str) -> None:
     got = stack.work / "got-asyncssh.csv"
 
     async def use() -> None:
-        where = {"port": SFTP_PORT, "username": DISTRICT, "password": password}
+        where = {"port": stack.ports.sftp, "username": DISTRICT, "password": password}
         async with (
             asyncssh.connect("127.0.0.1", known_hosts=None, client_keys=[], **where) as connection,
             connection.start_sftp_client() as client,

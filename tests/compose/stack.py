@@ -6,40 +6,35 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import httpx
 
 from rollcall.airflow_api import AirflowUnreachableError, airflow_api
 from rollcall.settings import PROJECT_ROOT
+from rollcall.stack.processes import free_port
 from tests import openssh
 
-PROJECT = "rollcalltest"
 SERVICES = ("postgres", "sftp", "api-server", "scheduler", "dag-processor", "triggerer")
 """Those that take part in a night."""
-SFTP_PORT, AIRFLOW_PORT, POSTGRES_PORT, HTTP_PORT, HTTPS_PORT = 12222, 18080, 15432, 18081, 18443
-PATIENCE_SECONDS = 600
+PATIENCE_SECONDS = 900
+LAST_LINES = "500"
+"""Of each service, kept when a step did not end well."""
+LONGEST_WAIT_SECONDS = 3600
+"""How long a run waits for its delivery."""
 SETTINGS = {
-    "COMPOSE_PROJECT_NAME": PROJECT,
-    "SFTP_LISTEN": f"127.0.0.1:{SFTP_PORT}",
-    "AIRFLOW_LISTEN": f"127.0.0.1:{AIRFLOW_PORT}",
-    "AIRFLOW_PUBLIC_URL": f"https://localhost:{HTTPS_PORT}",
-    "COMPOSE_PROFILES": "proxy",
-    "PROXY_HTTP_LISTEN": f"127.0.0.1:{HTTP_PORT}",
-    "PROXY_HTTPS_LISTEN": f"127.0.0.1:{HTTPS_PORT}",
-    "POSTGRES_LISTEN": f"127.0.0.1:{POSTGRES_PORT}",
     "SFTP_INBOX_MIB": "64",
-    "ROLLCALL_SFTP_ADDRESS": f"127.0.0.1:{SFTP_PORT}",
     "ROLLCALL_STABLE_AFTER_SECONDS": "5",
     "ROLLCALL_POLL_INTERVAL_SECONDS": "2",
     "ROLLCALL_CONFORM_BACKSTOP": "* * * * *",
 }
-BASE_IMAGES = ("PYTHON_IMAGE", "POSTGRES_IMAGE", "PROXY_IMAGE")
+"""Of every stack."""
+BASE_IMAGES = ("PYTHON_IMAGE", "POSTGRES_IMAGE", "PROXY_IMAGE", "REDIS_IMAGE")
 STATE = (
     "select coalesce(delivery.state, night.outcome) from rollcall.night left join rollcall.delivery using (delivery_id)"
     " where night.district_id = '{}' and night.service_date = date '{}'"
@@ -77,15 +72,57 @@ class Answer:
     said: str
 
 
+@dataclass(frozen=True)
+class Kind:
+    """What a stack consists of.
+
+    Attributes:
+        project: What Compose calls it.
+        services: How many containers of each service there are when all are up.
+        settings: What .env says of it, besides what it says of every stack.
+        files: Compose files on top of docker-compose.yaml.
+    """
+
+    project: str
+    services: Mapping[str, int]
+    settings: Mapping[str, str]
+    files: Sequence[Path] = ()
+
+
+class Ports(NamedTuple):
+    """Where a stack listens on this machine."""
+
+    sftp: int
+    airflow: int
+    postgres: int
+    http: int
+    https: int
+
+    def settings(self) -> dict[str, str]:
+        """What .env says of them."""
+        return {
+            "SFTP_LISTEN": f"127.0.0.1:{self.sftp}",
+            "ROLLCALL_SFTP_ADDRESS": f"127.0.0.1:{self.sftp}",
+            "AIRFLOW_LISTEN": f"127.0.0.1:{self.airflow}",
+            "AIRFLOW_PUBLIC_URL": f"https://localhost:{self.https}",
+            "POSTGRES_LISTEN": f"127.0.0.1:{self.postgres}",
+            "PROXY_HTTP_LISTEN": f"127.0.0.1:{self.http}",
+            "PROXY_HTTPS_LISTEN": f"127.0.0.1:{self.https}",
+        }
+
+
 class Stack:
     """One server stack under a project name and ports of its own.
 
     Args:
+        kind: What it consists of.
         work: An empty folder, for the settings, the districts' files and what is uploaded.
         log: Where the output of Compose goes.
     """
 
-    def __init__(self, work: Path, log: Path) -> None:
+    def __init__(self, kind: Kind, work: Path, log: Path) -> None:
+        self.kind = kind
+        self.ports = Ports(*(free_port() for _ in Ports._fields))
         self.work = work
         self._log = log
         self._command = compose_command()
@@ -101,7 +138,14 @@ class Stack:
         make_secrets = str(PROJECT_ROOT / "docker" / "make_secrets.py")
         made = [sys.executable, make_secrets, "--folder", str(self.secrets), "--env", str(self._env)]
         subprocess.run(made, stdout=subprocess.DEVNULL, check=True)
-        own = SETTINGS | {"DISTRICTS_DIR": str(self.districts), "SECRETS_DIR": str(self.secrets)}
+        own = {
+            "COMPOSE_PROJECT_NAME": self.kind.project,
+            "DISTRICTS_DIR": str(self.districts),
+            "SECRETS_DIR": str(self.secrets),
+            **SETTINGS,
+            **self.ports.settings(),
+            **self.kind.settings,
+        }
         own |= {name: os.environ[name] for name in BASE_IMAGES if name in os.environ}
         example = (PROJECT_ROOT / ".env.example").read_text().splitlines()
         kept = [line for line in example if line.partition("=")[0] not in own]
@@ -113,7 +157,8 @@ class Stack:
         Raises:
             AssertionError: it failed.
         """
-        options = ("--project-name", PROJECT, "--env-file", str(self._env))
+        files = [part for path in ("docker-compose.yaml", *self.kind.files) for part in ("--file", str(path))]
+        options = (*files, "--project-name", self.kind.project, "--env-file", str(self._env))
         return self._run(*self._command, *options, *arguments, stdin=stdin)
 
     def _run(self, *command: str, stdin: bytes | None = None) -> bytes:
@@ -140,16 +185,23 @@ class Stack:
         return self._run("docker", "exec", "--interactive", *as_user, self.container(service), *command, stdin=stdin)
 
     def container(self, service: str) -> str:
-        """The id of a service's running container.
+        """The id of a service's running container; of any, where there are several.
 
         Raises:
             AssertionError: there is none now.
         """
-        labels = (f"project={PROJECT}", f"service={service}")
-        filters = [part for label in labels for part in ("--filter", f"label=com.docker.compose.{label}")]
-        listed = self._run("docker", "ps", "--quiet", *filters).decode().split()
+        listed = self.containers(service)
         assert listed, f"{service} has no running container"
         return listed[0]
+
+    def containers(self, service: str) -> list[str]:
+        """The ids of all of a service's running containers."""
+        return self._listed(f"label=com.docker.compose.service={service}")
+
+    def _listed(self, wanted: str) -> list[str]:
+        """The ids of this stack's running containers that fit a filter of `docker ps`."""
+        filters = ("--filter", f"label=com.docker.compose.project={self.kind.project}", "--filter", wanted)
+        return self._run("docker", "ps", "--quiet", *filters).decode().split()
 
     def one_off(self, service: str, *command: str, stdin: bytes | None = None) -> bytes:
         """Run a command in a container of its own, without what the service depends on."""
@@ -163,7 +215,7 @@ class Stack:
     @contextmanager
     def api(self) -> Iterator[httpx.Client]:
         """Airflow's API, as its administrator."""
-        url = f"http://127.0.0.1:{AIRFLOW_PORT}"
+        url = f"http://127.0.0.1:{self.ports.airflow}"
         password = (self.secrets / "rollcall_server_admin_password").read_text()
         with airflow_api(url, "admin", password) as session:
             yield session
@@ -181,8 +233,7 @@ class Stack:
 
     def is_healthy(self) -> bool:
         """Whether every service says that it is well."""
-        filters = ("--filter", f"label=com.docker.compose.project={PROJECT}", "--filter", "health=healthy")
-        return len(self._run("docker", "ps", "--quiet", *filters).split()) == len((*SERVICES, "proxy"))
+        return len(self._listed("health=healthy")) == sum(self.kind.services.values())
 
     def until_healthy(self) -> None:
         """Wait until every service says so."""
@@ -190,8 +241,20 @@ class Stack:
 
     def inspect(self, service: str) -> dict[str, Any]:
         """What Docker knows of a service's container."""
-        found: dict[str, Any] = json.loads(self._run("docker", "inspect", self.container(service)))[0]
+        return self._inspected(self.container(service))
+
+    def mounts(self, service: str) -> list[dict[str, Any]]:
+        """The folders and volumes that a service's containers are given, as Docker tells of them."""
+        return [mount for container in self.containers(service) for mount in self._inspected(container)["Mounts"]]
+
+    def _inspected(self, container: str) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads(self._run("docker", "inspect", container))[0]
         return found
+
+    def keep_logs(self) -> None:
+        """Have the end of what every service has said in the log, too."""
+        with self._log.open("ab") as log:
+            log.write(self.compose("ps") + self.compose("logs", "--no-color", "--timestamps", "--tail", LAST_LINES))
 
     def logs(self, service: str) -> str:
         """What a service has said so far."""
@@ -203,6 +266,10 @@ class Stack:
         with suppress(AssertionError):  # the container goes, and the command with it
             self.inside(service, "sh", "-c", "kill -9 $(cat /proc/1/task/1/children)", user=user)
 
+    def destroy(self, container: str) -> None:
+        """SIGKILL for all processes of a container, which Docker does not start again."""
+        self._run("docker", "kill", container)
+
     def password(self, district: str) -> str:
         """The password of a district's account."""
         lines = self.inside("sftp", "cat", "/run/rollcall/accounts/logins.tsv").splitlines()
@@ -210,7 +277,7 @@ class Stack:
 
     def sftp_command(self, login: str, key: Path | None = None) -> list[str]:
         """How to start OpenSSH's own client; the server's key is pinned at first sight."""
-        return openssh.command("127.0.0.1", SFTP_PORT, login, self.work / "known_hosts", key)
+        return openssh.command("127.0.0.1", self.ports.sftp, login, self.work / "known_hosts", key)
 
     def answering(self, password: str) -> dict[str, str]:
         """The environment of a client that is asked for a password."""
@@ -240,7 +307,7 @@ class Stack:
 
     def start(self, district: str, night: date) -> str:
         """Start a district's run for a night, as soon as Airflow knows its DAG; the run's id."""
-        conf = {"service_date": night.isoformat(), "wait_seconds": PATIENCE_SECONDS}
+        conf = {"service_date": night.isoformat(), "wait_seconds": LONGEST_WAIT_SECONDS}
         path = f"/api/v2/dags/roster__{district}/dagRuns"
 
         def started() -> str:
@@ -288,7 +355,7 @@ class Stack:
         """Run a command among a service's files with the rights that it does not have itself."""
         rights = ("--cap-add", "SYS_ADMIN", "--cap-add", "SYS_PTRACE", "--pid", "host", "--user", "root")
         process = str(self.inspect(service)["State"]["Pid"])
-        image = ("--entrypoint", "nsenter", f"{PROJECT}:latest")
+        image = ("--entrypoint", "nsenter", f"{self.kind.project}:latest")
         self._run("docker", "run", "--rm", *rights, *image, "--target", process, "--mount", *command)
 
     def roster_rows(self, district: str) -> int:

@@ -1,9 +1,9 @@
 """What a step is, and what is written down of it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from tests.compose.stack import Stack
+from tests.compose.stack import Kind, Stack
 
 
 @dataclass(frozen=True)
@@ -17,3 +17,16 @@ class Step:
 
     told: str
     play: Callable[[Stack], str]
+
+
+@dataclass(frozen=True)
+class Story:
+    """What is played on one stack, from its start to its end.
+
+    Attributes:
+        kind: What the stack consists of.
+        parts: Its steps, in parts that can be played alone on top of those before.
+    """
+
+    kind: Kind
+    parts: Mapping[str, Sequence[Step]]
