@@ -17,7 +17,7 @@ from airflow.timetables.trigger import CronTriggerTimetable
 from rollcall.airflow.answers import hear_people_first
 from rollcall.airflow.assets import ACCEPTED_AT_ONCE, ACCEPTED_DELIVERY
 from rollcall.airflow.operators.hold import HoldOperator
-from rollcall.airflow.retries import TRY_AGAIN
+from rollcall.airflow.retries import RETRIES_OF_RECEIVE, TRY_AGAIN
 from rollcall.airflow.sensors.delivery import DeliverySensor
 from rollcall.airflow.sensors.publication import PublicationSensor
 from rollcall.airflow.triggers.arrival_watch import arrival_asset
@@ -48,7 +48,7 @@ def district_of(district_id: str) -> District:
     return load_district(settings().districts_dir / f"{district_id}.yaml")
 
 
-@task
+@task(retries=RETRIES_OF_RECEIVE)
 def receive(district_id: str) -> list[list[str]]:
     """Archive the delivery; says which files are to be checked, in units of a task: none when it is known already."""
     from rollcall.archive.inbox import IncompleteInboxError

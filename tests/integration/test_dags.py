@@ -44,6 +44,12 @@ def test_a_task_that_was_killed_is_tried_again_within_seconds(file: str) -> None
         assert task.max_retry_delay <= timedelta(minutes=1), task.task_id
 
 
+def test_ten_minutes_without_the_sftp_service_are_outlasted() -> None:
+    receive = dag("district_roster").get_task("receive")
+    least = [min(receive.retry_delay * 2**number, receive.max_retry_delay) for number in range(receive.retries or 0)]
+    assert sum(least, timedelta()) > timedelta(minutes=10)
+
+
 READ_BY_A_TASK = """
 import os, sys
 read = []
