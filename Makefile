@@ -92,7 +92,7 @@ bench-fleet: .venv/.installed ## What 5, 20 and 60 districts at once cost, and 1
 chaos: .venv/.installed-dev ## Faults on the real stack, and how they end: about half an hour; docs/chaos.md has the table
 	.venv/bin/python -m tests.chaos --write docs/chaos.md
 
-test-compose: .venv/.installed-dev ## The server stack, built, run, killed and restored with Docker: up to an hour
+test-compose: .venv/.installed-dev ## The server stack, built, run, killed and restored with Docker: up to two hours
 	.venv/bin/python -m tests.compose --write docs/deploy/test-compose.md
 
 clean: down ## Stop the stack and remove its state; the next demo starts afresh
