@@ -35,6 +35,10 @@ def test_no_secret_stands_in_it(name: str) -> None:
     assert {each["secretName"] for each in VALUES["secret"]} == {"rollcall"}
 
 
+def test_the_chart_makes_no_account_with_a_password_that_all_know() -> None:
+    assert VALUES["createUserJob"] == {"defaultUser": {"enabled": False}}
+
+
 def test_archive_and_logs_lie_where_every_pod_finds_them() -> None:
     env = {each["name"]: each["value"] for each in VALUES["env"]}
     connection = env["ROLLCALL_ARCHIVE_URL"].removeprefix("s3://").partition("@")[0]
