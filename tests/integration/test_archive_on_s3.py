@@ -5,6 +5,7 @@ import hashlib
 import random
 from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import date
+from pathlib import Path
 
 import pytest
 from helpers.inbox import Server, district, everything_in, put, sftp_server
@@ -14,6 +15,7 @@ from s3fs import S3FileSystem
 from rollcall.archive.objects import PART_BYTES
 from rollcall.archive.store import Archive, ArchiveError, StoredBytes, try_archive
 from rollcall.ledger import files_of
+from rollcall.recovery.copies import copy_archive, put_copies_back
 from rollcall.settings import working_on
 from rollcall.steps import Receipt, receive
 from rollcall.warehouse import connect
@@ -164,3 +166,19 @@ def test_content_is_kept_once_and_never_in_a_bucket_that_is_not_there(s3: S3) ->
         keep(Archive(f"s3://{CONNECTION}@elsewhere", "maple"), b"x")
     with pytest.raises(FileNotFoundError):
         try_archive(f"s3://{CONNECTION}@elsewhere")
+
+
+def test_a_copy_of_the_archive_is_put_back_byte_for_byte(s3: S3, tmp_path: Path) -> None:
+    archive, inventory, bare = Archive(URL, "maple"), tmp_path / "archive.csv", tmp_path / "bare.csv"
+    for content in FILES.values():
+        keep(archive, content)
+    archive.write_index("deliveries/2026-11-16-1.json", "{}")
+    before = s3.objects()
+    with working_on(archive_url=URL):
+        copy_archive(inventory, tmp_path / "archive")
+        copy_archive(bare, None)
+        s3.empty()
+        put_copies_back(inventory, tmp_path / "archive", {})
+    assert s3.objects() == before
+    assert bare.read_bytes() == inventory.read_bytes(), "the list is the same without the files"
+    assert len(inventory.read_text().splitlines()) == 1 + len(before)

@@ -4,7 +4,7 @@ import errno
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, redirect_stdout, suppress
 from typing import IO, TYPE_CHECKING, cast
 from urllib.parse import urlsplit
 
@@ -16,7 +16,7 @@ PART_BYTES = 8 * 1024 * 1024
 
 
 def object_store(url: str) -> "ObjectStoragePath":
-    """Where the URL of an object store leads.
+    """Where the URL of an object store leads. Standard output stays a command's own: the provider logs there.
 
     Args:
         url: ``s3://<Airflow connection>@<bucket>/<prefix>``; without a connection the environment says who asks.
@@ -24,19 +24,20 @@ def object_store(url: str) -> "ObjectStoragePath":
     Raises:
         ValueError: no provider that is installed knows such URLs.
     """
+    # The provider starts an event loop for its client; one may run here.
+    with redirect_stdout(sys.stderr), ThreadPoolExecutor(max_workers=1) as aside:
+        return aside.submit(_with_its_client, url).result()
+
+
+def _with_its_client(url: str) -> "ObjectStoragePath":
     from airflow.sdk import ObjectStoragePath
     from fsspec.config import conf
 
     # What another process has written since a folder was last listed would not be seen.
     conf.setdefault(urlsplit(url).scheme, {})["use_listings_cache"] = False
-
-    def with_its_client() -> ObjectStoragePath:
-        place = ObjectStoragePath(url)
-        _ = place.fs
-        return place
-
-    with ThreadPoolExecutor(max_workers=1) as aside:  # the provider starts an event loop for it; one may run here
-        return aside.submit(with_its_client).result()
+    place = ObjectStoragePath(url)
+    _ = place.fs
+    return place
 
 
 @contextmanager
