@@ -6,7 +6,7 @@ import os
 import re
 import shutil
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -313,18 +313,31 @@ def test_law_01_what_lies_in_an_inbox_for_long_goes_to_the_archive_and_can_be_ta
 def test_law_01_what_comes_while_an_inbox_is_tidied_stays(warehouse_url: str, inbox: Server, archive: Archive) -> None:
     with psycopg.connect(warehouse_url) as connection:
         record_district(connection, district())
-    for name in ("users.csv", "orgs.csv"):
-        put(inbox.inbox(), {name: name.encode()})
-        os.utime(inbox.inbox() / name, (0, 0))
 
-    def record(*arguments: Any, **options: Any) -> str:
-        put(inbox.inbox(), {"users.csv": b"the next upload"})
-        return record_injected(*arguments, **options)
+    def lie_there_for_long(**files: bytes) -> None:
+        for name, content in files.items():
+            put(inbox.inbox(), {f"{name}.csv": content})
+            os.utime(inbox.inbox() / f"{name}.csv", (0, 0))
 
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(inboxes, "record_injected", record)
-        archive_old_uploads(timedelta(days=30), account_of=lambda _: inbox.account())
-    assert everything_in(inbox.inbox()) == {"users.csv": b"the next upload"}
+    def archive_while(act: Callable[[], object]) -> None:
+        def record(*arguments: Any, **options: Any) -> str:
+            act()
+            return record_injected(*arguments, **options)
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(inboxes, "record_injected", record)
+            archive_old_uploads(timedelta(days=30), account_of=lambda _: inbox.account())
+
+    def die() -> None:
+        raise KeyboardInterrupt
+
+    lie_there_for_long(users=b"first", orgs=b"first")
+    archive_while(lambda: lie_there_for_long(users=b"later"))  # of the same size, with the same time
+    assert everything_in(inbox.inbox()) == {"users.csv": b"later"}
+    with pytest.raises(KeyboardInterrupt):
+        archive_while(die)
+    archive_while(lambda: None)
+    assert everything_in(inbox.inbox()) == {}
     assert len(archive.contents()) == 2
 
 

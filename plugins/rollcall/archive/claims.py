@@ -22,8 +22,8 @@ from rollcall.names import is_text, named
 from rollcall.sftp import patience
 from rollcall.warehouse import connect
 
-NUMBER = re.compile(r"[1-9][0-9]{0,17}")
-"""A delivery's number as a folder's name."""
+NUMBER = re.compile(r"0|[1-9][0-9]{0,17}")
+"""A delivery's number, or that of none, as a folder's name."""
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ import asyncssh
 
 from rollcall.archive.store import Archive, StoredBytes
 from rollcall.arrival.limits import excess_of, file_excess
-from rollcall.arrival.listing import InboxFile, assess
+from rollcall.arrival.listing import Arrival, InboxFile, assess
 from rollcall.arrival.look import called_absent, list_folder
 from rollcall.arrival.unusable import UnusableDeliveryError
 from rollcall.districts import UploadLimits
@@ -24,6 +24,8 @@ from rollcall.names import is_text, shown
 from rollcall.sftp import READ_BLOCK_BYTES, READS_IN_FLIGHT, SftpError, patience
 
 CLAIMS = ".rollcall"
+NO_DELIVERY = 0
+"""Whose claim it is where files are taken that become no delivery."""
 TRIES_UNTIL_STABLE = 3
 CANNOT_RENAME = (asyncssh.SFTPOpUnsupported, asyncssh.SFTPPermissionDenied, asyncssh.SFTPFailure)
 
@@ -89,31 +91,35 @@ async def take(
     claimed = await list_folder(session, folder)
     names = {file.name for file in claimed}
     waiting = [file for file in await list_folder(session, ".") if file.name not in names]
+    paths = {file.name: file.name for file in waiting} | {file.name: f"{folder}/{file.name}" for file in claimed}
     arrival = assess([*claimed, *waiting], expected, read=read)
     too_much = excess_of(arrival, upload)
     if too_much:
         raise UnusableDeliveryError(too_much.code, too_much.detail)
     manifest = arrival.manifest
     if arrival.missing and manifest is not None and manifest not in read and believes(manifest):
-        path = f"{folder}/{manifest.name}" if manifest.name in names else manifest.name
-        arrival = assess([*claimed, *waiting], expected, read=read, absent=await called_absent(session, path))
+        absent = await called_absent(session, paths[manifest.name])
+        arrival = assess([*claimed, *waiting], expected, read=read, absent=absent)
     if not arrival.can_be_judged and not claimed:
-        raise IncompleteInboxError(
-            "The delivery that was seen in the inbox is not there any more"
-            + (f" (no {', '.join(arrival.missing)})." if arrival.missing else ".")
-            + " Clear wait_for_delivery to wait for the next one."
-        )
+        raise _gone(arrival)
     files = [*arrival.files, *arrival.overtaken]
     archive.require_room(sum(file.size for file in files))
-    paths = {file.name: file.name for file in waiting} if keep else {}
-    paths |= {file.name: f"{folder}/{file.name}" for file in claimed}
     if not keep:
-        paths |= await _claim(session, folder, [file for file in files if file.name not in names])
+        paths = {file.name: paths[file.name] for file in claimed}
+        paths |= await claim(session, delivery_id, [file for file in files if file.name not in names])
     return [
         await archive_file(session, archive, file, paths[file.name], upload, is_overtaken=file in arrival.overtaken)
         for file in files
         if file.name in paths
     ]
+
+
+def _gone(arrival: Arrival) -> IncompleteInboxError:
+    return IncompleteInboxError(
+        "The delivery that was seen in the inbox is not there any more"
+        + (f" (no {', '.join(arrival.missing)})." if arrival.missing else ".")
+        + " Clear wait_for_delivery to wait for the next one."
+    )
 
 
 async def overrun(
@@ -196,8 +202,18 @@ async def exists(session: asyncssh.SFTPClient, path: str) -> bool:
         return bool(await session.exists(path))
 
 
-async def _claim(session: asyncssh.SFTPClient, folder: str, files: Sequence[InboxFile]) -> dict[str, str]:
-    """Rename files aside; where the server cannot, leave them. Where each one is, by its name."""
+async def claim(session: asyncssh.SFTPClient, delivery_id: int, files: Sequence[InboxFile]) -> dict[str, str]:
+    """Rename files aside; where the server cannot, leave them.
+
+    Args:
+        session: The district's account, in its login folder.
+        delivery_id: Names the claim.
+        files: Which ones.
+
+    Returns:
+        Where each one is, by its name; those that have gone are left out.
+    """
+    folder = f"{CLAIMS}/{delivery_id}"
     paths: dict[str, str] = {}
     has_folder = False
     for file in files:

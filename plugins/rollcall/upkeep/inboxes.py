@@ -10,10 +10,12 @@ from datetime import datetime, timedelta
 
 import asyncssh
 
-from rollcall.archive.inbox import TakenFile, archive_file
+from rollcall.archive.claims import put_back
+from rollcall.archive.inbox import NO_DELIVERY, archive_file, claim, empty
 from rollcall.archive.injected import SOURCE, record_injected
 from rollcall.archive.lock import only_one
 from rollcall.archive.store import Archive
+from rollcall.archive.unpack import as_sent
 from rollcall.arrival.listing import InboxFile
 from rollcall.arrival.look import list_folder
 from rollcall.districts import District, DistrictFileError, load_districts
@@ -21,7 +23,7 @@ from rollcall.log import get_logger
 from rollcall.names import is_text, named
 from rollcall.report.withdrawn import remove_withdrawn
 from rollcall.settings import settings
-from rollcall.sftp import SftpAccount, SftpError, airflow_account, patience
+from rollcall.sftp import SftpAccount, SftpError, airflow_account
 from rollcall.upkeep.record import Removal, moment_before, record
 from rollcall.warehouse import connect
 from rollcall.who import Person
@@ -74,40 +76,42 @@ def archive_old_uploads(
 
 async def _archive_old(district: District, account: SftpAccount, before: datetime, *, dry_run: bool) -> Removal:
     async with account.connect() as session:
+        if not dry_run:
+            await put_back(session, district)
         old = [file for file in await list_folder(session) if _is_old(file, before, district.upload.file_bytes)]
-        removal = Removal(WHAT, 0, len(old), sum(file.size for file in old))
-        if old and not dry_run:
-            await _take(session, district, old, removal, before)
-        return removal
+        return await _take(session, district, old, before) if old and not dry_run else _removal(old)
 
 
 def _is_old(file: InboxFile, before: datetime, most_bytes: int) -> bool:
     return file.modified < before.timestamp() and file.size <= most_bytes and is_text(file.name)
 
 
+def _removal(files: Sequence[InboxFile]) -> Removal:
+    return Removal(WHAT, 0, len(files), sum(file.size for file in files))
+
+
 async def _take(
-    session: asyncssh.SFTPClient, district: District, old: Sequence[InboxFile], removal: Removal, before: datetime
-) -> None:
-    """Archive, write down, delete: in this order, so that a kill costs nothing but doing it again."""
+    session: asyncssh.SFTPClient, district: District, old: Sequence[InboxFile], before: datetime
+) -> Removal:
+    """Claim, archive, write down, delete: in this order, so that a kill costs nothing but doing it again."""
     archive = Archive.of(district.district_id)
-    archive.require_room(removal.bytes_removed)
-    taken = [await archive_file(session, archive, file, file.name, district.upload, is_overtaken=True) for file in old]
-    source = SOURCE + record_injected(archive, taken, by=UPKEEP, why="lay in the inbox and became no delivery")
-    with connect() as connection:
-        record(connection, removal, before)
-    for file in taken:
-        if await _is_as_archived(session, file):
-            async with patience():
-                await session.remove(file.sent_name)
-    log.warning(
-        "In the inbox of %s lay for long, and became no delivery: %s. It is archived; a run takes it with Source %s.",
-        district.district_id,
-        named(file.name for file in old),
-        source,
-    )
-
-
-async def _is_as_archived(session: asyncssh.SFTPClient, file: TakenFile) -> bool:
-    async with patience():
-        now = await session.stat(file.sent_name)
-    return (now.size, int(now.mtime or 0)) == (file.listed.size, file.listed.modified)
+    archive.require_room(sum(file.size for file in old))
+    paths = await claim(session, NO_DELIVERY, old)
+    taken = [
+        await archive_file(session, archive, file, paths[file.name], district.upload, is_overtaken=True)
+        for file in old
+        if file.name in paths
+    ]
+    removal = _removal([file.listed for file in taken])
+    if taken:
+        source = SOURCE + record_injected(archive, taken, by=UPKEEP, why="lay in the inbox and became no delivery")
+        with connect() as connection:
+            record(connection, removal, before)
+        await empty(session, NO_DELIVERY, [as_sent(NO_DELIVERY, file) for file in taken])
+        log.warning(
+            "In the inbox of %s lay for long and became no delivery: %s. Archived; a run takes it with Source %s.",
+            district.district_id,
+            named(file.sent_name for file in taken),
+            source,
+        )
+    return removal
