@@ -13,6 +13,7 @@ from conftest import execute_each, started
 from helpers.asking import forget
 from helpers.deliveries import execute, put_aside
 from helpers.marts import marts_of
+from helpers.s3 import BUCKET, CONNECTION, s3_server
 from nights import FIRST_NIGHT, Run, World, records, rewrite, small_district, write
 from typer.testing import CliRunner
 
@@ -21,8 +22,10 @@ from rollcall.cli import app
 from rollcall.conform import deploy, roll_back
 from rollcall.decision.rekey.accept import rekey
 from rollcall.decision.rekey.id_map import NewId
+from rollcall.forget import forget as forget_person
 from rollcall.forgotten import forget_key
 from rollcall.private import is_open_to_others
+from rollcall.recovery.differences import FORGOTTEN
 from rollcall.recovery.manifest import BackupError
 from rollcall.recovery.rebuild import CannotRebuildError, rebuild
 from rollcall.recovery.restore import restore
@@ -34,6 +37,7 @@ from simulator.night import Delivery
 from simulator.spoil import drop_school, truncate
 
 ADA = Person("Ada", "ada")
+ON_S3 = f"s3://{CONNECTION}@{BUCKET}/restored"
 TOLD, QUIET = "told", "quiet"
 """A district to which everything happens that a person decides; and one that sends two nights, then one that waits."""
 
@@ -49,7 +53,8 @@ def world() -> Iterator[World]:
 
 @pytest.fixture(scope="module")
 def story(world: World) -> World:
-    """Nights accepted, unchanged, discarded, approved, gone back from, and under other ids; rows set aside."""
+    """Nights accepted, unchanged, discarded, approved, gone back from, and under other ids; rows set aside; a student
+    forgotten, of whom all this is true."""
     world.settle_in(TOLD, QUIET)
     profile, work = small_district(TOLD, students=40), world.work / TOLD
 
@@ -67,10 +72,11 @@ def story(world: World) -> World:
     world.conform()
     assert closed.delivery_state == "published"
     roll_back(TOLD, to=2, by=ADA, why="it is open")
-    ids = [NewId("users", each["sourcedId"], f"N-{each['sourcedId']}") for each in records(work / "3", "users")[:5]]
+    ids = [NewId("users", each, f"N-{each}") for each in students(work / "3")[:5]]
     rekey(TOLD, ids, by=ADA, why="new system")
     world.conform()
     assert world.publication(TOLD) == (5, Run(world, TOLD, 5).service_date)
+    forget_person(TOLD, students(work / "1")[0], by=ADA, why="asked for")
 
     profile, work = small_district(QUIET, students=30, seed=8), world.work / QUIET
     _play_by_a_rule_of_then(world, write(profile, 1, work / "1"))
@@ -104,14 +110,21 @@ def _play_by_a_rule_of_then(world: World, delivery: Delivery) -> None:
 
 
 def _unreadable_user(folder: Path) -> None:
-    first = records(folder, "users")[0]["sourcedId"]
+    first = students(folder)[0]
     rewrite(folder, "users", lambda each: each | {"enabledUser": "perhaps"} if each["sourcedId"] == first else each)
 
 
+def students(folder: Path) -> list[str]:
+    """The ids of a delivery's students, in the order of the file."""
+    return [each["sourcedId"] for each in records(folder, "users") if each["role"] == "student"]
+
+
 def test_verify_finds_what_was_broken_and_nothing_else(story: World) -> None:
-    assert verify() == []
+    assert verify(QUIET) == []
+    (forgotten,) = verify(TOLD)
+    assert forgotten.code == FORGOTTEN
     told = CliRunner().invoke(app, ["verify", "--json"])
-    assert (told.exit_code, json.loads(told.stdout)) == (0, [])
+    assert (told.exit_code, [each["code"] for each in json.loads(told.stdout)]) == (0, [FORGOTTEN])
 
     archive = story.state.state_dir / "archive"
     (path,) = story.query(
@@ -122,7 +135,7 @@ def test_verify_finds_what_was_broken_and_nothing_else(story: World) -> None:
     )[0]
     whole = (archive / path).read_bytes()
     (archive / path).write_bytes(whole[:-1] + b"x")
-    assert [(each.district_id, each.code) for each in verify()] == [(QUIET, "archive_differs")]
+    assert wrong() == ["archive_differs"]
     (archive / path).unlink()
     told = CliRunner().invoke(app, ["verify", QUIET])
     assert told.exit_code == 1
@@ -132,26 +145,35 @@ def test_verify_finds_what_was_broken_and_nothing_else(story: World) -> None:
     entry = next((archive / TOLD / "deliveries").iterdir())
     text = entry.read_text()
     entry.unlink()
-    assert [each.code for each in verify(TOLD)] == ["entry_missing"]
+    assert wrong(TOLD) == ["entry_missing"]
     entry.write_text(text.replace('"sha256": "', '"sha256": "0'))
-    assert [each.code for each in verify(TOLD)] == ["entry_differs"]
+    assert wrong(TOLD) == ["entry_differs"]
     entry.write_text(text)
 
     document = max((archive / TOLD / "decisions").glob("delivery-*"))
     text = document.read_text()
     document.write_text(text.replace("Ada", "Eve"))
     document.with_name("delivery-000000999.0001.json").write_text("{}")
-    assert {each.code for each in verify(TOLD)} == {"decision_differs", "decision_unknown"}
+    assert set(wrong(TOLD)) == {"decision_differs", "decision_unknown"}
     document.with_name("delivery-000000999.0001.json").unlink()
     document.unlink()
-    assert [each.code for each in verify(TOLD)] == ["decision_missing"]
+    assert wrong(TOLD) == ["decision_missing"]
     document.write_text(text)
 
     with _copy(story) as broken:
+        execute(broken, LOST)
+        lost = [each.what for each in verify(TOLD) if not each.is_in_order]
+        assert lost[-1].endswith("went with people who were forgotten, and no more.")
+        assert {what[:5] for what in lost} == {"users"}
         for statement in BROKEN.values():
             execute(broken, statement)
-        assert {each.code for each in verify()} == set(BROKEN)
-    assert verify() == []
+        assert set(wrong()) == set(BROKEN)
+    assert wrong() == []
+
+
+def wrong(district_id: str | None = None) -> list[str]:
+    """The codes of what verify finds, but for what is as a person had it done."""
+    return [each.code for each in verify(district_id) if not each.is_in_order]
 
 
 def test_the_warehouse_is_rebuilt_from_the_archive_alone(story: World) -> None:
@@ -160,7 +182,8 @@ def test_the_warehouse_is_rebuilt_from_the_archive_alone(story: World) -> None:
     with _empty(story) as rebuilt:
         told = CliRunner().invoke(app, ["rebuild", "--all", "--json"])
         quiet, other = json.loads(told.stdout)
-        assert other == {"district_id": TOLD, "sequences": 5, "differences": []}
+        assert (other["district_id"], other["sequences"]) == (TOLD, 5)
+        assert [each["code"] for each in other["differences"]] == [FORGOTTEN]
         assert (told.exit_code, quiet["district_id"], quiet["sequences"]) == (1, QUIET, 2)
         assert {each["code"] for each in quiet["differences"]} == {"judged_otherwise"}
         for district_id in (TOLD, QUIET):
@@ -173,6 +196,7 @@ def test_the_warehouse_is_rebuilt_from_the_archive_alone(story: World) -> None:
 
 
 def test_a_backup_is_restored_on_an_empty_machine(story: World) -> None:
+    """All that made the stack but its programs is gone; its archive is on S3 from then on."""
     root, key = Path(tempfile.mkdtemp(prefix="rollcall-restored-")), forget_key(make=True)
     told = CliRunner().invoke(app, ["backup", str(root / "backup"), "--json"])
     assert (told.exit_code, json.loads(told.stdout)["stack"]) == (0, "local")
@@ -180,13 +204,16 @@ def test_a_backup_is_restored_on_an_empty_machine(story: World) -> None:
     shown = {each: marts_of(story.url, each) for each in (TOLD, QUIET)}
     then = {each: marts_of(story.url, each, as_of=str(FIRST_NIGHT)) for each in (TOLD, QUIET)}
 
-    with working_on(warehouse="", state_dir=root / "state", districts_dir=root / "districts"):
+    with (
+        s3_server(read_timeout_seconds=60),
+        working_on(warehouse="", state_dir=root / "state", districts_dir=root / "districts", archive_url=ON_S3),
+    ):
         (root / "backup" / "accounts.tar").rename(root / "accounts.tar")
         with pytest.raises(BackupError, match=r"accounts\.tar is missing"):
             restore(root / "backup")
         (root / "accounts.tar").rename(root / "backup" / "accounts.tar")
         told = CliRunner().invoke(app, ["restore", str(root / "backup"), "--json"])
-        assert (told.exit_code, json.loads(told.stdout)) == (0, [])
+        assert (told.exit_code, [each["code"] for each in json.loads(told.stdout)]) == (0, [FORGOTTEN])
         state = StackState.load(root / "state")
         assert state is not None
         assert forget_key() == key, "who was forgotten before is known again"
@@ -199,9 +226,24 @@ def test_a_backup_is_restored_on_an_empty_machine(story: World) -> None:
                 restore(root / "backup")
             sent = write(small_district(QUIET, students=30, seed=8), 3, root / "work")
             assert restored.play(QUIET, sent.files, night=4).delivery_state == "published"
+            assert marts_of(restored.url, QUIET) != shown[QUIET]
+            _restore_beside_the_archive(root, restored)
         finally:
             down(root / "state")
     shutil.rmtree(root)
+
+
+def _restore_beside_the_archive(root: Path, world: World) -> None:
+    """A backup without the archive's files, put back in the place of what is there."""
+    told = CliRunner().invoke(app, ["backup", str(root / "bare"), "--without-archive"])
+    assert (told.exit_code, (root / "bare" / "archive").exists()) == (0, False)
+    whole, bare = ((root / each / "archive.csv").read_text().splitlines() for each in ("backup", "bare"))
+    assert set(whole) < set(bare), "the night since, too"
+    shown = marts_of(world.url, QUIET)
+    execute(_database(world.state.superuser_url, "warehouse"), "delete from history.hist_users")
+    told = CliRunner().invoke(app, ["restore", str(root / "bare"), "--replace", "--json"])
+    assert (told.exit_code, [each["code"] for each in json.loads(told.stdout)]) == (0, [FORGOTTEN])
+    assert marts_of(world.url, QUIET) == shown
 
 
 @contextmanager
@@ -217,6 +259,11 @@ def _empty(world: World) -> Iterator[str]:
         execute_each(world.state.superuser_url, "drop database rebuilt with (force)")
 
 
+LOST = """
+    delete from history.hist_users where district_id = 'told' and valid_from_seq = 1 and source_id = (
+        select min(source_id) from history.hist_users where district_id = 'told' and valid_from_seq = 1
+    )
+"""
 BROKEN = {
     "history_differs": """
         delete from history.hist_orgs where district_id = 'told' and source_id = (

@@ -44,22 +44,31 @@ def answer(differences: "Sequence[Difference]", *, as_json: bool) -> None:
     """What differs, for a person or a program.
 
     Raises:
-        typer.Exit: with 1: something does.
+        typer.Exit: with 1: something does, and not because a person was forgotten.
     """
     if as_json:
         console.print_json(json.dumps([asdict(each) for each in differences]))
     else:
         show(differences)
-    if differences:
-        raise typer.Exit(1)
+    require_order(differences)
 
 
 def show(differences: "Sequence[Difference]") -> None:
     """What differs, for a person."""
-    if not differences:
+    if all(each.is_in_order for each in differences):
         console.print("Archive, ledger, history and pointers agree.")
-        return
-    table = make_table("District", "Delivery", "Code", "What differs", wraps=("What differs",))
-    for each in differences:
-        table.add_row(each.district_id, str(each.delivery_id or "-"), each.code, each.what)
-    console.print(table)
+    if differences:
+        table = make_table("District", "Delivery", "Code", "What differs", wraps=("What differs",))
+        for each in differences:
+            table.add_row(each.district_id, str(each.delivery_id or "-"), each.code, each.what)
+        console.print(table)
+
+
+def require_order(differences: "Sequence[Difference]") -> None:
+    """End badly unless all that differs does because a person was forgotten.
+
+    Raises:
+        typer.Exit: with 1: something else does.
+    """
+    if not all(each.is_in_order for each in differences):
+        raise typer.Exit(1)

@@ -125,23 +125,26 @@ def remove_from_history(session: Connection, act: Act, records: Records) -> Plac
             who,
         )
         places.add(table, deleted.rowcount)
-    places.add(REFERENCES, _remove_references(session, act))
+    shortened, swallowed = _remove_references(session, act)
+    places.add(REFERENCES, shortened)
+    places.add(USERS, swallowed)
     if value(session, "select exists (select from forgotten_class)"):
         _work_out_anew(session, act.district_id)
     _remove_former_ids(session, act, records, places)
     return places
 
 
-def _remove_references(session: Connection, act: Act) -> int:
-    """Take the person out of the lists of other people; how many versions that changes."""
+def _remove_references(session: Connection, act: Act) -> tuple[int, int]:
+    """Take the person out of the lists of other people; how many versions that changes, and how many it makes none."""
     who = {"district": act.district_id, "ids": sorted(act.ids)}
     session.execute(_WITHOUT_REFERENCES, who)
     session.execute(
         sql.SQL(_HASHED_ANEW).format(row_hash=row_hash(FILE_BY_NAME["users"]), district=sql.Literal(act.district_id))
     )
-    for statement in (_MERGED, _LONGER, _SWALLOWED):
+    for statement in (_MERGED, _LONGER):
         session.execute(statement, who)
-    return int(value(session, "select coalesce(sum(versions), 0) from referring"))
+    swallowed = session.execute(_SWALLOWED, who).rowcount
+    return int(value(session, "select coalesce(sum(versions), 0) from referring")), swallowed
 
 
 def _work_out_anew(session: Connection, district_id: str) -> None:

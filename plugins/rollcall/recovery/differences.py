@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass
 
+FORGOTTEN = "forgotten"
+"""The code of what differs because a person was forgotten."""
+
 
 @dataclass(frozen=True)
 class Difference:
@@ -18,3 +21,8 @@ class Difference:
     code: str
     what: str
     delivery_id: int | None = None
+
+    @property
+    def is_in_order(self) -> bool:
+        """Whether it is as a person had it done, so that nothing is to be put right."""
+        return self.code == FORGOTTEN

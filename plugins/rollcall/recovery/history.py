@@ -1,14 +1,16 @@
 """Whether history holds, sequence by sequence, what the ledger says was published, and the pointer agrees with both."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from psycopg import sql
+from psycopg.rows import class_row
 
 from rollcall.conform.history import HISTORY_TABLES, RECORD_TABLES
 from rollcall.oneroster import FILES
 from rollcall.progress import tell
 from rollcall.published import publication_of
-from rollcall.recovery.differences import Difference
+from rollcall.recovery.differences import FORGOTTEN, Difference
 from rollcall.warehouse import Connection, is_there, value
 
 _POINTER = """
@@ -40,8 +42,7 @@ _HALF_WRITTEN = """
 
 _TWICE = "select count(*) - count(distinct ({key})) from ({published}) as version"
 
-# Each publication began the versions that it added or changed, and ended those that it changed or removed. Where a
-# person was forgotten, there are fewer: the ledger's counts tell what was published then.
+# Each publication began the versions that it added or changed, and ended those that it changed or removed.
 _COUNTED_OTHERWISE = """
     with told as (
         select delivery_id, accepted_sequence as sequence, added + changed as began, changed + removed as ended
@@ -58,19 +59,49 @@ _COUNTED_OTHERWISE = """
         ) as bound
         where sequence <= {published}
         group by sequence
+    ),
+    compared as (
+        select
+            delivery_id, sequence,
+            coalesce(told.began, 0) as began, coalesce(told.ended, 0) as ended,
+            coalesce(found.began, 0) as found_began, coalesce(found.ended, 0) as found_ended
+        from told
+        full join found using (sequence)
     )
-    select delivery_id, sequence, told.began, told.ended, coalesce(found.began, 0), coalesce(found.ended, 0)
-    from told
-    full join found using (sequence)
-    where (coalesce(told.began, 0), coalesce(told.ended, 0))
-        is distinct from (coalesce(found.began, 0), coalesce(found.ended, 0))
-        and not (
-            coalesce(found.began, 0) <= coalesce(told.began, 0)
-            and coalesce(found.ended, 0) <= coalesce(told.ended, 0)
-            and exists (select from rollcall.forgetting where forgetting.district_id = {district})
-        )
-    order by sequence
+    select * from compared where (began, ended) is distinct from (found_began, found_ended) order by sequence
 """
+
+_FORGOTTEN = """
+    select place, sum(removed)::bigint
+    from rollcall.forgotten
+    inner join rollcall.forgetting using (forgetting_id)
+    where district_id = %s
+    group by place
+"""
+
+
+@dataclass(frozen=True)
+class _Miscounted:
+    """A sequence of which a file has more or fewer versions than the ledger counted.
+
+    Attributes:
+        began: How many versions begin with it, as counted when it was published.
+        ended: How many end with it.
+        found_began: How many begin now.
+        found_ended: How many end now.
+    """
+
+    delivery_id: int | None
+    sequence: int
+    began: int
+    ended: int
+    found_began: int
+    found_ended: int
+
+    @property
+    def has_more(self) -> bool:
+        """Whether there are versions that nobody counted."""
+        return self.found_began > self.began or self.found_ended > self.ended
 
 
 def differences_of_history(connection: Connection, district_id: str) -> Iterator[Difference]:
@@ -128,6 +159,8 @@ def _half_written(connection: Connection, district_id: str, sequence: int) -> It
 def _wrong_versions(connection: Connection, district_id: str, sequence: int) -> Iterator[Difference]:
     """Versions that are more or fewer than the ledger counted, and records that readers see twice."""
     publication = publication_of(connection, district_id)
+    removed: dict[str, int] = dict(connection.execute(_FORGOTTEN, [district_id]).fetchall())
+    forgotten: dict[str, int] = {}
     for number, (file, table) in enumerate(zip(FILES, RECORD_TABLES, strict=True)):
         tell(f"history of {district_id}", number, len(FILES))
         key = sql.SQL(", ").join(map(sql.Identifier, file.key))
@@ -141,9 +174,26 @@ def _wrong_versions(connection: Connection, district_id: str, sequence: int) -> 
             table=sql.Identifier(*table.split(".")),
             published=sql.Literal(sequence),
         )
-        for delivery_id, of_sequence, began, ended, found_began, found_ended in connection.execute(counted).fetchall():
-            what = (
-                f"{file.name}, sequence {of_sequence}: {found_began:,} versions begin and {found_ended:,} end; the "
-                f"ledger counted {began or 0:,} and {ended or 0:,}."
-            )
-            yield Difference(district_id, "history_differs", what, delivery_id)
+        with connection.cursor(row_factory=class_row(_Miscounted)) as cursor:
+            miscounted = cursor.execute(counted).fetchall()
+        gone = removed.get(table, 0)
+        if not any(each.has_more for each in miscounted) and sum(e.began - e.found_began for e in miscounted) == gone:
+            forgotten |= {file.name: gone} if gone else {}
+        else:
+            yield from _told(district_id, file.name, miscounted, gone)
+    if forgotten:
+        what = ", ".join(f"{gone:,} of {name}" for name, gone in forgotten.items())
+        yield Difference(district_id, FORGOTTEN, f"Versions that went with people who were forgotten: {what}.")
+
+
+def _told(district_id: str, file: str, miscounted: list[_Miscounted], forgotten: int) -> Iterator[Difference]:
+    """The same, in words: sequence by sequence, and what cannot be because of whom was forgotten."""
+    for each in miscounted:
+        what = (
+            f"{file}, sequence {each.sequence}: {each.found_began:,} versions begin and {each.found_ended:,} end; the "
+            f"ledger counted {each.began:,} and {each.ended:,}."
+        )
+        yield Difference(district_id, "history_differs", what, each.delivery_id)
+    if forgotten:
+        what = f"{file}: of all sequences, {forgotten:,} versions went with people who were forgotten, and no more."
+        yield Difference(district_id, "history_differs", what)

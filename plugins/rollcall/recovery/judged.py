@@ -49,9 +49,13 @@ _UNKNOWN = "{}, sequence {}: today's rules set another number of rows aside; whi
 _COUNTED_OTHERWISE = """
     select file from rollcall.delivery_file as present
     inner join jsonb_populate_recordset(null::rollcall.delivery_file, %(files)s) as told using (delivery_id, file)
-    where coalesce(present.rows_set_aside, 0) <> coalesce(told.rows_set_aside, 0)
+    where coalesce(present.rows_set_aside, 0) <> coalesce(told.rows_set_aside, 0) and not (
+        coalesce(present.rows_set_aside, 0) < coalesce(told.rows_set_aside, 0)
+        and present.archive_path in (select archive_path from rollcall.rewritten_file)
+    )
     order by file
 """
+"""Of a file that was written anew without a person, their rows are not set aside any more."""
 
 
 def judge_as_recorded(recorded: Recorded, delivery: Row) -> list[Difference]:
