@@ -32,15 +32,6 @@ def withdrawn(connection: Connection, district_id: str) -> set[int]:
     )
 
 
-def districts_with_withdrawn(connection: Connection) -> list[str]:
-    """The districts in whose accounts receipts are still to go."""
-    return values(
-        connection,
-        "select distinct district_id from rollcall.withdrawn_receipt inner join rollcall.delivery using (delivery_id)"
-        " where removed_at is null order by 1",
-    )
-
-
 def remove_withdrawn(district_id: str, account: SftpAccount) -> None:
     """Remove what was withdrawn from a district's account; one that is away is tried again another time.
 

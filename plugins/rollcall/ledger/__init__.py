@@ -1,0 +1,66 @@
+"""The ledger's rows of deliveries, files and nights: how they are written and read."""
+
+from rollcall.ledger.deliveries import (
+    OLD,
+    SETTLED,
+    UnknownDeliveryError,
+    deliveries_in_state,
+    delivery,
+    delivery_of_night,
+    delivery_of_run,
+    has_broken_off,
+    lock_acceptance,
+    old_deliveries,
+    open_delivery,
+    published_delivery,
+    record_taken_again,
+    set_state,
+)
+from rollcall.ledger.districts import district_ids, record_district
+from rollcall.ledger.files import (
+    add_files,
+    files_behind_publication,
+    files_of,
+    files_of_deliveries,
+    files_read,
+    last_manifest,
+    record_files,
+)
+from rollcall.ledger.nights import close_night, last_good_night, record_night, record_night_unless_known
+from rollcall.ledger.rows import NOBODY_SENT, REKEY, ROLLBACK, Delivery, DeliveryFile, landing_schema
+
+__all__ = [
+    "NOBODY_SENT",
+    "OLD",
+    "REKEY",
+    "ROLLBACK",
+    "SETTLED",
+    "Delivery",
+    "DeliveryFile",
+    "UnknownDeliveryError",
+    "add_files",
+    "close_night",
+    "deliveries_in_state",
+    "delivery",
+    "delivery_of_night",
+    "delivery_of_run",
+    "district_ids",
+    "files_behind_publication",
+    "files_of",
+    "files_of_deliveries",
+    "files_read",
+    "has_broken_off",
+    "landing_schema",
+    "last_good_night",
+    "last_manifest",
+    "lock_acceptance",
+    "old_deliveries",
+    "open_delivery",
+    "published_delivery",
+    "record_district",
+    "record_files",
+    "record_night",
+    "record_night_unless_known",
+    "record_taken_again",
+    "set_state",
+]
