@@ -5,6 +5,7 @@ There are two schedulers, triggerers, DAG processors and workers; Redis is the q
 
 import time
 from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from simulator.night import Delivery, write_night
@@ -34,13 +35,15 @@ NO_ROOM = "/tmp/full"
 DISTRICTS = tuple(f"district-{number:02}" for number in range(1, 21))
 # Nobody's night begins by itself.
 DISTRICT = "name: {}\nfirst_delivery: accept\nschedule: '0 0 29 2 *'\n"
-LARGE = DISTRICTS[0]
-"""So large that it is landed for some seconds."""
+LARGE = DISTRICTS[-1]
+"""The last one to upload; so large that it is landed for some seconds."""
 STUDENTS = dict.fromkeys(DISTRICTS, 200) | {LARGE: 4_000}
 EVENTFUL = Rates(joiners=0.04, class_changes=0.02)
 """So much that no night of a small district is the same as the one before, which would only be `unchanged`."""
 WORKER_KILLED, QUEUE_KILLED, DATABASE_KILLED, WITHOUT_SFTP, NO_ROOM_IN_STORE = NIGHTS = range(1, 6)
 AWAY_SECONDS = 600
+AT_ONCE = 4
+"""So many districts upload at a time."""
 
 STATES = (
     "select night.district_id || ' ' || coalesce(delivery.state, night.outcome) from rollcall.night"
@@ -115,7 +118,7 @@ def kill_worker(stack: Stack) -> str:
 def kill_queue(stack: Stack) -> str:
     """SIGKILL for Redis in the middle of a night; Docker starts it again."""
     sent = begin(stack, QUEUE_KILLED)
-    stack.until("a delivery is landed", lambda: at_work(stack, "check"), every=0.1)
+    stack.until("a delivery is landed", lambda: at_work(stack, "check", LARGE), every=0.1)
     stack.kill("redis")
     ended = until_published(stack, QUEUE_KILLED, sent)
     stack.until_healthy()
@@ -138,8 +141,7 @@ def without_sftp(stack: Stack) -> str:
     """Have no SFTP service for ten minutes: some deliveries are just read, for others Rollcall waits."""
     first, others = DISTRICTS[::2], DISTRICTS[1::2]
     sent = {district: write(stack, district, WITHOUT_SFTP) for district in DISTRICTS}
-    for district in DISTRICTS:
-        stack.start(district, night_date(WITHOUT_SFTP))
+    start_runs(stack, WITHOUT_SFTP)
     upload(stack, sent, first)
     stack.until("a delivery is read", lambda: at_work(stack, "receive"), every=0.1)
     stack.compose("stop", "--timeout", "1", "sftp")
@@ -211,16 +213,21 @@ def write(stack: Stack, district: str, number: int) -> Delivery:
 def begin(stack: Stack, number: int) -> Mapping[str, Delivery]:
     """Start every district's run for a night, and upload the night's files; what they hold."""
     sent = {district: write(stack, district, number) for district in DISTRICTS}
-    for district in DISTRICTS:
-        stack.start(district, night_date(number))
+    start_runs(stack, number)
     upload(stack, sent, DISTRICTS)
     return sent
 
 
+def start_runs(stack: Stack, number: int) -> None:
+    """Start every district's run for a night."""
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        list(pool.map(lambda district: stack.start(district, night_date(number)), DISTRICTS))
+
+
 def upload(stack: Stack, sent: Mapping[str, Delivery], districts: Iterable[str]) -> None:
-    """Upload what some districts send."""
-    for district in districts:
-        stack.upload(district, sent[district].files)
+    """Upload what some districts send, the last one when the others are under way."""
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        list(pool.map(lambda district: stack.upload(district, sent[district].files), districts))
 
 
 def at_work(stack: Stack, task_id: str, district: str = "%") -> str:
@@ -231,8 +238,8 @@ def at_work(stack: Stack, task_id: str, district: str = "%") -> str:
 def until_published(stack: Stack, number: int, sent: Mapping[str, Delivery]) -> str:
     """Wait until readers see a night of every district, and exactly what each sent."""
     since, started = time.time(), time.monotonic()
-    _until_said(stack, STATES.format(night_date(number)), [f"{district} published" for district in DISTRICTS])
-    expected = [f"{district} {delivery.expected.roster_rows}" for district, delivery in sent.items()]
+    _until_said(stack, STATES.format(night_date(number)), [f"{district} published" for district in sorted(sent)])
+    expected = [f"{district} {delivery.expected.roster_rows}" for district, delivery in sorted(sent.items())]
     assert stack.sql(ROWS).splitlines() == expected, "the rosters do not hold what was sent"
     again = stack.sql(TRIED_AGAIN.format(since), database="airflow")
     return f"all {len(sent)} published, {time.monotonic() - started:.0f} s later; {again} tasks were tried again"
