@@ -56,12 +56,16 @@ AT_WORK = (
 LANDED_BY = "select count(*) from task_instance where state = 'running' and task_id = 'check' and hostname = '{}'"
 RETRIED = "select count(*) from task_instance where task_id = '{}' and state = 'up_for_retry'"
 TRIED_AGAIN = "select count(*) from task_instance where start_date > to_timestamp({}) and try_number > 1"
+LAST_CHECKED = (
+    "select dag_id || ' ' || run_id from task_instance where task_id = 'check' and state = 'success' and try_number = 1"
+    " order by start_date desc limit 1"
+)
 BUILDING = "select build_id from rollcall.build where state = 'running'"
 SEQUENCES = (
     "select count(*) from (select from rollcall.delivery group by district_id having bool_and(state = 'published')"
-    " and array_agg(accepted_sequence order by service_date) = array{}::bigint[]) x"
+    " and array_agg(accepted_sequence order by service_date) = array{}::integer[]) x"
 )
-GREEN = "select count(*) || ' of ' || count(*) filter (where state = 'success') from dag_run where dag_id ~ '^roster'"
+GREEN = "select count(*) filter (where state = 'success') || ' of ' || count(*) from dag_run where dag_id ~ '^roster'"
 OVERLAPPING_BUILDS = (
     "select count(*) from rollcall.build as one join rollcall.build as other"
     " on other.build_id > one.build_id and other.started_at < one.finished_at"
@@ -73,7 +77,7 @@ OVERLAPPING_RUNS = (
 )
 BY_SCHEDULER = (
     "select string_agg(tasks::text, ' and ') from (select count(*) as tasks from task_instance"
-    " where queued_by_job_id is not null group by queued_by_job_id) x"
+    " join job on job.id = queued_by_job_id group by job.hostname) x"
 )
 ALIVE = (
     "select string_agg(distinct job_type || ' ' || times, ', ') from (select job_type, count(*) as times from job"
@@ -189,8 +193,7 @@ def builds_apart(stack: Stack) -> str:
 
 def log_of_worker(stack: Stack) -> str:
     """Ask Airflow's API for the log of a task; it lies on the worker."""
-    task = "select dag_id, run_id from task_instance where task_id = 'check' order by start_date desc limit 1"
-    dag, run = stack.sql(task, database="airflow").split("|")
+    dag, run = stack.sql(LAST_CHECKED, database="airflow").split()
     with stack.api() as session:
         said = session.get(f"/api/v2/dags/{dag}/dagRuns/{run}/taskInstances/check/logs/1", params={"map_index": 0}).text
     assert "Great Expectations" in said, said[-500:]
