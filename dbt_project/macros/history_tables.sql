@@ -3,33 +3,64 @@
    reads history. #}
 {% macro create_history_tables() %}
     {%- if execute -%}
-        {%- for node in graph.nodes.values() if node.config.materialized in ('history', 'worked_out_history') -%}
-            {%- do create_history_table(node) -%}
+        {%- set nodes = graph.nodes.values() | selectattr('config.materialized', 'in', ('history', 'worked_out_history')) | list -%}
+        {%- set existing = tables_as_they_are(nodes | map(attribute='schema') | unique) -%}
+        {%- for node in nodes -%}
+            {%- do create_history_table(node, existing.get(node.schema ~ '.' ~ node.name)) -%}
         {%- endfor -%}
     {%- endif -%}
 {% endmacro %}
 
 
-{% macro create_history_table(node) %}
+{# Creates a history table, or brings it up to date. `existing` says what there is of it; none where it is not there. #}
+{% macro create_history_table(node, existing) %}
     {%- set table = api.Relation.create(database=node.database, schema=node.schema, identifier=node.name) -%}
-    {%- set existing = adapter.get_columns_in_relation(table) | map(attribute='name') | list -%}
     {%- if not existing -%}
         {%- do run_query(history_table_ddl(table, node)) -%}
     {%- else -%}
-        {%- for column in node.columns.values() if column.name not in existing -%}
+        {%- for column in node.columns.values() if column.name not in existing.columns -%}
             {%- do run_query('alter table ' ~ table ~ ' add column ' ~ column.name ~ ' ' ~ column.data_type) -%}
         {%- endfor -%}
-        {%- set constraints = history_constraints(table) -%}
-        {%- for name, condition in history_checks().items() if name not in constraints -%}
+        {%- for name, condition in history_checks().items() if name not in existing.constraints -%}
             {%- do run_query('alter table ' ~ table ~ ' add constraint ' ~ name ~ ' check (' ~ condition ~ ')') -%}
         {%- endfor -%}
-        {%- if 'p' not in constraints.values() and has_history_key(table) -%}
+        {%- if 'p' not in existing.constraints.values() and has_history_key(table) -%}
             {%- do run_query(history_primary_key(table, node.name)) -%}
         {%- endif -%}
     {%- endif -%}
-    {%- if not is_secured(table) -%}
+    {%- if not existing or existing.policies != ['backup', 'readable_districts', 'rollcall'] -%}
         {%- do run_query(history_table_security(table)) -%}
     {%- endif -%}
+{% endmacro %}
+
+
+{# What there is of the tables in some schemas, by schema and name: their columns, the kind of each constraint by its
+   name, and their policies. One question for all of them: dbt takes longer over each than PostgreSQL over all. #}
+{% macro tables_as_they_are(schemas) %}
+    {%- set query -%}
+        select
+            namespace.nspname || '.' || relation.relname as name,
+            jsonb_build_object(
+                'columns', coalesce((
+                    select jsonb_agg(attname) from pg_attribute
+                    where attrelid = relation.oid and attnum > 0 and not attisdropped
+                ), '[]'),
+                'constraints', coalesce((
+                    select jsonb_object_agg(conname, contype) from pg_constraint where conrelid = relation.oid
+                ), '{}'),
+                'policies', coalesce((
+                    select jsonb_agg(polname order by polname) from pg_policy where polrelid = relation.oid
+                ), '[]')
+            )::text as details
+        from pg_class as relation
+        inner join pg_namespace as namespace on relation.relnamespace = namespace.oid
+        where namespace.nspname in ('{{ schemas | join("', '") }}') and relation.relkind = 'r'
+    {%- endset -%}
+    {%- set tables = {} -%}
+    {%- for row in run_query(query).rows -%}
+        {%- do tables.update({row['name']: fromjson(row['details'])}) -%}
+    {%- endfor -%}
+    {{ return(tables) }}
 {% endmacro %}
 
 
@@ -58,18 +89,6 @@
     );
     grant select on {{ table }}
     to {{ 'roster_restricted_exporter' if table.identifier == 'hist_demographics' else 'roster_exporter' }}
-{% endmacro %}
-
-
-{# Whether a history table has the policies of this version. #}
-{% macro is_secured(table) %}
-    {%- set query -%}
-        select
-            array_agg(polname::text order by polname) is not distinct from '{backup,readable_districts,rollcall}'::text[]
-        from pg_policy
-        where polrelid = '{{ table }}'::regclass
-    {%- endset -%}
-    {{ return(run_query(query).rows[0][0]) }}
 {% endmacro %}
 
 
@@ -129,17 +148,6 @@
         'ends_after_it_begins': 'valid_to_seq > valid_from_seq',
         'end_has_reason_and_date': 'num_nulls(valid_to_seq, end_reason, ended_on) in (0, 3)',
     }) }}
-{% endmacro %}
-
-
-{# A table's constraints: the kind of each, by its name. #}
-{% macro history_constraints(table) %}
-    {%- set constraints = {} -%}
-    {%- set query = "select conname, contype::text from pg_constraint where conrelid = '" ~ table ~ "'::regclass" -%}
-    {%- for row in run_query(query).rows -%}
-        {%- do constraints.update({row[0]: row[1]}) -%}
-    {%- endfor -%}
-    {{ return(constraints) }}
 {% endmacro %}
 
 
