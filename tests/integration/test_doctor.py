@@ -200,7 +200,7 @@ def test_a_warehouse_of_another_version_is_told(warehouse_url: str, statement: s
 
 def test_a_pool_that_lends_one_session_to_two_is_told(warehouse_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     with connect(role=None, autocommit=True) as lent:
-        monkeypatch.setattr(doctor, "connect", lambda **_: nullcontext(lent))
+        monkeypatch.setattr(doctor.warehouse, "connect", lambda **_: nullcontext(lent))
         found = bad()
     assert "transaction mode" in found["sessions"]["what"]
 

@@ -16,6 +16,7 @@ AROUND = (
     "authoring",
     "check",
     "cli",
+    "doctor",
     "export",
     "forget",
     "onboarding",
