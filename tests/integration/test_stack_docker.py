@@ -26,10 +26,6 @@ COMPOSE = (PROJECT_ROOT / "docker-compose.yaml").read_text()
 EXAMPLE = (PROJECT_ROOT / ".env.example").read_text()
 
 
-def assignments(text: str) -> dict[str, str]:
-    return dict(re.findall(r"^([A-Z_]+)=(.*)$", text, re.MULTILINE))
-
-
 def explained(text: str) -> dict[str, str]:
     """The assignments, those too that are there for a person to take the ``#`` away."""
     return dict(re.findall(r"^(?:# )?([A-Z_]+)=(.*)$", text, re.MULTILINE))

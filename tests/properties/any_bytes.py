@@ -82,8 +82,6 @@ HEADERS = (
     "%s", "{batch}", "\ufb01eld",
 )  # fmt: skip
 
-NASTY_BYTES = (b'"', b",", b"\n", b"\r", b"\0", b"\xff", b"\x80", b"\\")
-STRAY_NAMES = ("results.csv", "x.csv", "USERS.csv", "orgs.txt", ".hidden.csv", "ümlaut.csv")
 ENCODINGS = ("utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "cp1252", "latin-1", "cp037", "utf-7")
 OTHER_KINDS = (
     b"", b"\n", b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff", b"\x00" * 64, b"PK\x03\x04", b"PK\x05\x06" + b"\0" * 18,

@@ -21,9 +21,6 @@ Files = Mapping[str, bytes]
 Why = tuple[str, str | None]
 """Why a delivery is held: the code, and the file that it is about."""
 
-BY_YEAR = ("academicSessions", "classes", "enrollments")
-"""Law 9: systems use these ids again each year."""
-
 ORG_TYPES = {"department", "school", "district", "local", "state", "national"}
 SESSION_TYPES = {"gradingperiod": "gradingPeriod", "semester": "semester", "schoolyear": "schoolYear", "term": "term"}
 ROLES = {"administrator", "aide", "guardian", "parent", "proctor", "relative", "student", "teacher"}

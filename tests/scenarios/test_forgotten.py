@@ -20,6 +20,8 @@ from rollcall.decision.rekey.accept import rekey
 from rollcall.decision.rekey.id_map import NewId
 from rollcall.forget import CannotForgetError, forget
 from rollcall.forget.archived import FILES
+from rollcall.recovery.differences import FORGOTTEN
+from rollcall.recovery.verify import verify
 from rollcall.settings import settings
 from rollcall.who import Person
 from simulator.night import Delivery
@@ -184,6 +186,7 @@ def test_law_04_a_person_is_forgotten_everywhere_whenever_it_was_killed(forgotte
     ]
     assert world.query("select removed from rollcall.forgotten join rollcall.forgetting using (forgetting_id)"
                        " where kind = 'student' and place = %s", FILES) == [(6,)]  # fmt: skip
+    assert [each.code for each in verify("forgets")] == [FORGOTTEN], "each version that is gone is on record"
     with pytest.raises(CannotForgetError, match="names the id"):
         forget("forgets", "nobody", by=ADA, why=WHY, dry_run=True)
 
