@@ -3,6 +3,7 @@
 import contextlib
 import os
 import pwd
+import re
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
@@ -18,6 +19,7 @@ from typer.testing import CliRunner
 from rollcall import ledger
 from rollcall.cli import app
 from rollcall.conform import conform
+from rollcall.conform.session import DBT_APPLICATION, conforming
 from rollcall.decision.changes import write_changes
 from rollcall.migrations import migrate
 from rollcall.readers import ensure_reader, remove_reader
@@ -373,6 +375,31 @@ def test_the_planner_keeps_no_value_of_a_district(url: str) -> None:
     assert {name for (name,) in query(url, kept)} <= set(codes_and_counters)
     joined = "select count(*) from pg_stats where schemaname = 'history' and n_distinct <> 0 and attname = 'source_id'"
     assert query(url, joined) == [(10,)], "how often an id stands there is known"
+
+
+def test_no_catalog_names_another_district(url: str) -> None:
+    """PostgreSQL shows them to everybody: sizes and numbers of rows of whole tables, but nothing of whose they are."""
+    catalogs = """
+        select oid::regclass::text from pg_class
+        where relnamespace = 'pg_catalog'::regnamespace and relkind in ('r', 'v')
+            and has_table_privilege('ada', oid, 'select') and relname !~ '^pg_timezone'
+    """
+    read = 0
+    with psycopg.connect(make_conninfo(url, user="ada"), autocommit=True) as session:
+        for (catalog,) in query(url, catalogs):
+            with contextlib.suppress(DENIED):
+                ((rows,),) = session.execute(f"select string_agg(c::text, ' ') from {catalog} as c").fetchall()
+                assert not re.search(r"\blake\b", rows or ""), catalog
+                read += 1
+    assert read > 100
+
+
+def test_a_reader_who_calls_itself_dbt_stops_no_build(url: str) -> None:
+    """What a dead conform left behind is known by its application's name, which everybody may take."""
+    with psycopg.connect(make_conninfo(url, user="ada", application_name=DBT_APPLICATION), autocommit=True) as session:
+        with conforming():
+            pass
+        assert session.execute("select 1").fetchone() == (1,)
 
 
 def test_objects_of_readers_lend_nobody_their_districts(url: str) -> None:

@@ -69,8 +69,9 @@ def _end_orphaned_backends(session: Connection) -> None:
 
 
 def _terminate(session: Connection) -> int:
+    """Only the login's own: anybody may take the application's name, and ending another login's backend is refused."""
     return session.execute(
         "select pg_terminate_backend(pid) from pg_stat_activity"
-        " where application_name = %s and datname = current_database()",
+        " where application_name = %s and datname = current_database() and usename = session_user",
         [DBT_APPLICATION],
     ).rowcount
