@@ -37,7 +37,7 @@ def main() -> int:
         work = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="rollcall-workers-")))
         work.chmod(0o755)  # PostgreSQL runs as a user of its own, which has to get there
         broker = stack.enter_context(_redis(work))
-        store = stack.enter_context(s3_server(STORE_TIMEOUT_SECONDS))
+        store = stack.enter_context(s3_server(read_timeout_seconds=STORE_TIMEOUT_SECONDS))
         settings = {
             "AIRFLOW__CELERY__BROKER_URL": broker,
             "AIRFLOW__CELERY__OPERATION_TIMEOUT": "10",

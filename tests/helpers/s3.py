@@ -139,8 +139,14 @@ class S3:
 
 
 @contextmanager
-def s3_server(read_timeout_seconds: float = 1) -> Iterator[S3]:
-    """A listening server with an empty bucket, and Airflow's connection to it in the environment; as `S3`."""
+def s3_server(connection_id: str = CONNECTION, *, read_timeout_seconds: float = 1) -> Iterator[S3]:
+    """A listening server with an empty bucket, and Airflow's connection to it in the environment; as `S3`.
+
+    Args:
+        connection_id: Its connection. Airflow keeps a client per connection as long as its process lives: one more
+            server in a session needs another name.
+        read_timeout_seconds: After how long its clients give a silent server up.
+    """
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     server = ThreadedMotoServer("127.0.0.1", port=0, verbose=False)
     server.start()
@@ -149,7 +155,8 @@ def s3_server(read_timeout_seconds: float = 1) -> Iterator[S3]:
         with Line(port) as line, pytest.MonkeyPatch.context() as patch:
             threading.Thread(target=line.serve_forever, daemon=True).start()
             store = S3(port, line, read_timeout_seconds)
-            patch.setenv(f"AIRFLOW_CONN_{CONNECTION.upper()}", store.connection)
+            store.empty()  # moto's servers of one process hold the same objects
+            patch.setenv(f"AIRFLOW_CONN_{connection_id.upper()}", store.connection)
             yield store
             line.shutdown()
     finally:

@@ -13,7 +13,7 @@ from conftest import execute_each, started
 from helpers.asking import forget
 from helpers.deliveries import execute, put_aside
 from helpers.marts import marts_of
-from helpers.s3 import BUCKET, CONNECTION, s3_server
+from helpers.s3 import BUCKET, s3_server
 from nights import FIRST_NIGHT, Run, World, records, rewrite, small_district, write
 from typer.testing import CliRunner
 
@@ -37,7 +37,8 @@ from simulator.night import Delivery
 from simulator.spoil import drop_school, truncate
 
 ADA = Person("Ada", "ada")
-ON_S3 = f"s3://{CONNECTION}@{BUCKET}/restored"
+ELSEWHERE = "other_store"
+ON_S3 = f"s3://{ELSEWHERE}@{BUCKET}/restored"
 TOLD, QUIET = "told", "quiet"
 """A district to which everything happens that a person decides; and one that sends two nights, then one that waits."""
 
@@ -205,7 +206,7 @@ def test_a_backup_is_restored_on_an_empty_machine(story: World) -> None:
     then = {each: marts_of(story.url, each, as_of=str(FIRST_NIGHT)) for each in (TOLD, QUIET)}
 
     with (
-        s3_server(read_timeout_seconds=60),
+        s3_server(ELSEWHERE, read_timeout_seconds=60),
         working_on(warehouse="", state_dir=root / "state", districts_dir=root / "districts", archive_url=ON_S3),
     ):
         (root / "backup" / "accounts.tar").rename(root / "accounts.tar")
