@@ -21,12 +21,12 @@ from rollcall.warehouse import warehouse_url
 NIGHTLY = (
     "build",
     "--select", "config.materialized:history", "config.materialized:worked_out_history", "test_type:singular",
-    "--indirect-selection", "empty", "--exclude-resource-type", "unit_test", "--no-populate-cache",
+    "--indirect-selection", "empty", "--exclude-resource-type", "unit_test", "--cache-selected-only",
 )  # fmt: skip
 """The nightly build: no mart, whose views stand, and of the tests only the audits, which are singular ones.
 
-Staging is a part of what reads it. By kind, and without listing every relation first: for a small district dbt took
-longer to look for its models by path, and for views that it does not touch, than to build them.
+Staging is a part of what reads it. By kind, and without listing the relations of every schema first: for a small
+district dbt took longer to look for its models by path, and for views that it does not touch, than to build them.
 """
 
 

@@ -17,7 +17,7 @@ _REFUSAL = re.compile(r"PostgreSQL refused a statement: \w+ \(SQLSTATE (\w{5})\)
 
 
 def redact_dbt(*, lock_timeout: str | None = None) -> None:
-    """Have dbt use connections whose errors quote nothing and whose role stays.
+    """Have dbt use sessions whose errors quote nothing, whose role stays, and which it keeps from model to model.
 
     Args:
         lock_timeout: How long their statements wait for a lock, as PostgreSQL takes it; None for ever.
@@ -26,7 +26,7 @@ def redact_dbt(*, lock_timeout: str | None = None) -> None:
     from dbt.adapters.postgres.impl import PostgresAdapter
 
     class RedactingConnectionManager(PostgresConnectionManager):
-        """dbt's own, but that the profile's role outlives a rollback, and that errors are told without values."""
+        """dbt's own, but for the profile's role, which outlives a rollback, errors without values, and fewer logins."""
 
         exception_handler = _exception_handler
 
@@ -40,13 +40,33 @@ def redact_dbt(*, lock_timeout: str | None = None) -> None:
             opened.handle.commit()
             return opened
 
+        def release(self) -> None:
+            """Keep the thread's session for its next model: a new one has to log in and to read the catalog again."""
+            connection = self.get_if_exists()
+            if connection is None or connection.state != "open":
+                super().release()
+            elif not _end_transaction(connection):
+                self.clear_thread_connection()
+
     PostgresAdapter.ConnectionManager = RedactingConnectionManager
+
+
+def _end_transaction(connection: Any) -> bool:
+    """Roll back what is open on a session; whether it is still there."""
+    import psycopg2  # type: ignore[import-untyped]
+
+    try:
+        connection.handle.rollback()
+    except psycopg2.Error:
+        return False
+    connection.transaction_open = False
+    return True
 
 
 @contextmanager
 def _exception_handler(connections: Any, sql: Any) -> Iterator[None]:  # noqa: ARG001 - the name that dbt gives it
     """Roll back, and raise what may be told: in the place of dbt's ``exception_handler``."""
-    import psycopg2  # type: ignore[import-untyped]
+    import psycopg2
     from dbt_common.exceptions import DbtDatabaseError
 
     try:
