@@ -53,7 +53,7 @@ def redact_dbt(*, lock_timeout: str | None = None) -> None:
 
 def _end_transaction(connection: Any) -> bool:
     """Roll back what is open on a session; whether it is still there."""
-    import psycopg2  # type: ignore[import-untyped]
+    import psycopg2  # type: ignore[import-untyped]  # it brings no types; dbt uses it, not we
 
     try:
         connection.handle.rollback()
