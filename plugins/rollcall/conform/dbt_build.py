@@ -164,8 +164,8 @@ def _invoke(command: Sequence[str], target: Path | None = None, *, lock_timeout:
 def _name_the_flags_source() -> None:
     """Say where the adapter's behavior flags come from, as dbt would find out.
 
-    For each flag it looks at the source text of every frame of the stack: where the stack is deep, as in a test, up to a
-    fifth of all processor time.
+    For each flag it looks at the source text of every frame of the stack: where the stack is deep, as in a test, up
+    to a fifth of all processor time.
     """
     from dbt.adapters.postgres.impl import PostgresAdapter
     from dbt_common.behavior_flags import BehaviorFlagRendered
