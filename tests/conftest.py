@@ -12,7 +12,7 @@ from typing import Any
 import hypothesis
 import psutil
 import pytest
-from helpers.postgres import Postgres
+from helpers.postgres import DATABASE, Postgres
 from xdist.scheduler import LoadScopeScheduling
 
 from rollcall.settings import working_on
@@ -26,6 +26,9 @@ logging.getLogger("rollcall").setLevel(logging.INFO)  # what it logs is tested, 
 IN_MEMORY = Path("/dev/shm")
 ENOUGH_BYTES = 8 << 30
 """Of memory that is free. All that the tests write at a time is about a quarter of it."""
+
+GARBAGE = 50_000
+"""So many objects more than before are looked through; Python's own 700 are for a program that is small."""
 
 SCHEDULERS_TESTS = "tests/e2e"
 IN_BATCHES = "tests/properties/test_any_nights.py"
@@ -44,7 +47,11 @@ class TogetherOrAlone(LoadScopeScheduling):
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Have temporary files in memory where there is room, unless TMPDIR says where: a disk is mostly waited for."""
+    """Look for garbage less often, and have temporary files in memory where there is room, unless TMPDIR says where.
+
+    A disk is mostly waited for; and an eighth of a worker's time went into looking through modules for garbage.
+    """
+    gc.set_threshold(GARBAGE, 10, 50)
     is_worker = hasattr(config, "workerinput")
     if is_worker or "TMPDIR" in os.environ or not IN_MEMORY.is_dir():
         return
@@ -109,8 +116,10 @@ def warehouse_template(postgres: Postgres) -> str:
     """The name of a database to copy: migrated and deployed, and empty."""
     from rollcall.conform import deploy
 
-    with working_on(warehouse=postgres.create(TEMPLATE)):
+    # Under the name of the copies: dbt parses the project anew, for seconds, where the database has another one.
+    with working_on(warehouse=postgres.create(DATABASE)):
         deploy()
+    postgres.rename(DATABASE, TEMPLATE)
     gc.freeze()  # dbt's modules are there now, for good: nobody need look through a million objects again and again
     return TEMPLATE
 

@@ -63,6 +63,12 @@ class Postgres:
             self.execute(f"grant create on database {database} to rollcall_loader")
         return self.url(database)
 
+    def rename(self, database: str, name: str) -> None:
+        """Give a database another name, in the place of one that has it."""
+        self.drop(name)
+        forget(self.url(database))
+        self.execute(f"alter database {database} rename to {name}")
+
     @contextmanager
     def worked_on(self, template: str, database: str = DATABASE) -> Iterator[str]:
         """The URL of a fresh database, worked on; it is gone afterwards."""

@@ -5,6 +5,7 @@ their deliveries one by one, and builds once.
 """
 
 import asyncio
+from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -33,12 +34,15 @@ from rollcall.warehouse import connect
 HISTORY = tuple(f"history.hist_{file.table_name}" for file in FILES)
 BOOKKEEPING = ("district_id", "valid_from_seq", "valid_to_seq", "end_reason", "ended_on", "row_hash", "metadata")
 PUBLISHED = """
-    select to_jsonb(version)
+    select district_id, to_jsonb(version)
     from history.hist_{table} as version
     inner join rollcall.publication using (district_id)
-    where district_id = %s and valid_from_seq <= sequence and (valid_to_seq is null or sequence < valid_to_seq)
+    where valid_from_seq <= sequence and (valid_to_seq is null or sequence < valid_to_seq)
 """
 BLOCK_BYTES = 1 << 20
+
+Records = dict[Any, dict[str, Any]]
+"""Attributes by id, and school year where the file has one."""
 
 
 @dataclass(frozen=True)
@@ -135,15 +139,15 @@ class SmallWorld:
     def query(self, statement: str, *parameters: Any) -> list[tuple[Any, ...]]:
         return query(self.url, statement, *parameters)
 
-    def shown(self, district_id: str, file: str) -> dict[Any, dict[str, Any]]:
-        """The published records of one of a district's files: attributes by id, and school year where it has one."""
-        records = {}
-        for (record,) in self.query(PUBLISHED.format(table=FILE_BY_NAME[file].table_name), district_id):
+    def shown(self, file: str) -> dict[str, Records]:
+        """The published records of one of the files, per district. One question for all: there are many districts."""
+        shown: dict[str, Records] = defaultdict(dict)
+        for district_id, record in self.query(PUBLISHED.format(table=FILE_BY_NAME[file].table_name)):
             year = (record.pop("school_year"),) if "school_year" in record else ()
             key = (record.pop("source_id"), *year)
-            assert key not in records, (file, key)
-            records[key] = {name: value for name, value in record.items() if name not in BOOKKEEPING}
-        return records
+            assert key not in shown[district_id], (district_id, file, key)
+            shown[district_id][key] = {name: value for name, value in record.items() if name not in BOOKKEEPING}
+        return shown
 
     def _outcome(self, delivery_id: int, verdict: str, said: Iterable[str]) -> Outcome:
         with connect() as connection:

@@ -11,7 +11,7 @@ Asked of a district that sends its files in one of many layouts, and of any next
 import csv
 import io
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from copy import deepcopy
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -24,7 +24,7 @@ from examples import BATCH, SETTINGS
 from helpers.csv_files import csv_bytes
 from helpers.gating import NO_LIMITS
 from helpers.inbox import district
-from helpers.small_world import Outcome, SmallWorld
+from helpers.small_world import Outcome, Records, SmallWorld
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from reference import Files, Reference
@@ -159,19 +159,21 @@ class Batch:
     def finish(self) -> None:
         """Build and publish, and look at what is gone."""
         self.world.conform()
+        all_shown = {file: self.world.shown(file) for file in FILE_NAMES}
         for example, layout, files, outcome in self.played:
             if outcome.state == "accepted":
-                told = list(self._wrong(example, layout, files, outcome))
+                shown = {file: all_shown[file][outcome.district_id] for file in FILE_NAMES}
+                told = list(self._wrong(layout, files, shown))
                 self.faults += [f"{each}\n{example}\n{layout}\n{outcome}" for each in told]
         self.played.clear()
 
-    def _wrong(self, example: Example, layout: Layout, files: Files, outcome: Outcome) -> Iterator[str]:
+    def _wrong(self, layout: Layout, files: Files, all_shown: Mapping[str, Records]) -> Iterator[str]:
         """What the claim at the head of this file does not allow."""
         whole = deepcopy(self.first)
         whole.publish(files, NIGHT, approved=False)
         different = 0
         for file in FILE_NAMES:
-            shown, before = self.world.shown(outcome.district_id, file), self.first.published[file]
+            shown, before = all_shown[file], self.first.published[file]
             full = whole.published[file]
             yield from (f"{file}: {key} came from nowhere" for key in shown.keys() - before.keys() - full.keys())
             lost = before.keys() & full.keys() - shown.keys()
@@ -237,9 +239,10 @@ def batch(world: SmallWorld) -> Batch:
         outcome = world.deliver(_district(number), layout.written(sent(Night())), FIRST_NIGHT)
         assert outcome.state == "accepted", outcome
     world.conform()
-    for number in range(BATCH):
-        assert {file: world.shown(f"d{number}", file).keys() for file in FILE_NAMES} == {
-            file: first.published[file].keys() for file in FILE_NAMES
+    for file in FILE_NAMES:
+        keys = first.published[file].keys()
+        assert {name: shown.keys() for name, shown in world.shown(file).items()} == {
+            f"d{number}": keys for number in range(BATCH)
         }
     world.keep(PUBLISHED)
     return Batch(world, first)

@@ -1,6 +1,7 @@
 """Any sequence of nights ends with marts that equal the reference model."""
 
 import secrets
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date
@@ -13,7 +14,7 @@ from examples import BATCHES, FILES_JUDGED_TWICE, SETTINGS, STORIES
 from helpers.gating import NO_LIMITS, NO_ROW_MORE
 from helpers.inbox import district
 from helpers.judged_twice import Twice
-from helpers.small_world import Outcome, SmallWorld
+from helpers.small_world import Outcome, Records, SmallWorld
 from hypothesis import given, seed, settings
 from reference import Files, Reference
 
@@ -44,6 +45,36 @@ MARTS = {
     "agg_school_daily": ("school_source_id, effective_date, students, staff, classes, enrollments, joiners, leavers"),
     "dim_student_demographics": "source_id",
 }
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What readers see of all districts at a time, asked once.
+
+    Attributes:
+        states: Of each delivery, with the reason that the ledger gives.
+        records: The published records per file and district.
+        marts: The rows of each mart per district.
+    """
+
+    states: dict[int, tuple[str, str | None]]
+    records: dict[str, dict[str, Records]]
+    marts: dict[str, dict[str, list[tuple[Any, ...]]]]
+
+    @classmethod
+    def by(cls, world: SmallWorld) -> "Shown":
+        """Ask a world."""
+        states = world.query("select delivery_id, state, state_reason from rollcall.delivery")
+        marts: dict[str, dict[str, list[tuple[Any, ...]]]] = {mart: defaultdict(list) for mart in MARTS}
+        for mart, columns in MARTS.items():
+            schema = "roster_restricted" if mart == "dim_student_demographics" else "roster"
+            for district_id, *row in world.query(f"select district_id, {columns} from {schema}.{mart}"):
+                marts[mart][district_id].append(tuple(row))
+        return cls(
+            {number: (state, reason) for number, state, reason in states},
+            {file: world.shown(file) for file in FILE_NAMES},
+            marts,
+        )
 
 
 @dataclass
@@ -96,10 +127,10 @@ class Played:
             self.fault = f"{type(error).__name__}: {error}"
         return True
 
-    def look(self) -> None:
+    def look(self, shown: Shown) -> None:
         """Compare what readers see with the model."""
         if not self.fault:
-            differences = [*self._differences()]
+            differences = [*self._differences(shown)]
             self.fault = "\n".join(differences[:10])
 
     def _play(self, night: date, files: Files, answer: Answer) -> None:
@@ -167,19 +198,18 @@ class Played:
             )
             self.model.publish(held.content, night, approved=True)
 
-    def _differences(self) -> Iterator[str]:
+    def _differences(self, shown: Shown) -> Iterator[str]:
         for past in self.past:
-            state = self.world.state_of(past.number)
+            state = shown.states[past.number]
             if state[0] != past.state:
                 yield f"delivery {past.number} should be {past.state}, and is {state}"
         for file in FILE_NAMES:
-            yield from _compared(file, self.world.shown(self.name, file), self.model.published[file])
+            yield from _compared(file, shown.records[file][self.name], self.model.published[file])
         if self.model.effective is not None:
             for mart, expected in self.model.marts().items():
-                schema = "roster_restricted" if mart == "dim_student_demographics" else "roster"
-                shown = self.world.query(f"select {MARTS[mart]} from {schema}.{mart} where district_id = %s", self.name)
-                yield from _compared(mart, {key: {} for key in shown}, {key: {} for key in expected})
-                assert len(shown) == len(set(shown)), mart
+                rows = shown.marts[mart][self.name]
+                yield from _compared(mart, {key: {} for key in rows}, {key: {} for key in expected})
+                assert len(rows) == len(set(rows)), mart
 
 
 def _compared(what: str, shown: dict[Any, Any], expected: dict[Any, Any]) -> Iterator[str]:
@@ -200,8 +230,9 @@ def play(world: SmallWorld, batch: list[Story], twice: Twice) -> list[str]:
     played = [Played(world, f"d{number}", story, twice) for number, story in enumerate(batch)]
     while True in [each.play() for each in played]:
         world.conform()
+        shown = Shown.by(world)
         for each in played:
-            each.look()
+            each.look(shown)
     return [f"{each.fault}\n{each.story}\n{each.steps}" for each in played if each.fault]
 
 

@@ -1,5 +1,6 @@
 """One PostgreSQL and one SFTP server for all scenarios; each test has districts of its own in them."""
 
+import gc
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -41,6 +42,7 @@ def started(root: Path) -> Iterator[World]:
             deploy()
 
     state = up(state_dir, districts_dir=districts_dir, with_airflow=False, after_postgres=make_ready)
+    gc.freeze()  # as for the template of the integration tests
     yield World(state, root / "work")
     down(state_dir)
 
