@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
+import psycopg2  # type: ignore[import-untyped]  # it brings no types
 import pytest
 from helpers.deliveries import FIRST_NIGHT, accept, execute, land, put_aside, query, reland_nothing
 from helpers.logged import heard_by
@@ -33,11 +34,14 @@ from rollcall.decision.changes import write_changes
 from rollcall.landing.typed import make_typed
 from rollcall.oneroster import FILE_BY_NAME
 from rollcall.pointer import move_effective_date
+from rollcall.settings import PROJECT_ROOT
 from rollcall.upkeep.landed import drop_landed
 from rollcall.warehouse import WarehouseError, connect
 
 SECOND_NIGHT = FIRST_NIGHT + timedelta(days=1)
 LEDGER = ("build_node", "audit_finding", "change_count", "publication", "publication_event", "row_finding")
+DBT_THREADS = 2
+"""Of dbt_project/profiles.yml. What comes first, and what comes last, has a thread of its own."""
 CHILD = """
 from rollcall.conform import conform
 conform(reland=lambda _: None)
@@ -374,6 +378,29 @@ def test_only_one_conform_works_at_a_time(warehouse_url: str) -> None:
         waiter.join(timeout=60)
     assert states(warehouse_url) == {"hill": "published"}
     assert query(warehouse_url, "select count(*) from rollcall.build") == [(1,)]
+
+
+def test_a_night_builds_the_history_and_every_audit_and_logs_in_once_a_thread(
+    warehouse_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The nightly build is selected by kind: no mart and no test of the marts may slip in, no audit out."""
+    logins: list[str] = []
+    log_in = psycopg2.connect
+
+    def told(*arguments: Any, **parameters: Any) -> Any:
+        logins.append(threading.current_thread().name)
+        return log_in(*arguments, **parameters)
+
+    monkeypatch.setattr(psycopg2, "connect", told)
+    accept(warehouse_url, "hill", 1, school_district())
+    build()
+
+    project = PROJECT_ROOT / "dbt_project"
+    history = {path.stem for path in (project / "models" / "history").glob("*.sql")}
+    audits = {path.stem for path in (project / "tests" / "audits").glob("*.sql")}
+    built = query(warehouse_url, "select node from rollcall.build_node where kind in ('model', 'test')")
+    assert {node for (node,) in built} == history | audits
+    assert len(logins) == len(set(logins)) <= 1 + DBT_THREADS, logins
 
 
 def test_what_is_accepted_while_a_build_runs_is_built_next(warehouse_url: str) -> None:
