@@ -9,7 +9,7 @@ from rollcall.settings import PROJECT_ROOT
 FOLDER = PROJECT_ROOT / "docs"
 
 Node = Mapping[str, Any]
-"""A model or source, as dbt's manifest has it."""
+"""A model, as dbt's manifest has it."""
 
 DICTIONARY = """# Data dictionary
 
@@ -45,13 +45,12 @@ def render(manifest: Mapping[str, Any]) -> dict[str, str]:
         manifest: What `rollcall.conform.dbt_build.read_project` answers.
     """
     models = [node for node in manifest["nodes"].values() if node["resource_type"] == "model"]
-    everything = {node["unique_id"]: node for node in (*models, *manifest["sources"].values())}
-    return {"data-dictionary.md": _dictionary(models), "lineage.md": _lineage(everything)}
+    return {"data-dictionary.md": _dictionary(models), "lineage.md": _lineage(models)}
 
 
 def layer(node: Node) -> str:
-    """The layer of a model or source: the first folder below ``models/``, or the source's name."""
-    return str(node["source_name"] if node["resource_type"] == "source" else node["fqn"][1])
+    """The layer of a model: the first folder below ``models/``."""
+    return str(node["fqn"][1])
 
 
 def write(folder: Path = FOLDER) -> None:
@@ -110,41 +109,34 @@ def _anchor(model: Node) -> str:
     return _relation(model).replace(".", "")
 
 
-def _lineage(everything: Mapping[str, Node]) -> str:
-    build = _picture(everything, ("landing", "staging", "intermediate", "history"))
-    return "\n".join([LINEAGE, BUILD, build, READ, _picture(everything, ("history", "marts"))])
+def _lineage(models: Iterable[Node]) -> str:
+    by_id = {str(model["unique_id"]): model for model in models}
+    return "\n".join(
+        [LINEAGE, BUILD, _picture(by_id, ("staging", "history")), READ, _picture(by_id, ("history", "marts"))]
+    )
 
 
-def _picture(everything: Mapping[str, Node], layers: tuple[str, ...]) -> str:
-    """A Mermaid chart of the nodes of some layers, and of what they read of each other."""
+def _picture(models: Mapping[str, Node], layers: tuple[str, str]) -> str:
+    """A Mermaid chart of the models of two layers, and of what those of the second one read."""
     lines = ["flowchart LR"]
     for name in layers:
         lines += [
             f"    subgraph {name}",
-            *(f"        {_label(node)}" for node in _of(everything.values(), name)),
+            *(f"        {model['name']}" for model in _of(models.values(), name)),
             "    end",
         ]
     edges = {
-        (_key(everything[parent]), _key(node))
-        for node in everything.values()
-        for parent in node.get("depends_on", {}).get("nodes", ())
-        if {layer(node), layer(everything[parent])} <= set(layers) and layer(node) != layers[0]
+        (models[parent]["name"], model["name"])
+        for model in _of(models.values(), layers[1])
+        for parent in model["depends_on"]["nodes"]
+        if parent in models and layer(models[parent]) in layers
     }
     lines += [f"    {parent} --> {child}" for parent, child in sorted(edges)]
     return "\n".join(["```mermaid", *lines, "```", ""])
 
 
-def _of(nodes: Iterable[Node], name: str) -> list[Node]:
-    return sorted((node for node in nodes if layer(node) == name), key=lambda node: str(node["name"]))
-
-
-def _key(node: Node) -> str:
-    """What Mermaid calls a node: sources and models may share a name."""
-    return f"landed_{node['name']}" if layer(node) == "landing" else str(node["name"])
-
-
-def _label(node: Node) -> str:
-    return f"{_key(node)}[({node['name']})]" if layer(node) == "landing" else _key(node)
+def _of(models: Iterable[Node], name: str) -> list[Node]:
+    return sorted((model for model in models if layer(model) == name), key=lambda model: str(model["name"]))
 
 
 if __name__ == "__main__":
