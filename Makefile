@@ -83,7 +83,7 @@ bench: .venv/.installed ## What a night costs, against a bare COPY of its files:
 	.venv/bin/python -m benchmarks district
 	.venv/bin/python -m benchmarks builds
 
-bench-nights: .venv/.installed ## What 90 nights of changes do to tables and queries: about half an hour
+bench-nights: .venv/.installed ## What 90 nights of changes do to tables and queries: about twenty minutes
 	.venv/bin/python -m benchmarks nights
 
 bench-fleet: .venv/.installed ## What 5, 20 and 60 districts at once cost, and 1,000 that wait: about an hour

@@ -282,8 +282,9 @@ class Reference:
             if key not in accepted and evidence and key[0] not in spared:
                 del now[key]
         for key, row in accepted.items():
-            if row.deletes:
-                now.pop(key, None)
+            if row.deletes:  # whatever its school year: what is published may be last year's under the same id
+                for published in [each for each in now if each[0] == row.source_id]:
+                    del now[published]
             else:
                 now[key] = record_of(file, row.cells)
 
