@@ -205,7 +205,7 @@ def _waits(found: Mapping[str, Any]) -> str:
         ["triggerer, memory", f"{quiet['triggerer_mb']} MB", f"{waiting['triggerer_mb']} MB"],
         *(
             [f"{name}, of a core", f"{quiet['cores'][name]:.2f}", f"{waiting['cores'][name]:.2f}"]
-            for name in ("triggerer", "sftp", "postgres")
+            for name in ("triggerer", "dag-processor", "scheduler", "api-server", "sftp", "postgres")
         ),
         *(
             [what, f"{quiet[key]:g}", f"{waiting[key]:g}"]
