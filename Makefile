@@ -86,7 +86,7 @@ bench: .venv/.installed ## What a night costs, against a bare COPY of its files:
 bench-nights: .venv/.installed ## What 90 nights of changes do to tables and queries: about twenty minutes
 	.venv/bin/python -m benchmarks nights
 
-bench-fleet: .venv/.installed ## What 5, 20 and 60 districts at once cost, and 1,000 that wait: about an hour
+bench-fleet: .venv/.installed ## What 5, 20 and 60 districts at once cost, and 1,000 that wait: half an hour
 	.venv/bin/python -m benchmarks fleet --districts 5 --districts 20 --districts 60 --waits 1000
 
 chaos: .venv/.installed-dev ## Faults on the real stack, and how they end: about half an hour; docs/chaos.md has the table
