@@ -337,7 +337,7 @@ def test_durations_as_people_say_them() -> None:
 
 
 def test_metrics_say_how_the_nights_go_of_the_districts_that_may_be_shown() -> None:
-    tonight = datetime.now(UTC).date()
+    tonight = district("alder").service_date(datetime.now(UTC))
     with connect(role=None) as connection:
         number = delivered(connection, "alder", tonight, "published", rows=1000, students=800, set_aside=3)
         delivered(connection, "birch", tonight - timedelta(days=1), "published")

@@ -25,6 +25,8 @@ OF_DISTRICTS = {
 }
 """What is measured of each district, and what it says."""
 
+_OF_THE_LAST_TWO_NIGHTS = "service_date >= (now() at time zone 'Etc/GMT+12')::date - 1"
+"""Counted where the day ends last: elsewhere it may be a night more, and nowhere one less."""
 _FINDINGS = """
     with latest as (
         select distinct on (district_id) delivery_id
@@ -40,13 +42,13 @@ _FINDINGS = """
     group by file, code, severity
     order by file, code
 """
-_STEPS = """
+_STEPS = f"""
     with sent as (
         select
             arrived_at, coalesce(opened_at, decided_at) as judged_at, opened_at, settled_at, accepted_at, published_at
         from rollcall.delivery
         left join rollcall.hold using (delivery_id)
-        where district_id = any(%(districts)s) and service_date >= current_date - 1 and source <> %(rollback)s
+        where district_id = any(%(districts)s) and {_OF_THE_LAST_TWO_NIGHTS} and source <> %(rollback)s
     ),
 
     took as (
@@ -64,11 +66,11 @@ _STEPS = """
     group by step
     order by step
 """
-_WAITS = """
+_WAITS = f"""
     with waits as (
         select 'delivery' as waits_for, updated_at as since
         from rollcall.night
-        where district_id = any(%(districts)s) and service_date >= current_date - 1 and outcome = 'waiting'
+        where district_id = any(%(districts)s) and {_OF_THE_LAST_TWO_NIGHTS} and outcome = 'waiting'
         union all
         select case state when 'held' then 'decision' else 'build' end, coalesce(accepted_at, decided_at, arrived_at)
         from rollcall.delivery
