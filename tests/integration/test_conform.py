@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
-import psycopg2  # type: ignore[import-untyped]  # it brings no types
+import psycopg2  # type: ignore[import-untyped]  # it brings no types; dbt logs in with it
 import pytest
 from helpers.deliveries import FIRST_NIGHT, accept, execute, land, put_aside, query, reland_nothing
 from helpers.logged import heard_by
